@@ -1,0 +1,188 @@
+//! Errors as sentences.
+
+use core::fmt::{self, Display, Formatter};
+use rustix::io::Errno;
+
+use super::{Argument, Cause, Error, ErrorKind, Limit, NameFault};
+
+impl Display for Error {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: ", self.operation.phrase())?;
+        self.explain(formatter)?;
+        match errno_name(self.errno()) {
+            Some(name) => write!(formatter, " ({name})"),
+            None => write!(formatter, " (errno {})", self.errno),
+        }
+    }
+}
+
+impl Error {
+    fn explain(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self.cause() {
+            Cause::System => formatter.write_str(self.kind().sentence()),
+            Cause::Name(fault, at) => explain_name(formatter, fault, at),
+            Cause::Argument(argument, value) => explain_argument(formatter, argument, value),
+            Cause::AboveLimit { limit, asked, maximum } => explain_limit(formatter, limit, asked, maximum),
+            Cause::QueueBytes { message_size: 0, rlimit, .. } => write!(
+                formatter,
+                "the queue costs more than RLIMIT_MSGQUEUE ({} bytes for all queues of the user) leaves; raise it with `ulimit -q`",
+                Grouped(rlimit.into())
+            ),
+            Cause::QueueBytes { messages_less_one, message_size, rlimit } => write!(
+                formatter,
+                "{} messages of {} bytes need {} bytes, over what RLIMIT_MSGQUEUE ({} bytes for all queues of the user) leaves; \
+                 raise it with `ulimit -q`, or unlink and close unused queues",
+                u32::from(messages_less_one) + 1,
+                message_size,
+                Grouped(self.bounds().map_or(0, |bounds| bounds.given)),
+                Grouped(rlimit.into())
+            ),
+            Cause::BufferTooSmall { size, needed } => write!(
+                formatter,
+                "the buffer has {size} bytes, the queue's messages may have {needed}; the message stays in the queue"
+            ),
+            Cause::MessageTooLong { length, maximum } => {
+                write!(formatter, "the message has {length} bytes, the queue takes at most {maximum}")
+            }
+            Cause::WrongLength { length, expected } => {
+                write!(formatter, "the message has {length} bytes where the type has {expected}; it is dropped")
+            }
+            Cause::NotAQueue => formatter.write_str("the descriptor is not a message queue"),
+            Cause::NoProc => formatter.write_str(
+                "the kernel's default cannot be read from /proc/sys/fs/mqueue; mount /proc, or give both max_messages and max_message_size",
+            ),
+            Cause::WrongDirection => formatter.write_str("the queue is not open in this direction"),
+        }
+    }
+}
+
+impl ErrorKind {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::NotFound => "there is no object of this name",
+            Self::AlreadyExists => "an object of this name exists already",
+            Self::PermissionDenied => "not permitted for this user",
+            Self::WouldBlock => "it would have to wait",
+            Self::TimedOut => "the time is over",
+            Self::Interrupted => "interrupted by a signal handler",
+            Self::InvalidName => "the name is not valid",
+            Self::InvalidInput => "an argument is not valid",
+            Self::MessageTooLong => "the message is too long for the queue",
+            Self::BufferTooSmall => "the buffer is too small for the queue",
+            Self::LimitExceeded(Limit::Descriptors) => {
+                "the process has too many open descriptors; raise it with `ulimit -n`"
+            }
+            Self::LimitExceeded(Limit::SystemDescriptors) => "the system has too many open files; raise fs.file-max",
+            Self::LimitExceeded(Limit::Queues) => "there are too many queues; raise fs.mqueue.queues_max",
+            Self::LimitExceeded(_) => "a limit is exceeded",
+            Self::Overflow => "a number is too large",
+            Self::Malformed => "what the peer left is malformed",
+            Self::Unsupported => "this kernel does not offer it",
+            Self::Busy => "somebody has taken it already",
+            Self::BadDescriptor => "the descriptor is not open in this direction",
+            Self::OutOfMemory => "the kernel is out of memory",
+            Self::Other => "the system refused",
+        }
+    }
+}
+
+fn explain_name(formatter: &mut Formatter<'_>, fault: NameFault, at: u32) -> fmt::Result {
+    match fault {
+        NameFault::Empty => formatter.write_str("it is empty; a name is a slash and 1 to 255 bytes"),
+        NameFault::NoSlash => formatter.write_str("it does not begin with a slash"),
+        NameFault::OnlySlash => formatter.write_str("nothing follows the slash"),
+        NameFault::SecondSlash => write!(formatter, "there is a second slash at byte {at}"),
+        NameFault::Nul => write!(formatter, "there is a NUL at byte {at}"),
+        NameFault::Dots => formatter.write_str("`/.` and `/..` are no names"),
+        NameFault::TooLong => write!(formatter, "{at} bytes follow the slash, at most 255 may"),
+    }
+}
+
+fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u32) -> fmt::Result {
+    match argument {
+        Argument::NoAccess => formatter.write_str("neither read nor write access was asked for"),
+        Argument::Mode => write!(formatter, "the mode {value:#o} has bits beyond 0o777"),
+        Argument::ZeroMessages => formatter.write_str("a queue holds at least 1 message"),
+        Argument::ZeroMessageSize => formatter.write_str("a queue's messages have at least 1 byte"),
+        Argument::Priority => write!(formatter, "the priority {value} is above 32767"),
+        Argument::Nanoseconds => write!(formatter, "{value} nanoseconds are a second or more"),
+        Argument::PrefixTooLong => {
+            write!(formatter, "the prefix has {value} bytes after its slash, at most 239 leave room")
+        }
+        Argument::TypeSize => {
+            write!(formatter, "the queue's messages may have {value} bytes, which is not the size of the type")
+        }
+    }
+}
+
+fn explain_limit(formatter: &mut Formatter<'_>, limit: Limit, asked: u32, maximum: u32) -> fmt::Result {
+    let (asked, maximum) = (Grouped(asked.into()), Grouped(maximum.into()));
+    match limit {
+        Limit::MaxMessages => {
+            write!(
+                formatter,
+                "{asked} messages are above the maximum of {maximum}; raise it in /proc/sys/fs/mqueue/msg_max"
+            )
+        }
+        Limit::MaxMessageSize => write!(
+            formatter,
+            "messages of {asked} bytes are above the maximum of {maximum}; raise it in /proc/sys/fs/mqueue/msgsize_max"
+        ),
+        Limit::Queues => write!(
+            formatter,
+            "there are {maximum} queues already, the maximum; raise it in /proc/sys/fs/mqueue/queues_max, or unlink some"
+        ),
+        Limit::Descriptors => {
+            write!(
+                formatter,
+                "the process has its {maximum} descriptors open; close some, or raise it with `ulimit -n`"
+            )
+        }
+        Limit::QueueBytes | Limit::SystemDescriptors => {
+            write!(formatter, "{asked} are above the maximum of {maximum}")
+        }
+    }
+}
+
+/// A number with a comma between groups of three digits.
+struct Grouped(u64);
+
+impl Display for Grouped {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let (mut unit, mut rest) = (1, self.0);
+        while rest / unit >= 1000 {
+            unit *= 1000;
+        }
+        write!(formatter, "{}", rest / unit)?;
+        while unit > 1 {
+            rest %= unit;
+            unit /= 1000;
+            write!(formatter, ",{:03}", rest / unit)?;
+        }
+        Ok(())
+    }
+}
+
+fn errno_name(errno: Errno) -> Option<&'static str> {
+    Some(match errno {
+        Errno::ACCESS => "EACCES",
+        Errno::AGAIN => "EAGAIN",
+        Errno::BADF => "EBADF",
+        Errno::BUSY => "EBUSY",
+        Errno::EXIST => "EEXIST",
+        Errno::INTR => "EINTR",
+        Errno::INVAL => "EINVAL",
+        Errno::MFILE => "EMFILE",
+        Errno::MSGSIZE => "EMSGSIZE",
+        Errno::NAMETOOLONG => "ENAMETOOLONG",
+        Errno::NFILE => "ENFILE",
+        Errno::NOENT => "ENOENT",
+        Errno::NOMEM => "ENOMEM",
+        Errno::NOSPC => "ENOSPC",
+        Errno::NOSYS => "ENOSYS",
+        Errno::OVERFLOW => "EOVERFLOW",
+        Errno::PERM => "EPERM",
+        Errno::TIMEDOUT => "ETIMEDOUT",
+        _ => return None,
+    })
+}

@@ -1,0 +1,88 @@
+//! The sorts of failure.
+
+use rustix::io::Errno;
+
+/// The sort of a failure, for programs to decide by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no object of this name (ENOENT).
+    NotFound,
+    /// There is an object of this name already, and creation was to be exclusive (EEXIST).
+    AlreadyExists,
+    /// The object's mode, or the directory's, does not permit it (EACCES, EPERM).
+    PermissionDenied,
+    /// The call would have to wait and must not: the queue is full or empty (EAGAIN).
+    WouldBlock,
+    /// The time-out or the deadline has passed (ETIMEDOUT).
+    TimedOut,
+    /// A signal handler interrupted the wait (EINTR). Nothing was sent, received or taken.
+    Interrupted,
+    /// The name breaks a rule (EINVAL, EACCES or ENAMETOOLONG, as the kernel would have said).
+    InvalidName,
+    /// An argument is out of range, or the descriptor is of another sort (EINVAL, EBADF).
+    InvalidInput,
+    /// The message is longer than the queue's messages may be (EMSGSIZE). Nothing was sent.
+    MessageTooLong,
+    /// The buffer is smaller than the queue's longest message may be (EMSGSIZE). Nothing was received.
+    BufferTooSmall,
+    /// A limit of the system or of the user is reached; which one.
+    LimitExceeded(Limit),
+    /// A number does not fit where it has to go (EOVERFLOW).
+    Overflow,
+    /// What a peer has sent or left is not what it should be.
+    Malformed,
+    /// The kernel does not offer this (ENOSYS).
+    Unsupported,
+    /// Somebody has taken it already (EBUSY).
+    Busy,
+    /// The descriptor is not open in this direction, or not open at all (EBADF).
+    BadDescriptor,
+    /// The kernel has no memory for it (ENOMEM).
+    OutOfMemory,
+    /// Anything else: the errno says what.
+    Other,
+}
+
+impl ErrorKind {
+    pub(super) fn of_errno(errno: Errno) -> Self {
+        match errno {
+            Errno::NOENT => Self::NotFound,
+            Errno::EXIST => Self::AlreadyExists,
+            Errno::ACCESS | Errno::PERM => Self::PermissionDenied,
+            Errno::AGAIN => Self::WouldBlock,
+            Errno::TIMEDOUT => Self::TimedOut,
+            Errno::INTR => Self::Interrupted,
+            Errno::NAMETOOLONG => Self::InvalidName,
+            Errno::INVAL => Self::InvalidInput,
+            Errno::MSGSIZE => Self::MessageTooLong,
+            Errno::MFILE => Self::LimitExceeded(Limit::Descriptors),
+            Errno::NFILE => Self::LimitExceeded(Limit::SystemDescriptors),
+            Errno::NOSPC => Self::LimitExceeded(Limit::Queues),
+            Errno::OVERFLOW => Self::Overflow,
+            Errno::NOSYS => Self::Unsupported,
+            Errno::BUSY => Self::Busy,
+            Errno::BADF => Self::BadDescriptor,
+            Errno::NOMEM => Self::OutOfMemory,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A limit of the system, the user or the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The most messages that a queue may be made for: `fs.mqueue.msg_max`, or 65,536 with CAP_SYS_RESOURCE.
+    MaxMessages,
+    /// The longest message that a queue may be made for, in bytes: `fs.mqueue.msgsize_max`, or 16 MiB with CAP_SYS_RESOURCE.
+    MaxMessageSize,
+    /// The bytes that all queues of a user may cost together: RLIMIT_MSGQUEUE.
+    QueueBytes,
+    /// The number of queues in the IPC namespace: `fs.mqueue.queues_max`.
+    Queues,
+    /// The open descriptors of the process: RLIMIT_NOFILE.
+    Descriptors,
+    /// The open files of the whole system: `fs.file-max`.
+    SystemDescriptors,
+}

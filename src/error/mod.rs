@@ -1,0 +1,245 @@
+//! One error type for the whole crate.
+//!
+//! An [`Error`] is 16 bytes, `Copy`, and never allocates. It keeps the errno, says which [`Operation`] failed, sorts the failure
+//! by [`ErrorKind`], and its `Display` is a sentence that a person can act on. Where the kernel's errno leaves open what was
+//! wrong (EMFILE of a queue's creation has two causes, EINVAL has three), the cause was looked for when the call failed.
+
+mod display;
+mod kind;
+mod operation;
+
+pub use kind::{ErrorKind, Limit};
+pub use operation::Operation;
+
+use core::fmt;
+use rustix::io::Errno;
+
+/// What every fallible function of this crate returns.
+pub type Result<T> = core::result::Result<T, Error>;
+
+/// Why an operation failed: its kind, the errno, the operation, and what was found out about the cause.
+///
+/// ```
+/// use rawipc::{ErrorKind, MessageQueue, name};
+/// let error = MessageQueue::unlink(name!("/rawipc-doc-no-such-queue")).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// assert_eq!(error.errno(), rawipc::Errno::NOENT);
+/// assert_eq!(error.to_string(), "unlinking the queue: there is no object of this name (ENOENT)");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[must_use]
+pub struct Error {
+    cause: Cause,
+    errno: u16,
+    operation: Operation,
+}
+
+const _: () = assert!(size_of::<Error>() == 16 && size_of::<Result<()>>() == 16);
+
+/// A number that was given or needed, and the bound that it broke.
+///
+/// The unit is that of the failure: bytes for sizes of messages, buffers and queues, messages for a queue's length, else a count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Bounds {
+    /// What was given (a message's length, a buffer's size) or needed (a queue's bytes).
+    pub given: u64,
+    /// The bound: the most that is allowed, or for a buffer the least.
+    pub bound: u64,
+}
+
+/// An error, together with the value that the failed call had taken and gives back.
+#[derive(Debug)]
+pub struct Refused<T> {
+    /// Why the call failed.
+    pub error: Error,
+    /// What the call was given, unchanged.
+    pub value: T,
+}
+
+/// What was found out beyond the errno. Twelve bytes: numbers are kept as `u32` and saturate there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Cause {
+    /// Nothing: the errno and the operation say it.
+    System,
+    /// The name breaks a rule, at a byte offset.
+    Name(NameFault, u32),
+    /// An argument breaks a rule.
+    Argument(Argument, u32),
+    /// More was asked for than a limit allows.
+    AboveLimit { limit: Limit, asked: u32, maximum: u32 },
+    /// The queue's cost is above what RLIMIT_MSGQUEUE leaves. The kernel allows at most 65,536 messages.
+    QueueBytes { messages_less_one: u16, message_size: u32, rlimit: u32 },
+    /// The buffer cannot hold the queue's longest message.
+    BufferTooSmall { size: u32, needed: u32 },
+    /// The message is longer than the queue's messages may be.
+    MessageTooLong { length: u32, maximum: u32 },
+    /// A peer's message has not the size of the type.
+    WrongLength { length: u32, expected: u32 },
+    /// The descriptor is something else than a message queue.
+    NotAQueue,
+    /// The descriptor is open for the other direction only.
+    WrongDirection,
+    /// A default was asked for that only `/proc` tells, and it cannot be read.
+    NoProc,
+}
+
+/// The rule that a name breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum NameFault {
+    Empty,
+    NoSlash,
+    OnlySlash,
+    SecondSlash,
+    Nul,
+    Dots,
+    TooLong,
+}
+
+/// The argument that was wrong, where it is not a name or a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Argument {
+    NoAccess,
+    Mode,
+    ZeroMessages,
+    ZeroMessageSize,
+    Priority,
+    Nanoseconds,
+    PrefixTooLong,
+    TypeSize,
+}
+
+impl Error {
+    /// An error whose errno says it all.
+    #[cold]
+    pub(crate) fn system(operation: Operation, errno: Errno) -> Self {
+        Self::caused(operation, errno, Cause::System)
+    }
+
+    /// An error with what was found out.
+    #[cold]
+    pub(crate) const fn caused(operation: Operation, errno: Errno, cause: Cause) -> Self {
+        Self { cause, errno: errno.raw_os_error() as u16, operation }
+    }
+
+    /// An argument that was refused before any system call.
+    #[cold]
+    pub(crate) const fn argument(operation: Operation, argument: Argument, value: u32) -> Self {
+        Self::caused(operation, Errno::INVAL, Cause::Argument(argument, value))
+    }
+
+    /// The sort of failure: what a program decides by.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self.cause {
+            Cause::System => ErrorKind::of_errno(self.errno()),
+            Cause::Name(..) => ErrorKind::InvalidName,
+            Cause::Argument(..) | Cause::NotAQueue => ErrorKind::InvalidInput,
+            Cause::AboveLimit { limit, .. } => ErrorKind::LimitExceeded(limit),
+            Cause::QueueBytes { .. } => ErrorKind::LimitExceeded(Limit::QueueBytes),
+            Cause::BufferTooSmall { .. } => ErrorKind::BufferTooSmall,
+            Cause::MessageTooLong { .. } => ErrorKind::MessageTooLong,
+            Cause::WrongLength { .. } => ErrorKind::Malformed,
+            Cause::WrongDirection => ErrorKind::BadDescriptor,
+            Cause::NoProc => ErrorKind::Unsupported,
+        }
+    }
+
+    /// The errno: what the kernel answered, or what it would have answered where the fault was seen before the call.
+    #[must_use]
+    pub const fn errno(&self) -> Errno {
+        Errno::from_raw_os_error(self.errno as i32)
+    }
+
+    /// What was being done.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// The two numbers of a broken bound, where the failure is one.
+    ///
+    /// Known for [`LimitExceeded`](ErrorKind::LimitExceeded) (unless `/proc` is not mounted),
+    /// [`BufferTooSmall`](ErrorKind::BufferTooSmall), [`MessageTooLong`](ErrorKind::MessageTooLong) and
+    /// [`Malformed`](ErrorKind::Malformed). Numbers saturate at 2³² − 1.
+    #[must_use]
+    pub fn bounds(&self) -> Option<Bounds> {
+        let (given, bound) = match self.cause {
+            Cause::AboveLimit { asked, maximum, .. } => (asked, maximum),
+            Cause::BufferTooSmall { size, needed } => (size, needed),
+            Cause::MessageTooLong { length, maximum } => (length, maximum),
+            Cause::WrongLength { length, expected } => (length, expected),
+            Cause::QueueBytes { messages_less_one, message_size, rlimit } => {
+                let given = queue_cost(u64::from(messages_less_one) + 1, message_size.into());
+                return Some(Bounds { given, bound: rlimit.into() });
+            }
+            _ => return None,
+        };
+        Some(Bounds { given: given.into(), bound: bound.into() })
+    }
+
+    /// What the error is about besides its errno.
+    pub(crate) fn cause(&self) -> Cause {
+        self.cause
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Error")
+            .field("kind", &self.kind())
+            .field("errno", &self.errno)
+            .field("operation", &self.operation)
+            .field("bounds", &self.bounds())
+            .finish()
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl<T> From<Refused<T>> for Error {
+    fn from(refused: Refused<T>) -> Self {
+        refused.error
+    }
+}
+
+/// A size as the error keeps it.
+pub(crate) const fn saturate(size: u64) -> u32 {
+    if size > u32::MAX as u64 { u32::MAX } else { size as u32 }
+}
+
+/// What a queue costs its user, in bytes, by the kernel's formula: the messages, a header for each, and a tree node for each
+/// priority that can be in use at once.
+pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 {
+    const HEADER: u64 = 6 * size_of::<usize>() as u64;
+    const TREE_NODE: u64 = 6 * size_of::<usize>() as u64;
+    const PRIORITIES: u64 = 32_768;
+    let nodes = if max_messages < PRIORITIES { max_messages } else { PRIORITIES };
+    max_messages * (HEADER + max_message_size) + nodes * TREE_NODE
+}
+
+/// Calls `operation` again as long as a signal handler interrupts it.
+///
+/// Right for calls without a time limit and for those with a [`Deadline`](crate::Deadline), which is absolute; not for those
+/// with a relative time-out, which would start anew each time. Any other error is returned as it is.
+///
+/// ```
+/// # use rawipc::{Deadline, MessageBuffer, MessageQueue, Priority, name, retry_on_interrupt};
+/// # use core::time::Duration;
+/// # let queue = MessageQueue::options().read(true).write(true).max_messages(1).max_message_size(8)
+/// #     .unlink_on_drop(true).create_unique(name!("/rawipc-doc-retry"))?;
+/// queue.send(b"hello", Priority::MIN)?;
+/// let deadline = Deadline::after(Duration::from_secs(1));
+/// let mut buffer = MessageBuffer::<8>::new();
+/// let length = retry_on_interrupt(|| Ok(queue.receive_deadline(&mut buffer, deadline)?.payload().len()))?;
+/// assert_eq!(length, 5);
+/// # Ok::<(), rawipc::Error>(())
+/// ```
+pub fn retry_on_interrupt<T>(mut operation: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

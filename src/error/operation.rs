@@ -1,0 +1,54 @@
+//! What was being done when it failed.
+
+/// The operation that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Checking a name.
+    CheckName,
+    /// Making a priority from a number.
+    MakePriority,
+    /// Making a time from its parts, or reading a clock.
+    MakeTime,
+    /// Creating a queue, or opening it if it exists.
+    CreateQueue,
+    /// Opening an existing queue.
+    OpenQueue,
+    /// Taking over a descriptor as a queue.
+    AdoptQueue,
+    /// Duplicating a queue's descriptor.
+    CloneQueue,
+    /// Removing a queue's name.
+    UnlinkQueue,
+    /// Closing a queue.
+    CloseQueue,
+    /// Reading a queue's attributes, flags or mode.
+    QueueStatus,
+    /// Switching a queue between blocking and nonblocking.
+    SetNonblocking,
+    /// Sending a message.
+    Send,
+    /// Receiving a message.
+    Receive,
+}
+
+impl Operation {
+    /// What an error's sentence begins with.
+    pub(super) fn phrase(self) -> &'static str {
+        match self {
+            Self::CheckName => "checking the name",
+            Self::MakePriority => "making a priority",
+            Self::MakeTime => "making a time",
+            Self::CreateQueue => "creating the queue",
+            Self::OpenQueue => "opening the queue",
+            Self::AdoptQueue => "adopting the descriptor",
+            Self::CloneQueue => "duplicating the queue's descriptor",
+            Self::UnlinkQueue => "unlinking the queue",
+            Self::CloseQueue => "closing the queue",
+            Self::QueueStatus => "reading the queue's status",
+            Self::SetNonblocking => "setting the queue's nonblocking flag",
+            Self::Send => "sending",
+            Self::Receive => "receiving",
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A queue as a descriptor: lent, given away, adopted, duplicated.
+
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
+
+use super::unlink::QueueName;
+use super::{Attributes, MessageQueue};
+use crate::error::{Cause, Error, Operation, Refused, Result};
+use crate::sys;
+
+impl MessageQueue {
+    /// Another handle of the same open queue, with a descriptor of its own, close-on-exec.
+    ///
+    /// The nonblocking flag is common to both. The new handle never removes the queue's name.
+    ///
+    /// # Errors
+    /// [`LimitExceeded(Descriptors)`](crate::Limit::Descriptors).
+    ///
+    /// # References
+    /// [`fcntl(2)`](https://man7.org/linux/man-pages/man2/fcntl.2.html) (F_DUPFD_CLOEXEC)
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> Result<Self> {
+        let descriptor =
+            fcntl_dupfd_cloexec(&self.descriptor, 0).map_err(|errno| Error::system(Operation::CloneQueue, errno))?;
+        Ok(Self::from_parts(descriptor, QueueName::kept(self.name.get().copied()), self.believed_nonblocking()))
+    }
+}
+
+impl AsFd for MessageQueue {
+    /// For `poll`, `epoll` and event loops: readable while there is a message, writable while there is room for one.
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+impl AsRawFd for MessageQueue {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+}
+
+impl From<MessageQueue> for OwnedFd {
+    /// Gives the descriptor away. The name stays, whatever [`unlink_on_drop`](super::MessageQueueOptions::unlink_on_drop) said.
+    fn from(mut queue: MessageQueue) -> Self {
+        queue.name.keep();
+        queue.descriptor
+    }
+}
+
+impl TryFrom<OwnedFd> for MessageQueue {
+    type Error = Refused<OwnedFd>;
+
+    /// Takes over a descriptor, as a service manager passes it, after making sure that it is a message queue.
+    ///
+    /// The descriptor becomes close-on-exec. The handle knows no name.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is anything else; it is given back as it was.
+    fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, Refused<OwnedFd>> {
+        let adopt = || {
+            let attributes = sys::mq_getsetattr(descriptor.as_fd(), None)
+                .map_err(|errno| Error::caused(Operation::AdoptQueue, errno, Cause::NotAQueue))?;
+            fcntl_setfd(&descriptor, FdFlags::CLOEXEC).map_err(|errno| Error::system(Operation::AdoptQueue, errno))?;
+            Ok(Attributes::of_kernel(attributes).nonblocking)
+        };
+        match adopt() {
+            Ok(nonblocking) => Ok(Self::from_parts(descriptor, QueueName::kept(None), nonblocking)),
+            Err(error) => Err(Refused { error, value: descriptor }),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Opening and creating queues.
+
+use core::ffi::c_long;
+
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, fchmod};
+use rustix::io::Errno;
+
+use super::diagnosis::{self, Sizes};
+use super::unlink::QueueName;
+use super::{MessageQueue, Operation};
+use crate::error::{Argument, Cause, Error, Result, saturate};
+use crate::flags::OpenFlags;
+use crate::name::{Name, OwnedName};
+use crate::open::{MODE_BITS, PREFIX_MAX, RACES, unique_name};
+use crate::sys;
+use crate::sysctl::Sysctl;
+
+/// How to open or create a message queue; made by [`MessageQueue::options`].
+///
+/// ```
+/// use rawipc::{MessageQueue, name};
+/// let results = MessageQueue::options().write(true).create_new(true).max_messages(4).max_message_size(32)
+///     .exact_mode(0o660).unlink_on_drop(true).open(name!("/rawipc-doc-options"))?;
+/// assert_eq!(results.mode()?, 0o660);
+/// # Ok::<(), rawipc::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct MessageQueueOptions {
+    flags: OpenFlags,
+    mode: u32,
+    exact_mode: bool,
+    max_messages: Option<usize>,
+    max_message_size: Option<usize>,
+    unlink_on_drop: bool,
+}
+
+impl MessageQueueOptions {
+    pub(super) const fn new() -> Self {
+        Self {
+            flags: OpenFlags::empty(),
+            mode: 0o600,
+            exact_mode: false,
+            max_messages: None,
+            max_message_size: None,
+            unlink_on_drop: false,
+        }
+    }
+
+    /// For receiving.
+    #[doc(alias = "O_RDONLY")]
+    pub const fn read(self, read: bool) -> Self {
+        self.with(OpenFlags::READ, read)
+    }
+
+    /// For sending.
+    #[doc(alias = "O_WRONLY")]
+    pub const fn write(self, write: bool) -> Self {
+        self.with(OpenFlags::WRITE, write)
+    }
+
+    /// Creates the queue if there is none of this name; else opens the one that is there, whatever its sizes and mode.
+    #[doc(alias = "O_CREAT")]
+    pub const fn create(self, create: bool) -> Self {
+        self.with(OpenFlags::CREATE, create)
+    }
+
+    /// Creates the queue, and fails if there is one of this name. `create` need not be given too.
+    #[doc(alias = "O_EXCL")]
+    pub const fn create_new(self, create_new: bool) -> Self {
+        self.with(OpenFlags::EXCLUSIVE, create_new)
+    }
+
+    /// Nothing waits on this descriptor and its duplicates: see [`MessageQueue::set_nonblocking`].
+    #[doc(alias = "O_NONBLOCK")]
+    pub const fn nonblocking(self, nonblocking: bool) -> Self {
+        self.with(OpenFlags::NONBLOCKING, nonblocking)
+    }
+
+    /// All of the above at once, in place of what was chosen before.
+    #[doc(alias = "oflag")]
+    pub const fn flags(self, flags: OpenFlags) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// Who may open a queue created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600.
+    ///
+    /// The creating handle itself may use the queue whatever the mode says.
+    pub const fn mode(self, mode: u32) -> Self {
+        Self { mode, exact_mode: false, ..self }
+    }
+
+    /// Like [`mode`](Self::mode), but exactly these bits whatever the umask, which is not touched.
+    ///
+    /// One call more at creation; until it is made, the queue has fewer rights, never more. A queue that exists already keeps its
+    /// mode.
+    #[doc(alias = "fchmod")]
+    pub const fn exact_mode(self, mode: u32) -> Self {
+        Self { mode, exact_mode: true, ..self }
+    }
+
+    /// The most messages that a queue created here can hold: 1 to `fs.mqueue.msg_max`. Default: `fs.mqueue.msg_default`.
+    #[doc(alias = "mq_maxmsg")]
+    pub const fn max_messages(self, messages: usize) -> Self {
+        Self { max_messages: Some(messages), ..self }
+    }
+
+    /// The most bytes that a message of a queue created here can have: 1 to `fs.mqueue.msgsize_max`. Default:
+    /// `fs.mqueue.msgsize_default`.
+    #[doc(alias = "mq_msgsize")]
+    pub const fn max_message_size(self, bytes: usize) -> Self {
+        Self { max_message_size: Some(bytes), ..self }
+    }
+
+    /// Whether the handle removes the queue's name when it is dropped or closed, if it is the handle that created the queue.
+    ///
+    /// Only in the process that created it: a forked child's copy never does. And only this queue's name: if the name has been
+    /// removed meanwhile and stands for a new queue, it stays. The process is told by its PID, so a child that is PID 1 of a new
+    /// PID namespace of its own passes for a parent that is PID 1 too.
+    pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
+        Self { unlink_on_drop, ..self }
+    }
+
+    /// Opens or creates the queue of this name.
+    ///
+    /// Without sizes the kernel's defaults hold; giving one of the two, the other is read from `/proc`. Sizes and mode say nothing
+    /// about a queue that exists: [`MessageQueue::attributes`] tells what it has. Always close-on-exec. One system call, unless
+    /// [`exact_mode`](Self::exact_mode) or [`unlink_on_drop`](Self::unlink_on_drop) ask for more.
+    ///
+    /// # Errors
+    /// | kind | when |
+    /// |---|---|
+    /// | [`NotFound`](crate::ErrorKind::NotFound) | no such queue, and none is to be created |
+    /// | [`AlreadyExists`](crate::ErrorKind::AlreadyExists) | with `create_new` |
+    /// | [`PermissionDenied`](crate::ErrorKind::PermissionDenied) | the existing queue's mode forbids this access |
+    /// | [`InvalidInput`](crate::ErrorKind::InvalidInput) | neither `read` nor `write`; a size of 0; a mode beyond 0o777 |
+    /// | [`LimitExceeded`](crate::ErrorKind::LimitExceeded) | sizes above `msg_max`/`msgsize_max`, a cost above RLIMIT_MSGQUEUE, `queues_max` queues, no free descriptor: the error says which, its value and what was asked for |
+    /// | [`Unsupported`](crate::ErrorKind::Unsupported) | a kernel without message queues; or one size was given and `/proc`, which knows the other, is not mounted |
+    ///
+    /// Nothing is created when it fails.
+    ///
+    /// # References
+    /// [`mq_open(3)`](https://man7.org/linux/man-pages/man3/mq_open.3.html),
+    /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/mq_open.html)
+    #[doc(alias = "mq_open")]
+    pub fn open(&self, name: &Name) -> Result<MessageQueue> {
+        self.check()?;
+        let name = OwnedName::new(name);
+        if self.flags.contains(OpenFlags::EXCLUSIVE) {
+            self.create_exclusively(name)
+        } else if !self.flags.contains(OpenFlags::CREATE) {
+            self.open_existing(name)
+        } else if self.exact_mode || self.unlink_on_drop {
+            self.open_or_create(name)
+        } else {
+            let descriptor = self.call(&name, OFlags::CREATE, self.sizes()?)?;
+            Ok(self.handle(descriptor, QueueName::kept(Some(name))))
+        }
+    }
+
+    /// Creates a queue of a name that nobody has: the prefix and 16 random characters. [`MessageQueue::name`] tells it.
+    ///
+    /// The random part is 80 bits of the kernel's random source. `create` and `create_new` are implied.
+    ///
+    /// ```
+    /// use rawipc::{MessageQueue, name};
+    /// let replies = MessageQueue::options().read(true).max_messages(1).max_message_size(16)
+    ///     .unlink_on_drop(true).create_unique(name!("/replies-"))?;
+    /// assert_eq!(replies.name().map(|name| name.as_bytes().len()), Some("/replies-".len() + 16));
+    /// # Ok::<(), rawipc::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if more than 239 bytes follow the prefix's
+    /// slash.
+    pub fn create_unique(&self, prefix: &Name) -> Result<MessageQueue> {
+        self.check()?;
+        let length = prefix.as_bytes().len() - 1;
+        if length > PREFIX_MAX {
+            let cause = Cause::Argument(Argument::PrefixTooLong, saturate(length as u64));
+            return Err(Error::caused(Operation::CreateQueue, Errno::NAMETOOLONG, cause));
+        }
+        let mut races = 0;
+        loop {
+            let name = unique_name(prefix).map_err(|errno| Error::system(Operation::CreateQueue, errno))?;
+            match self.create_exclusively(name) {
+                Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
+                result => return result,
+            }
+        }
+    }
+
+    const fn with(self, flag: OpenFlags, on: bool) -> Self {
+        let flags = if on { self.flags.union(flag) } else { self.flags.difference(flag) };
+        Self { flags, ..self }
+    }
+
+    fn check(&self) -> Result<()> {
+        if !self.flags.intersects(OpenFlags::READ_WRITE) {
+            return Err(self.refuse(Argument::NoAccess, 0));
+        }
+        if self.mode & !MODE_BITS != 0 {
+            return Err(self.refuse(Argument::Mode, self.mode));
+        }
+        if self.max_messages == Some(0) {
+            return Err(self.refuse(Argument::ZeroMessages, 0));
+        }
+        if self.max_message_size == Some(0) {
+            return Err(self.refuse(Argument::ZeroMessageSize, 0));
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, argument: Argument, value: u32) -> Error {
+        Error::argument(self.operation(), argument, value)
+    }
+
+    fn operation(&self) -> Operation {
+        let create = self.flags.intersects(OpenFlags::CREATE_NEW);
+        if create { Operation::CreateQueue } else { Operation::OpenQueue }
+    }
+
+    /// Both sizes, or neither for the kernel's defaults.
+    fn sizes(&self) -> Result<Option<Sizes>> {
+        if self.max_messages.is_none() && self.max_message_size.is_none() {
+            return Ok(None);
+        }
+        let or_default = |size: Option<usize>, default: Sysctl| match size {
+            Some(size) => Ok(size as u64),
+            None => default.read().ok_or_else(|| Error::caused(Operation::CreateQueue, Errno::NOENT, Cause::NoProc)),
+        };
+        Ok(Some(Sizes {
+            max_messages: or_default(self.max_messages, Sysctl::MSG_DEFAULT)?,
+            max_message_size: or_default(self.max_message_size, Sysctl::MSGSIZE_DEFAULT)?,
+        }))
+    }
+
+    fn open_existing(&self, name: OwnedName) -> Result<MessageQueue> {
+        let descriptor = self.call(&name, OFlags::empty(), None)?;
+        Ok(self.handle(descriptor, QueueName::kept(Some(name))))
+    }
+
+    fn create_exclusively(&self, name: OwnedName) -> Result<MessageQueue> {
+        let descriptor = self.call(&name, OFlags::CREATE | OFlags::EXCL, self.sizes()?)?;
+        if self.exact_mode {
+            let mode = Mode::from_raw_mode(self.mode as _);
+            if let Err(errno) = fchmod(&descriptor, mode) {
+                let _ = sys::mq_unlink(name.c_str());
+                return Err(Error::system(Operation::CreateQueue, errno));
+            }
+        }
+        let name = if self.unlink_on_drop {
+            QueueName::removed_on_drop(name, descriptor.as_raw_fd())
+        } else {
+            QueueName::kept(Some(name))
+        };
+        Ok(self.handle(descriptor, name))
+    }
+
+    /// Opens or creates, and knows which it was. Others may create and remove the queue between the two attempts.
+    fn open_or_create(&self, name: OwnedName) -> Result<MessageQueue> {
+        let mut races = 0;
+        loop {
+            match self.create_exclusively(name) {
+                Err(error) if error.errno() == Errno::EXIST => {}
+                result => return result,
+            }
+            match self.open_existing(name) {
+                Err(error) if error.errno() == Errno::NOENT && races < RACES => races += 1,
+                result => return result,
+            }
+        }
+    }
+
+    fn call(&self, name: &OwnedName, create: OFlags, sizes: Option<Sizes>) -> Result<OwnedFd> {
+        let attributes = sizes.map(|sizes| sys::Attributes {
+            max_messages: c_long::try_from(sizes.max_messages).unwrap_or(c_long::MAX),
+            max_message_size: c_long::try_from(sizes.max_message_size).unwrap_or(c_long::MAX),
+            ..sys::Attributes::EMPTY
+        });
+        let flags = self.access() | create | OFlags::CLOEXEC;
+        sys::mq_open(name.c_str(), flags.bits(), self.mode, attributes.as_ref())
+            .map_err(|errno| diagnosis::of_open(self.operation(), errno, sizes))
+    }
+
+    fn access(&self) -> OFlags {
+        let nonblocking = self.flags.contains(OpenFlags::NONBLOCKING);
+        let access = match self.flags & OpenFlags::READ_WRITE {
+            OpenFlags::READ => OFlags::RDONLY,
+            OpenFlags::WRITE => OFlags::WRONLY,
+            _ => OFlags::RDWR,
+        };
+        if nonblocking { access | OFlags::NONBLOCK } else { access }
+    }
+
+    fn handle(&self, descriptor: OwnedFd, name: QueueName) -> MessageQueue {
+        MessageQueue::from_parts(descriptor, name, self.flags.contains(OpenFlags::NONBLOCKING))
+    }
+}

@@ -1,0 +1,210 @@
+//! More than a message at a time: payloads cut into messages, and messages joined.
+
+use core::fmt;
+
+use rustix::fd::AsFd;
+use rustix::io::Errno;
+
+use super::{MessageQueue, diagnosis};
+use crate::Priority;
+use crate::buffer::{Buffer, Incoming};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys;
+use crate::time::Deadline;
+
+/// A transfer of several messages that failed on its way, and how far it had got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Incomplete {
+    /// How many bytes had been sent, or received into the start of the buffer, when it failed.
+    pub bytes: usize,
+    /// Why it failed.
+    pub error: Error,
+}
+
+/// What [`MessageQueue::drain`] received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained<'buffer> {
+    /// The messages, joined.
+    pub payload: &'buffer [u8],
+    /// Why it stopped there.
+    pub stop: Stop,
+}
+
+/// Why [`MessageQueue::drain`] stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stop {
+    /// An empty message came: the end of the stream.
+    End,
+    /// The queue is empty.
+    Empty,
+    /// The rest of the buffer could not hold the queue's longest message.
+    Full,
+}
+
+impl MessageQueue {
+    /// Sends as much of a message as one message of the queue can hold; returns how many bytes that is.
+    ///
+    /// One system call if the message is short enough, three if it is cut.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), but never [`MessageTooLong`](ErrorKind::MessageTooLong).
+    pub fn send_truncated(&self, message: &[u8], priority: Priority) -> Result<usize> {
+        let Err(error) = self.send(message, priority) else { return Ok(message.len()) };
+        let (ErrorKind::MessageTooLong, Some(bounds)) = (error.kind(), error.bounds()) else { return Err(error) };
+        let start = message.get(..bounds.bound as usize).unwrap_or(message);
+        self.send(start, priority).map(|()| start.len())
+    }
+
+    /// Sends a payload of any length as messages of at most the queue's message size, waiting without a limit while the queue is
+    /// full. An empty payload is one empty message.
+    ///
+    /// All messages have one priority, so they arrive in order; messages of other senders may come between them.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), with the bytes sent so far: what is left is `payload[bytes..]`.
+    pub fn send_all(&self, payload: &[u8], priority: Priority) -> core::result::Result<(), Incomplete> {
+        self.send_chunks(payload, |chunk| self.send(chunk, priority))
+    }
+
+    /// Like [`send_all`](Self::send_all), until a deadline for the whole payload.
+    ///
+    /// # Errors
+    /// As [`send_deadline`](Self::send_deadline), with the bytes sent so far.
+    pub fn send_all_deadline(
+        &self,
+        payload: &[u8],
+        priority: Priority,
+        deadline: Deadline,
+    ) -> core::result::Result<(), Incomplete> {
+        self.send_chunks(payload, |chunk| self.send_deadline(chunk, priority, deadline))
+    }
+
+    /// Sends from a payload, cut into messages, until it is all sent or the queue is full; never waits. Returns how many bytes were
+    /// sent: go on with `payload[sent..]` when the queue has room again (`poll` says when).
+    ///
+    /// An empty payload sends nothing. The end of a stream is an empty message: `try_send(&[], priority)`.
+    ///
+    /// ```
+    /// # use rawipc::{MessageQueue, Priority, Stop, name};
+    /// # let queue = MessageQueue::options().read(true).write(true).max_messages(2).max_message_size(4)
+    /// #     .unlink_on_drop(true).create_unique(name!("/rawipc-doc-fill"))?;
+    /// let payload = b"thirteen bytes";
+    /// let sent = queue.fill(payload, Priority::MIN)?;
+    /// assert_eq!(sent, 8); // The queue holds two messages of four bytes.
+    ///
+    /// let mut buffer = [0; 64];
+    /// let drained = queue.drain(&mut buffer)?;
+    /// assert_eq!((drained.payload, drained.stop), (&payload[..8], Stop::Empty));
+    /// # Ok::<(), rawipc::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), with the bytes sent so far; a full queue is no error.
+    pub fn fill(&self, payload: &[u8], priority: Priority) -> core::result::Result<usize, Incomplete> {
+        let mut sent = 0;
+        while sent < payload.len() {
+            let attributes = self.attributes().map_err(Incomplete::at(sent))?;
+            let free = attributes.max_messages.saturating_sub(attributes.messages);
+            if free == 0 {
+                break;
+            }
+            for chunk in payload[sent..].chunks(attributes.max_message_size).take(free) {
+                match sys::mq_timedsend(self.as_fd(), chunk, priority.into(), Some(&sys::Timespec::EXPIRED)) {
+                    Ok(()) => sent += chunk.len(),
+                    // Another sender took the room.
+                    Err(Errno::AGAIN | Errno::TIMEDOUT) => return Ok(sent),
+                    Err(errno) => return Err(Incomplete::at(sent)(diagnosis::of_send(self, errno, chunk.len()))),
+                }
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Receives all messages that are there into one buffer, joined without a gap; never waits. Priorities are dropped.
+    ///
+    /// Stops after an empty message, which marks the end of a stream and is taken too; when the queue is empty; or when the rest of
+    /// the buffer could not hold another message of the queue's longest. No message is ever cut. See [`fill`](Self::fill) for an
+    /// example.
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`](ErrorKind::BufferTooSmall) if the buffer cannot hold even one message of the queue's longest; else as
+    /// [`receive`](Self::receive), with the number of bytes that had been received: they are at the start of the buffer.
+    pub fn drain<'buffer, B: Buffer + ?Sized>(
+        &self,
+        buffer: &'buffer mut B,
+    ) -> core::result::Result<Drained<'buffer>, Incomplete> {
+        let mut incoming = Incoming::new(buffer);
+        let result = self.drain_into(&mut incoming);
+        let payload = incoming.finish().payload();
+        match result {
+            Ok(stop) => Ok(Drained { payload, stop }),
+            Err(error) => Err(Incomplete { bytes: payload.len(), error }),
+        }
+    }
+
+    fn drain_into<B: Buffer + ?Sized>(&self, incoming: &mut Incoming<'_, B>) -> Result<Stop> {
+        let mut taken = 0;
+        loop {
+            let attributes = self.attributes()?;
+            if attributes.messages == 0 {
+                return Ok(Stop::Empty);
+            }
+            for _ in 0..attributes.messages {
+                let free = incoming.free();
+                if free < attributes.max_message_size {
+                    return if taken > 0 {
+                        Ok(Stop::Full)
+                    } else {
+                        Err(diagnosis::of_receive(self, Errno::MSGSIZE, free))
+                    };
+                }
+                match incoming.receive(self.as_fd(), Some(&sys::Timespec::EXPIRED)) {
+                    Ok(0) => return Ok(Stop::End),
+                    Ok(_) => taken += 1,
+                    // Another receiver took it.
+                    Err(Errno::AGAIN | Errno::TIMEDOUT) => return Ok(Stop::Empty),
+                    Err(errno) => return Err(diagnosis::of_receive(self, errno, free)),
+                }
+            }
+        }
+    }
+
+    /// Sends the payload in pieces, by a way to send one.
+    fn send_chunks(&self, payload: &[u8], send: impl Fn(&[u8]) -> Result<()>) -> core::result::Result<(), Incomplete> {
+        if payload.is_empty() {
+            return send(payload).map_err(Incomplete::at(0));
+        }
+        let size = self.attributes().map_err(Incomplete::at(0))?.max_message_size;
+        let mut sent = 0;
+        for chunk in payload.chunks(size) {
+            send(chunk).map_err(Incomplete::at(sent))?;
+            sent += chunk.len();
+        }
+        Ok(())
+    }
+}
+
+impl Incomplete {
+    fn at(bytes: usize) -> impl FnOnce(Error) -> Self {
+        move |error| Self { bytes, error }
+    }
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "after {} bytes: {}", self.bytes, self.error)
+    }
+}
+
+impl core::error::Error for Incomplete {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<Incomplete> for Error {
+    fn from(incomplete: Incomplete) -> Self {
+        incomplete.error
+    }
+}

@@ -1,0 +1,16 @@
+//! One file an architecture: the `syscall` function and the numbers that differ between architectures.
+//!
+//! The kernel keeps every register that its calling convention does not name as changed. What each file declares beyond
+//! that convention is said in the file.
+
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+mod generic;
+
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+#[cfg_attr(target_arch = "arm", path = "arm.rs")]
+#[cfg_attr(target_arch = "x86", path = "x86.rs")]
+#[cfg_attr(target_arch = "riscv64", path = "riscv64.rs")]
+mod native;
+
+pub(super) use native::{number, syscall};

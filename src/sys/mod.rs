@@ -1,0 +1,127 @@
+//! The six `mq_*` system calls, each wrapped once by a function that is safe to call.
+//!
+//! rustix makes every other call of this crate; it has none of these. The wrappers pass through what the kernel says and add
+//! nothing: meaning (kinds of errors, limits, retries) is made in the layers above.
+
+#![allow(unsafe_code)]
+
+mod arch;
+mod descriptor;
+#[cfg(test)]
+mod tests;
+#[cfg_attr(target_pointer_width = "64", path = "timed_64.rs")]
+#[cfg_attr(target_pointer_width = "32", path = "timed_32.rs")]
+mod timed;
+
+use core::ffi::{CStr, c_long};
+use core::mem::MaybeUninit;
+use core::ptr;
+
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::io::{Errno, Result};
+
+use arch::{number, syscall};
+pub(crate) use descriptor::{close, link_count};
+
+/// The kernel's `struct __kernel_timespec`, the same on all architectures.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Timespec {
+    pub(crate) seconds: i64,
+    pub(crate) nanoseconds: i64,
+}
+
+impl Timespec {
+    /// A deadline that has passed whatever the clock says: the call tries once and does not wait.
+    pub(crate) const EXPIRED: Self = Self { seconds: 0, nanoseconds: 0 };
+}
+
+/// The kernel's `struct mq_attr`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Attributes {
+    pub(crate) flags: c_long,
+    pub(crate) max_messages: c_long,
+    pub(crate) max_message_size: c_long,
+    pub(crate) messages: c_long,
+    pub(crate) reserved: [c_long; 4],
+}
+
+impl Attributes {
+    pub(crate) const EMPTY: Self =
+        Self { flags: 0, max_messages: 0, max_message_size: 0, messages: 0, reserved: [0; 4] };
+}
+
+/// Opens or creates a queue. `name` is the whole name, with its slash.
+pub(crate) fn mq_open(name: &CStr, flags: u32, mode: u32, sizes: Option<&Attributes>) -> Result<OwnedFd> {
+    let sizes = sizes.map_or(ptr::null(), ptr::from_ref);
+    let arguments = [kernel_name(name), flags as usize, mode as usize, sizes.expose_provenance(), 0];
+    // SAFETY: the name ends in a NUL byte and `sizes` is null or points to a whole `mq_attr`; the kernel only reads both.
+    let descriptor = check(unsafe { syscall(number::MQ_OPEN, arguments) })?;
+    // SAFETY: the kernel has just made this descriptor, so nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor as RawFd) })
+}
+
+/// Removes a queue's name. `name` is the whole name, with its slash.
+pub(crate) fn mq_unlink(name: &CStr) -> Result<()> {
+    // SAFETY: the name ends in a NUL byte and the kernel only reads it.
+    check(unsafe { syscall(number::MQ_UNLINK, [kernel_name(name), 0, 0, 0, 0]) }).map(drop)
+}
+
+/// Sends one message; waits until `deadline` of the realtime clock, or for ever.
+#[inline]
+pub(crate) fn mq_timedsend(
+    queue: BorrowedFd<'_>,
+    message: &[u8],
+    priority: u32,
+    deadline: Option<&Timespec>,
+) -> Result<()> {
+    let arguments =
+        [queue.as_raw_fd() as usize, message.as_ptr().expose_provenance(), message.len(), priority as usize];
+    // SAFETY: the kernel only reads, and no more than `message.len()` bytes.
+    check(unsafe { timed::send(arguments, deadline) }).map(drop)
+}
+
+/// Receives one message into `room`; returns its length, which is at most `room.len()`, and its priority. On success the first
+/// `length` bytes of `room` are initialised; on an error no byte of a message has been taken.
+#[inline]
+pub(crate) fn mq_timedreceive(
+    queue: BorrowedFd<'_>,
+    room: &mut [MaybeUninit<u8>],
+    deadline: Option<&Timespec>,
+) -> Result<(usize, u32)> {
+    let mut priority = 0_u32;
+    let arguments = [
+        queue.as_raw_fd() as usize,
+        room.as_mut_ptr().expose_provenance(),
+        room.len(),
+        ptr::from_mut(&mut priority).expose_provenance(),
+    ];
+    // SAFETY: the kernel writes at most `room.len()` bytes to `room` and one `unsigned int` to `priority`.
+    let length = check(unsafe { timed::receive(arguments, deadline) })?;
+    Ok((length, priority))
+}
+
+/// Reads a queue's attributes, and sets its flags if `new` is given (of which the kernel looks at nothing else).
+pub(crate) fn mq_getsetattr(queue: BorrowedFd<'_>, new: Option<&Attributes>) -> Result<Attributes> {
+    let mut old = Attributes::EMPTY;
+    let new = new.map_or(ptr::null(), ptr::from_ref);
+    let arguments =
+        [queue.as_raw_fd() as usize, new.expose_provenance(), ptr::from_mut(&mut old).expose_provenance(), 0, 0];
+    // SAFETY: `new` is null or points to a whole `mq_attr`, `old` is one that the kernel may overwrite.
+    check(unsafe { syscall(number::MQ_GETSETATTR, arguments) })?;
+    Ok(old)
+}
+
+/// The name as the kernel wants it: without its slash. The slash stays in memory right before the pointer, where one
+/// emulator (qemu's user mode) reads it.
+fn kernel_name(name: &CStr) -> usize {
+    let whole = name.as_ptr().expose_provenance();
+    if name.to_bytes().first() == Some(&b'/') { whole + 1 } else { whole }
+}
+
+/// Splits what a system call returned into its result and its errno.
+#[inline]
+fn check(result: isize) -> Result<usize> {
+    if result < 0 { Err(Errno::from_raw_os_error(-(result as i32))) } else { Ok(result as usize) }
+}

@@ -1,0 +1,42 @@
+//! Numbers, structs and sizes against linux-raw-sys (the kernel's headers) and libc.
+
+use core::mem::{offset_of, size_of};
+use linux_raw_sys::general as kernel;
+
+use super::{Attributes, Timespec, number};
+
+#[test]
+fn numbers_are_the_kernels() {
+    let ours = [
+        (number::MQ_OPEN, kernel::__NR_mq_open),
+        (number::MQ_UNLINK, kernel::__NR_mq_unlink),
+        (number::MQ_TIMEDSEND, kernel::__NR_mq_timedsend),
+        (number::MQ_TIMEDRECEIVE, kernel::__NR_mq_timedreceive),
+        (number::MQ_NOTIFY, kernel::__NR_mq_notify),
+        (number::MQ_GETSETATTR, kernel::__NR_mq_getsetattr),
+    ];
+    for (ours, theirs) in ours {
+        assert_eq!(ours, theirs as usize);
+    }
+    assert_eq!(number::MQ_OPEN as libc::c_long, libc::SYS_mq_open);
+    assert_eq!(number::MQ_GETSETATTR as libc::c_long, libc::SYS_mq_getsetattr);
+}
+
+#[cfg(target_pointer_width = "32")]
+#[test]
+fn time64_numbers_are_the_kernels() {
+    assert_eq!(number::MQ_TIMEDSEND_TIME64, kernel::__NR_mq_timedsend_time64 as usize);
+    assert_eq!(number::MQ_TIMEDRECEIVE_TIME64, kernel::__NR_mq_timedreceive_time64 as usize);
+}
+
+#[test]
+fn structs_have_the_kernels_layout() {
+    assert_eq!(size_of::<Attributes>(), size_of::<libc::mq_attr>());
+    assert_eq!(offset_of!(Attributes, flags), offset_of!(libc::mq_attr, mq_flags));
+    assert_eq!(offset_of!(Attributes, max_messages), offset_of!(libc::mq_attr, mq_maxmsg));
+    assert_eq!(offset_of!(Attributes, max_message_size), offset_of!(libc::mq_attr, mq_msgsize));
+    assert_eq!(offset_of!(Attributes, messages), offset_of!(libc::mq_attr, mq_curmsgs));
+    assert_eq!(size_of::<Timespec>(), size_of::<kernel::__kernel_timespec>());
+    assert_eq!(offset_of!(Timespec, seconds), offset_of!(kernel::__kernel_timespec, tv_sec));
+    assert_eq!(offset_of!(Timespec, nanoseconds), offset_of!(kernel::__kernel_timespec, tv_nsec));
+}

@@ -1,0 +1,48 @@
+//! The kernel's settings for message queues, as `/proc` shows them.
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::read;
+
+/// A setting under `/proc/sys/fs/mqueue`.
+#[derive(Clone, Copy)]
+pub(crate) struct Sysctl(&'static CStr);
+
+impl Sysctl {
+    pub(crate) const MSG_DEFAULT: Self = Self(c"/proc/sys/fs/mqueue/msg_default");
+    pub(crate) const MSG_MAX: Self = Self(c"/proc/sys/fs/mqueue/msg_max");
+    pub(crate) const MSGSIZE_DEFAULT: Self = Self(c"/proc/sys/fs/mqueue/msgsize_default");
+    pub(crate) const MSGSIZE_MAX: Self = Self(c"/proc/sys/fs/mqueue/msgsize_max");
+    pub(crate) const QUEUES_MAX: Self = Self(c"/proc/sys/fs/mqueue/queues_max");
+
+    /// Its value in this IPC namespace; `None` where `/proc` is not mounted or not readable.
+    #[cold]
+    pub(crate) fn read(self) -> Option<u64> {
+        let file = open(self.0, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        let mut text = [MaybeUninit::uninit(); 24];
+        let (text, _) = read(&file, &mut text).ok()?;
+        parse(text)
+    }
+}
+
+/// The decimal number at the start of a text.
+fn parse(text: &[u8]) -> Option<u64> {
+    let digits = text.split(|byte| !byte.is_ascii_digit()).next()?;
+    core::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn numbers_are_read_up_to_the_line_end() {
+        assert_eq!(parse(b"8192\n"), Some(8192));
+        assert_eq!(parse(b"0"), Some(0));
+        assert_eq!(parse(b""), None);
+        assert_eq!(parse(b"\n"), None);
+        assert_eq!(parse(b"99999999999999999999999"), None);
+    }
+}
