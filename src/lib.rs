@@ -38,7 +38,12 @@ mod time;
 pub use buffer::{Buffer, Message, MessageBuffer};
 pub use error::{Bounds, Error, ErrorKind, Limit, Operation, Refused, Result, retry_on_interrupt};
 pub use flags::OpenFlags;
-pub use mqueue::{Attributes, Drained, Incomplete, MessageQueue, MessageQueueOptions, Receiver, Sender, Stop};
+pub use mqueue::{
+    Attributes, Drained, Incomplete, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify,
+    PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, Receiver, SI_MESGQ, Sender, Stop,
+};
+#[cfg(feature = "std")]
+pub use mqueue::{Ended, NotificationThread};
 #[cfg(feature = "zerocopy")]
 pub use mqueue::{TypedReceiver, TypedSender};
 pub use name::{NAME_MAX, Name, NameSource};

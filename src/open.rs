@@ -23,6 +23,11 @@ impl Creator {
         Self(getpid())
     }
 
+    /// Its PID.
+    pub(crate) fn number(self) -> u32 {
+        self.0.as_raw_nonzero().get().cast_unsigned()
+    }
+
     pub(crate) fn is_this_process(self) -> bool {
         self.0 == getpid()
     }

@@ -109,6 +109,11 @@ fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u3
         Argument::PrefixTooLong => {
             write!(formatter, "the prefix has {value} bytes after its slash, at most 239 leave room")
         }
+        Argument::SignalNumber => write!(formatter, "{} is not a signal; signals are 1 to 64", value.cast_signed()),
+        Argument::NotArmed => formatter.write_str("the socket is not armed, so nothing would ever come"),
+        Argument::OtherProcess => {
+            write!(formatter, "the socket belongs to process {value}; after fork, make a new one")
+        }
         Argument::TypeSize => {
             write!(formatter, "the queue's messages may have {value} bytes, which is not the size of the type")
         }

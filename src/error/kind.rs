@@ -60,7 +60,7 @@ impl ErrorKind {
             Errno::NFILE => Self::LimitExceeded(Limit::SystemDescriptors),
             Errno::NOSPC => Self::LimitExceeded(Limit::Queues),
             Errno::OVERFLOW => Self::Overflow,
-            Errno::NOSYS => Self::Unsupported,
+            Errno::NOSYS | Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT => Self::Unsupported,
             Errno::BUSY => Self::Busy,
             Errno::BADF => Self::BadDescriptor,
             Errno::NOMEM => Self::OutOfMemory,

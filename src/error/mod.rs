@@ -106,6 +106,9 @@ pub(crate) enum Argument {
     Nanoseconds,
     PrefixTooLong,
     TypeSize,
+    SignalNumber,
+    NotArmed,
+    OtherProcess,
 }
 
 impl Error {

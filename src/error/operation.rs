@@ -26,6 +26,20 @@ pub enum Operation {
     QueueStatus,
     /// Switching a queue between blocking and nonblocking.
     SetNonblocking,
+    /// Registering for a queue's notification, or removing the registration.
+    Notify,
+    /// Making the socket that notifications come by.
+    NotificationSocket,
+    /// Waiting for a notification.
+    AwaitNotification,
+    /// Starting the thread that a notification runs in.
+    NotificationThread,
+    /// Reading the limits for message queues.
+    ReadLimits,
+    /// Comparing sizes with the limits.
+    CheckLimits,
+    /// Listing objects.
+    List,
     /// Sending a message.
     Send,
     /// Receiving a message.
@@ -47,6 +61,13 @@ impl Operation {
             Self::CloseQueue => "closing the queue",
             Self::QueueStatus => "reading the queue's status",
             Self::SetNonblocking => "setting the queue's nonblocking flag",
+            Self::Notify => "registering for notification",
+            Self::NotificationSocket => "making the notification socket",
+            Self::AwaitNotification => "waiting for a notification",
+            Self::NotificationThread => "starting the notification's thread",
+            Self::ReadLimits => "reading the limits",
+            Self::CheckLimits => "checking the sizes",
+            Self::List => "listing",
             Self::Send => "sending",
             Self::Receive => "receiving",
         }

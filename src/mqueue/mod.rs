@@ -3,20 +3,28 @@
 mod descriptor;
 mod diagnosis;
 mod ends;
+mod notification_socket;
+mod notify;
 mod options;
 mod receive;
 mod send;
 mod status;
 mod stream;
+#[cfg(feature = "std")]
+mod thread;
 #[cfg(feature = "zerocopy")]
 mod typed;
 mod unlink;
 mod wait;
 
 pub use ends::{Receiver, Sender};
+pub use notification_socket::{NotificationSocket, Notified};
+pub use notify::{Notify, PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, SI_MESGQ};
 pub use options::MessageQueueOptions;
 pub use status::Attributes;
 pub use stream::{Drained, Incomplete, Stop};
+#[cfg(feature = "std")]
+pub use thread::{Ended, NotificationThread};
 #[cfg(feature = "zerocopy")]
 pub use typed::{TypedReceiver, TypedSender};
 

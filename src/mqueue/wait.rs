@@ -111,9 +111,12 @@ pub(super) trait Attempt {
 impl MessageQueue {
     /// Waits until the queue is ready, at most so long: whether it is.
     fn poll(&self, ready: PollFlags, timeout: Duration) -> io::Result<bool> {
-        let timeout = timeout.min(LONGEST_POLL);
-        let timeout = Timespec { tv_sec: timeout.as_secs() as _, tv_nsec: timeout.subsec_nanos().into() };
-        let descriptor = self.as_fd();
-        Ok(poll(&mut [PollFd::from_borrowed_fd(descriptor, ready)], Some(&timeout))? > 0)
+        Ok(poll(&mut [PollFd::from_borrowed_fd(self.as_fd(), ready)], Some(&poll_time(timeout)))? > 0)
     }
+}
+
+/// A time-out for `poll`, cut to the longest.
+pub(super) fn poll_time(timeout: Duration) -> Timespec {
+    let timeout = timeout.min(LONGEST_POLL);
+    Timespec { tv_sec: timeout.as_secs() as _, tv_nsec: timeout.subsec_nanos().into() }
 }

@@ -7,6 +7,7 @@
 
 mod arch;
 mod descriptor;
+mod event;
 #[cfg(test)]
 mod tests;
 #[cfg_attr(target_pointer_width = "64", path = "timed_64.rs")]
@@ -22,6 +23,7 @@ use rustix::io::{Errno, Result};
 
 use arch::{number, syscall};
 pub(crate) use descriptor::{close, link_count};
+pub(crate) use event::{COOKIE_LENGTH, SignalEvent};
 
 /// The kernel's `struct __kernel_timespec`, the same on all architectures.
 #[derive(Clone, Copy)]
@@ -111,6 +113,14 @@ pub(crate) fn mq_getsetattr(queue: BorrowedFd<'_>, new: Option<&Attributes>) -> 
     // SAFETY: `new` is null or points to a whole `mq_attr`, `old` is one that the kernel may overwrite.
     check(unsafe { syscall(number::MQ_GETSETATTR, arguments) })?;
     Ok(old)
+}
+
+/// Registers the calling process for a queue's notification, or removes its registration.
+pub(crate) fn mq_notify(queue: BorrowedFd<'_>, event: Option<&SignalEvent>) -> Result<()> {
+    let event = event.map_or(ptr::null(), ptr::from_ref);
+    let arguments = [queue.as_raw_fd() as usize, event.expose_provenance(), 0, 0, 0];
+    // SAFETY: the event is null or a whole `sigevent` that the kernel only reads; a cookie it points to is borrowed by it.
+    check(unsafe { syscall(number::MQ_NOTIFY, arguments) }).map(drop)
 }
 
 /// The name as the kernel wants it: without its slash. The slash stays in memory right before the pointer, where one

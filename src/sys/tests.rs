@@ -3,7 +3,7 @@
 use core::mem::{offset_of, size_of};
 use linux_raw_sys::general as kernel;
 
-use super::{Attributes, Timespec, number};
+use super::{Attributes, COOKIE_LENGTH, SignalEvent, Timespec, number};
 
 #[test]
 fn numbers_are_the_kernels() {
@@ -39,4 +39,15 @@ fn structs_have_the_kernels_layout() {
     assert_eq!(size_of::<Timespec>(), size_of::<kernel::__kernel_timespec>());
     assert_eq!(offset_of!(Timespec, seconds), offset_of!(kernel::__kernel_timespec, tv_sec));
     assert_eq!(offset_of!(Timespec, nanoseconds), offset_of!(kernel::__kernel_timespec, tv_nsec));
+}
+
+#[test]
+fn events_have_the_kernels_layout() {
+    assert_eq!(size_of::<SignalEvent<'_>>(), size_of::<kernel::sigevent>());
+    assert_eq!(size_of::<SignalEvent<'_>>(), size_of::<libc::sigevent>());
+    assert_eq!(offset_of!(SignalEvent<'_>, number), offset_of!(libc::sigevent, sigev_signo));
+    assert_eq!(offset_of!(SignalEvent<'_>, notify), offset_of!(libc::sigevent, sigev_notify));
+    assert_eq!(SignalEvent::signal(10, 0).notify, kernel::SIGEV_SIGNAL as i32);
+    assert_eq!(SignalEvent::none().notify, kernel::SIGEV_NONE as i32);
+    assert_eq!(COOKIE_LENGTH, 32);
 }
