@@ -25,6 +25,8 @@ extern crate std;
 mod buffer;
 mod error;
 mod flags;
+mod limits;
+mod list;
 mod mqueue;
 mod name;
 mod open;
@@ -38,9 +40,11 @@ mod time;
 pub use buffer::{Buffer, Message, MessageBuffer};
 pub use error::{Bounds, Error, ErrorKind, Limit, Operation, Refused, Result, retry_on_interrupt};
 pub use flags::OpenFlags;
+pub use limits::{Limits, Platform, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION, VERSION_NUMBERS};
+pub use list::{Entry, Listing, ObjectKind};
 pub use mqueue::{
-    Attributes, Drained, Incomplete, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify,
-    PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, Receiver, SI_MESGQ, Sender, Stop,
+    Attributes, Delivery, Drained, Incomplete, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify,
+    PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, Receiver, Registration, SI_MESGQ, Sender, Status, Stop,
 };
 #[cfg(feature = "std")]
 pub use mqueue::{Ended, NotificationThread};

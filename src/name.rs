@@ -191,6 +191,8 @@ pub(crate) struct OwnedName {
 }
 
 impl OwnedName {
+    pub(crate) const EMPTY: Self = Self { bytes: [0; NAME_MAX + 2], length: 0 };
+
     pub(crate) fn new(name: &Name) -> Self {
         Self::joined(name, &[])
     }
@@ -204,6 +206,17 @@ impl OwnedName {
             length += 1;
         }
         Self { bytes, length }
+    }
+
+    /// Of a directory entry, which has no slash; `None` if no name is made of it.
+    pub(crate) fn of_file(file: &[u8]) -> Option<Self> {
+        let name = Self::joined(Name::of_checked(b"/"), file);
+        (check(name.name().as_bytes()).is_ok() && usize::from(name.length) == file.len() + 1).then_some(name)
+    }
+
+    /// The name without its slash, as directories have it.
+    pub(crate) fn file(&self) -> &CStr {
+        CStr::from_bytes_until_nul(self.bytes.get(1..).unwrap_or_default()).unwrap_or_default()
     }
 
     pub(crate) fn name(&self) -> &Name {

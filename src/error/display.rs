@@ -49,8 +49,14 @@ impl Error {
             }
             Cause::NotAQueue => formatter.write_str("the descriptor is not a message queue"),
             Cause::NoProc => formatter.write_str(
-                "the kernel's default cannot be read from /proc/sys/fs/mqueue; mount /proc, or give both max_messages and max_message_size",
+                "/proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, give both of its sizes)",
             ),
+            Cause::UnknownStatus => formatter.write_str("the kernel's text about the queue is not as known"),
+            Cause::NoMqueueMount => formatter.write_str(
+                "no mqueue file system is mounted on /dev/mqueue, and mounting one unseen takes CAP_SYS_ADMIN; \
+                 mount it with `mount -t mqueue none /dev/mqueue`",
+            ),
+            Cause::NoDevShm => formatter.write_str("there is no directory /dev/shm; mount a tmpfs on it"),
             Cause::WrongDirection => formatter.write_str("the queue is not open in this direction"),
         }
     }

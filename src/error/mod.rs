@@ -74,6 +74,7 @@ pub(crate) enum Cause {
     /// The message is longer than the queue's messages may be.
     MessageTooLong { length: u32, maximum: u32 },
     /// A peer's message has not the size of the type.
+    #[cfg_attr(not(feature = "zerocopy"), expect(dead_code, reason = "only typed messages have it"))]
     WrongLength { length: u32, expected: u32 },
     /// The descriptor is something else than a message queue.
     NotAQueue,
@@ -81,6 +82,29 @@ pub(crate) enum Cause {
     WrongDirection,
     /// A default was asked for that only `/proc` tells, and it cannot be read.
     NoProc,
+    /// The kernel's text about a queue is not as known.
+    UnknownStatus,
+    /// No mqueue file system can be looked into.
+    NoMqueueMount,
+    /// There is no `/dev/shm`.
+    NoDevShm,
+}
+
+impl Cause {
+    /// More was asked for than a limit allows.
+    pub(crate) const fn above(limit: Limit, asked: u64, maximum: u64) -> Self {
+        Self::AboveLimit { limit, asked: saturate(asked), maximum: saturate(maximum) }
+    }
+
+    /// A queue costs more than RLIMIT_MSGQUEUE leaves; a message size of 0 is one that is not known.
+    pub(crate) const fn queue_bytes(max_messages: u64, max_message_size: u64, rlimit: u64) -> Self {
+        let less_one = max_messages.saturating_sub(1);
+        Self::QueueBytes {
+            messages_less_one: if less_one > u16::MAX as u64 { u16::MAX } else { less_one as u16 },
+            message_size: saturate(max_message_size),
+            rlimit: saturate(rlimit),
+        }
+    }
 }
 
 /// The rule that a name breaks.
@@ -105,6 +129,7 @@ pub(crate) enum Argument {
     Priority,
     Nanoseconds,
     PrefixTooLong,
+    #[cfg_attr(not(feature = "zerocopy"), expect(dead_code, reason = "only typed messages have it"))]
     TypeSize,
     SignalNumber,
     NotArmed,
@@ -143,7 +168,8 @@ impl Error {
             Cause::MessageTooLong { .. } => ErrorKind::MessageTooLong,
             Cause::WrongLength { .. } => ErrorKind::Malformed,
             Cause::WrongDirection => ErrorKind::BadDescriptor,
-            Cause::NoProc => ErrorKind::Unsupported,
+            Cause::UnknownStatus => ErrorKind::Malformed,
+            Cause::NoProc | Cause::NoMqueueMount | Cause::NoDevShm => ErrorKind::Unsupported,
         }
     }
 

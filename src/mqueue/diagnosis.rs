@@ -29,7 +29,7 @@ pub(super) fn of_open(operation: Operation, errno: Errno, sizes: Option<Sizes>) 
         Errno::INVAL | Errno::OVERFLOW => sizes.and_then(size_above_maximum),
         Errno::MFILE => Some(of_emfile(sizes)),
         Errno::NOSPC => {
-            let count = |maximum| above(Limit::Queues, u64::saturating_add(maximum, 1), maximum);
+            let count = |maximum| Cause::above(Limit::Queues, u64::saturating_add(maximum, 1), maximum);
             Sysctl::QUEUES_MAX.read().map(count)
         }
         _ => None,
@@ -80,21 +80,18 @@ fn size_above_maximum(sizes: Sizes) -> Option<Cause> {
     let soft =
         || candidates.into_iter().find(|(_, asked, sysctl, _)| sysctl.read().is_some_and(|value| *asked > value));
     let (limit, asked, sysctl, hard) = hard.or_else(soft)?;
-    Some(above(limit, asked, sysctl.read().unwrap_or(hard)))
+    Some(Cause::above(limit, asked, sysctl.read().unwrap_or(hard)))
 }
 
 /// EMFILE has two causes: no free descriptor, or a queue too costly for the user. Whether another descriptor can be had tells.
 fn of_emfile(sizes: Option<Sizes>) -> Cause {
     if let Err(Errno::MFILE) = eventfd(0, EventfdFlags::CLOEXEC) {
         let maximum = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        return above(Limit::Descriptors, maximum.saturating_add(1), maximum);
+        return Cause::above(Limit::Descriptors, maximum.saturating_add(1), maximum);
     }
     let sizes = sizes.or_else(default_sizes).unwrap_or(Sizes { max_messages: 1, max_message_size: 0 });
-    Cause::QueueBytes {
-        messages_less_one: u16::try_from(sizes.max_messages.saturating_sub(1)).unwrap_or(u16::MAX),
-        message_size: saturate(sizes.max_message_size),
-        rlimit: saturate(getrlimit(Resource::Msgqueue).current.unwrap_or(u64::MAX)),
-    }
+    let rlimit = getrlimit(Resource::Msgqueue).current.unwrap_or(u64::MAX);
+    Cause::queue_bytes(sizes.max_messages, sizes.max_message_size, rlimit)
 }
 
 /// What the kernel takes where no sizes are given: the defaults, but not more than the maxima.
@@ -103,10 +100,6 @@ fn default_sizes() -> Option<Sizes> {
         max_messages: Sysctl::MSG_DEFAULT.read()?.min(Sysctl::MSG_MAX.read()?),
         max_message_size: Sysctl::MSGSIZE_DEFAULT.read()?.min(Sysctl::MSGSIZE_MAX.read()?),
     })
-}
-
-fn above(limit: Limit, asked: u64, maximum: u64) -> Cause {
-    Cause::AboveLimit { limit, asked: saturate(asked), maximum: saturate(maximum) }
 }
 
 fn wrong_direction(queue: &MessageQueue, other: OFlags) -> Option<Cause> {

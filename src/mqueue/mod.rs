@@ -1,5 +1,6 @@
 //! POSIX message queues.
 
+mod attributes;
 mod descriptor;
 mod diagnosis;
 mod ends;
@@ -17,11 +18,12 @@ mod typed;
 mod unlink;
 mod wait;
 
+pub use attributes::Attributes;
 pub use ends::{Receiver, Sender};
 pub use notification_socket::{NotificationSocket, Notified};
 pub use notify::{Notify, PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, SI_MESGQ};
 pub use options::MessageQueueOptions;
-pub use status::Attributes;
+pub use status::{Delivery, Registration, Status};
 pub use stream::{Drained, Incomplete, Stop};
 #[cfg(feature = "std")]
 pub use thread::{Ended, NotificationThread};
