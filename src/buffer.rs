@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 
-use rustix::fd::BorrowedFd;
+use rustix::fd::OwnedFd;
 use rustix::io;
 
 use crate::Priority;
@@ -211,7 +211,7 @@ impl<'buffer, B: Buffer + ?Sized> Incoming<'buffer, B> {
 
     /// Receives one more message behind those that are there; returns its length.
     #[inline]
-    pub(crate) fn receive(&mut self, queue: BorrowedFd<'_>, deadline: Option<&sys::Timespec>) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, queue: &OwnedFd, deadline: Option<&sys::Timespec>) -> io::Result<usize> {
         let (length, priority) = sys::mq_timedreceive(queue, self.rest(), deadline)?;
         self.length += length;
         self.priority = Priority::of_kernel(priority);
@@ -247,7 +247,7 @@ pub(crate) enum Received<T> {
 #[cfg(feature = "zerocopy")]
 #[inline]
 pub(crate) fn receive_value<T: zerocopy::FromBytes>(
-    queue: BorrowedFd<'_>,
+    queue: &OwnedFd,
     deadline: Option<&sys::Timespec>,
 ) -> io::Result<Received<T>> {
     let mut value = MaybeUninit::<T>::uninit();

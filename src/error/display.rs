@@ -11,7 +11,7 @@ impl Display for Error {
         self.explain(formatter)?;
         match errno_name(self.errno()) {
             Some(name) => write!(formatter, " ({name})"),
-            None => write!(formatter, " (errno {})", self.errno),
+            None => write!(formatter, " (errno {})", self.errno().raw_os_error()),
         }
     }
 }

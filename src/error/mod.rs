@@ -30,7 +30,7 @@ pub type Result<T> = core::result::Result<T, Error>;
 #[must_use]
 pub struct Error {
     cause: Cause,
-    errno: u16,
+    errno: Errno,
     operation: Operation,
 }
 
@@ -146,7 +146,7 @@ impl Error {
     /// An error with what was found out.
     #[cold]
     pub(crate) const fn caused(operation: Operation, errno: Errno, cause: Cause) -> Self {
-        Self { cause, errno: errno.raw_os_error() as u16, operation }
+        Self { cause, errno, operation }
     }
 
     /// An argument that was refused before any system call.
@@ -176,7 +176,7 @@ impl Error {
     /// The errno: what the kernel answered, or what it would have answered where the fault was seen before the call.
     #[must_use]
     pub const fn errno(&self) -> Errno {
-        Errno::from_raw_os_error(self.errno as i32)
+        self.errno
     }
 
     /// What was being done.

@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use rustix::event::PollFlags;
-use rustix::fd::AsFd;
 use rustix::io;
 
 use super::wait::Attempt;
@@ -119,7 +118,7 @@ impl<B: Buffer + ?Sized> Attempt for Receiving<'_, '_, B> {
 
     #[inline]
     fn call(&mut self, deadline: Option<&sys::Timespec>) -> io::Result<()> {
-        self.incoming.receive(self.queue.as_fd(), deadline).map(drop)
+        self.incoming.receive(&self.queue.descriptor, deadline).map(drop)
     }
 
     fn error(&mut self, errno: io::Errno) -> Error {

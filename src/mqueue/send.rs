@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use rustix::event::PollFlags;
-use rustix::fd::AsFd;
 use rustix::io;
 
 use super::wait::Attempt;
@@ -93,7 +92,7 @@ impl Attempt for Sending<'_> {
 
     #[inline]
     fn call(&mut self, deadline: Option<&sys::Timespec>) -> io::Result<()> {
-        sys::mq_timedsend(self.queue.as_fd(), self.message, self.priority.into(), deadline)
+        sys::mq_timedsend(&self.queue.descriptor, self.message, self.priority.into(), deadline)
     }
 
     fn error(&mut self, errno: io::Errno) -> Error {

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use rustix::fd::AsFd;
 use rustix::io::Errno;
 
 use super::{MessageQueue, diagnosis};
@@ -110,7 +109,7 @@ impl MessageQueue {
                 break;
             }
             for chunk in payload[sent..].chunks(attributes.max_message_size).take(free) {
-                match sys::mq_timedsend(self.as_fd(), chunk, priority.into(), Some(&sys::Timespec::EXPIRED)) {
+                match sys::mq_timedsend(&self.descriptor, chunk, priority.into(), Some(&sys::Timespec::EXPIRED)) {
                     Ok(()) => sent += chunk.len(),
                     // Another sender took the room.
                     Err(Errno::AGAIN | Errno::TIMEDOUT) => return Ok(sent),
@@ -159,7 +158,7 @@ impl MessageQueue {
                         Err(diagnosis::of_receive(self, Errno::MSGSIZE, free))
                     };
                 }
-                match incoming.receive(self.as_fd(), Some(&sys::Timespec::EXPIRED)) {
+                match incoming.receive(&self.descriptor, Some(&sys::Timespec::EXPIRED)) {
                     Ok(0) => return Ok(Stop::End),
                     Ok(_) => taken += 1,
                     // Another receiver took it.

@@ -4,7 +4,6 @@ use core::marker::PhantomData;
 use core::time::Duration;
 
 use rustix::event::PollFlags;
-use rustix::fd::AsFd;
 use rustix::io::{self, Errno};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -191,7 +190,7 @@ impl<T: FromBytes> Attempt for ReceivingValue<'_, T> {
 
     #[inline]
     fn call(&mut self, deadline: Option<&sys::Timespec>) -> io::Result<()> {
-        self.received = receive_value(self.queue.as_fd(), deadline)?;
+        self.received = receive_value(&self.queue.descriptor, deadline)?;
         Ok(())
     }
 

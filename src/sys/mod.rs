@@ -72,12 +72,7 @@ pub(crate) fn mq_unlink(name: &CStr) -> Result<()> {
 
 /// Sends one message; waits until `deadline` of the realtime clock, or for ever.
 #[inline]
-pub(crate) fn mq_timedsend(
-    queue: BorrowedFd<'_>,
-    message: &[u8],
-    priority: u32,
-    deadline: Option<&Timespec>,
-) -> Result<()> {
+pub(crate) fn mq_timedsend(queue: &OwnedFd, message: &[u8], priority: u32, deadline: Option<&Timespec>) -> Result<()> {
     let arguments =
         [queue.as_raw_fd() as usize, message.as_ptr().expose_provenance(), message.len(), priority as usize];
     // SAFETY: the kernel only reads, and no more than `message.len()` bytes.
@@ -88,7 +83,7 @@ pub(crate) fn mq_timedsend(
 /// `length` bytes of `room` are initialised; on an error no byte of a message has been taken.
 #[inline]
 pub(crate) fn mq_timedreceive(
-    queue: BorrowedFd<'_>,
+    queue: &OwnedFd,
     room: &mut [MaybeUninit<u8>],
     deadline: Option<&Timespec>,
 ) -> Result<(usize, u32)> {
@@ -133,5 +128,10 @@ fn kernel_name(name: &CStr) -> usize {
 /// Splits what a system call returned into its result and its errno.
 #[inline]
 fn check(result: isize) -> Result<usize> {
-    if result < 0 { Err(Errno::from_raw_os_error(-(result as i32))) } else { Ok(result as usize) }
+    if result < 0 {
+        // The kernel's range, so that no check of it is compiled in.
+        let errno = result.unsigned_abs().clamp(1, 4095);
+        return Err(Errno::from_raw_os_error(errno as i32));
+    }
+    Ok(result as usize)
 }
