@@ -19,7 +19,7 @@ compile_error!(
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(any(feature = "std", test))]
+#[cfg(any(feature = "std", test, loom))]
 extern crate std;
 
 mod buffer;
@@ -31,6 +31,8 @@ mod mqueue;
 mod name;
 mod open;
 mod priority;
+mod semaphore;
+mod shm;
 #[cfg(feature = "std")]
 mod std_interop;
 mod sys;
@@ -52,6 +54,12 @@ pub use mqueue::{Ended, NotificationThread};
 pub use mqueue::{TypedReceiver, TypedSender};
 pub use name::{NAME_MAX, Name, NameSource};
 pub use priority::Priority;
+#[cfg(target_has_atomic = "64")]
+pub use semaphore::Gnu64;
+pub use semaphore::{
+    Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Scope,
+    Semaphore, SemaphoreOf, Tokens, Tuning,
+};
 pub use time::{Clock, Deadline, Time};
 
 /// The descriptor types and traits of rustix; with feature `std` they are those of `std::os::fd`.

@@ -85,4 +85,6 @@ pub enum Limit {
     Descriptors,
     /// The open files of the whole system: `fs.file-max`.
     SystemDescriptors,
+    /// The space in `/dev/shm`.
+    DevShm,
 }

@@ -88,6 +88,10 @@ pub(crate) enum Cause {
     NoMqueueMount,
     /// There is no `/dev/shm`.
     NoDevShm,
+    /// `/dev/shm` has no space left.
+    DevShmFull,
+    /// A file is not the semaphore that it should be.
+    SemaphoreFile(SemaphoreFault),
 }
 
 impl Cause {
@@ -116,7 +120,21 @@ pub(crate) enum NameFault {
     SecondSlash,
     Nul,
     Dots,
-    TooLong,
+    LongerThan(u8),
+    PrefixLongerThan(u8),
+}
+
+/// What is wrong with a file that should be a semaphore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SemaphoreFault {
+    SymbolicLink,
+    NotRegular,
+    Size,
+    Content,
+    IsGnu64,
+    IsGnu32,
+    IsMusl,
+    NeedsWideAtomics,
 }
 
 /// The argument that was wrong, where it is not a name or a limit.
@@ -128,12 +146,12 @@ pub(crate) enum Argument {
     ZeroMessageSize,
     Priority,
     Nanoseconds,
-    PrefixTooLong,
     #[cfg_attr(not(feature = "zerocopy"), expect(dead_code, reason = "only typed messages have it"))]
     TypeSize,
     SignalNumber,
     NotArmed,
     OtherProcess,
+    SemaphoreValue,
 }
 
 impl Error {
@@ -168,7 +186,9 @@ impl Error {
             Cause::MessageTooLong { .. } => ErrorKind::MessageTooLong,
             Cause::WrongLength { .. } => ErrorKind::Malformed,
             Cause::WrongDirection => ErrorKind::BadDescriptor,
-            Cause::UnknownStatus => ErrorKind::Malformed,
+            Cause::SemaphoreFile(SemaphoreFault::NeedsWideAtomics) => ErrorKind::Unsupported,
+            Cause::UnknownStatus | Cause::SemaphoreFile(_) => ErrorKind::Malformed,
+            Cause::DevShmFull => ErrorKind::LimitExceeded(Limit::DevShm),
             Cause::NoProc | Cause::NoMqueueMount | Cause::NoDevShm => ErrorKind::Unsupported,
         }
     }

@@ -9,10 +9,10 @@ use rustix::io::Errno;
 use super::diagnosis::{self, Sizes};
 use super::unlink::QueueName;
 use super::{MessageQueue, Operation};
-use crate::error::{Argument, Cause, Error, Result, saturate};
+use crate::error::{Argument, Cause, Error, Result};
 use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
-use crate::open::{MODE_BITS, PREFIX_MAX, RACES, unique_name};
+use crate::open::{MODE_BITS, RACES, unique_name};
 use crate::sys;
 use crate::sysctl::Sysctl;
 
@@ -176,14 +176,9 @@ impl MessageQueueOptions {
     /// slash.
     pub fn create_unique(&self, prefix: &Name) -> Result<MessageQueue> {
         self.check()?;
-        let length = prefix.as_bytes().len() - 1;
-        if length > PREFIX_MAX {
-            let cause = Cause::Argument(Argument::PrefixTooLong, saturate(length as u64));
-            return Err(Error::caused(Operation::CreateQueue, Errno::NAMETOOLONG, cause));
-        }
         let mut races = 0;
         loop {
-            let name = unique_name(prefix).map_err(|errno| Error::system(Operation::CreateQueue, errno))?;
+            let name = unique_name(prefix, Operation::CreateQueue)?;
             match self.create_exclusively(name) {
                 Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
                 result => return result,
