@@ -74,6 +74,7 @@ pub(crate) enum Cause {
     /// The message is longer than the queue's messages may be.
     MessageTooLong { length: u32, maximum: u32 },
     /// A peer's message has not the size of the type.
+    #[cfg_attr(not(feature = "zerocopy"), allow(dead_code))]
     WrongLength { length: u32, expected: u32 },
     /// The descriptor is something else than a message queue.
     NotAQueue,
@@ -105,6 +106,7 @@ pub(crate) enum Argument {
     Priority,
     Nanoseconds,
     PrefixTooLong,
+    #[cfg_attr(not(feature = "zerocopy"), allow(dead_code))]
     TypeSize,
 }
 
