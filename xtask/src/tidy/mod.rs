@@ -1,0 +1,3 @@
+pub fn check() -> anyhow::Result<()> {
+    Ok(())
+}
