@@ -43,14 +43,16 @@ pub fn options(data: &[u8]) {
     }
     if let Some(before) = before {
         let attributes = before.attributes().unwrap();
-        assert_eq!((attributes.max_messages, attributes.max_message_size, attributes.messages), (BEFORE.0, BEFORE.1, 1));
+        assert_eq!((attributes.max_messages, attributes.max_message_size), BEFORE);
+        assert_eq!(attributes.messages, 1);
     }
     let _ = MessageQueue::unlink(name);
 }
 
 /// A queue with one message in it.
 fn create_before(name: &Name) -> MessageQueue {
-    let options = MessageQueue::options().write(true).create_new(true).max_messages(BEFORE.0).max_message_size(BEFORE.1);
+    let (messages, size) = BEFORE;
+    let options = MessageQueue::options().write(true).create_new(true).max_messages(messages).max_message_size(size);
     let queue = options.open(name).expect("a small queue");
     queue.send(b"before", rawipc::Priority::MIN).unwrap();
     queue

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
 use crate::steps::Steps;
@@ -54,14 +54,9 @@ fn run(shell: &Shell, host: &str, name: &str, seconds: u32) -> Result<()> {
     let log = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         eprintln!("{log}");
-    }
-    let repeat = || {
         let (program, artifacts) = (program.display(), artifacts.display());
-        format!(
-            "{name} found a failure with seed {seed}; its input is above and in {artifacts}: `{program} FILE` repeats it"
-        )
-    };
-    ensure!(output.status.success(), "{}", repeat());
+        bail!("{name} fails with seed {seed}; the input is above and in {artifacts}; `{program} FILE` repeats it");
+    }
     let last = log.lines().rfind(|line| line.starts_with("Done")).context("libFuzzer did not finish")?;
     println!("{name}: {last}");
     Ok(())

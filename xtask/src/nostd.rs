@@ -1,8 +1,8 @@
 //! Builds without std and without libc, for every architecture.
 //!
-//! `tests/nostd` is built, not only checked: its machine code must be made, the inline assembly's too. The standard library's
-//! part comes from its source (`-Zbuild-std`), since no toolchain has all these targets. That is not stable; as it is about
-//! checks alone, `RUSTC_BOOTSTRAP` lets the stable compiler do it.
+//! `tests/nostd` is built, not only checked: its machine code must be made, the inline assembly's too. The standard
+//! library's part comes from its source (`-Zbuild-std`), since no toolchain has all these targets. That is not stable;
+//! as it is about checks alone, `RUSTC_BOOTSTRAP` lets the stable compiler do it.
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Cmd, Shell, cmd};

@@ -1,7 +1,7 @@
 //! One call of each family of methods, so that a build generates the machine code of every system call.
 //!
-//! Nobody runs it here: that it compiles, at every optimisation, is the test. The library itself is inlined into this crate or
-//! linked to it; both ways are built.
+//! Nobody runs it here: that it compiles, at every optimisation, is the test. The library itself is inlined into this
+//! crate or linked to it; both ways are built.
 
 #![no_std]
 
