@@ -2,19 +2,9 @@
 #![no_std]
 #![deny(unsafe_code)]
 
-#[cfg(not(all(
-    target_os = "linux",
-    any(
-        all(
-            target_pointer_width = "64",
-            any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")
-        ),
-        all(target_pointer_width = "32", any(target_arch = "arm", target_arch = "x86")),
-    )
-)))]
+#[cfg(not(target_os = "linux"))]
 compile_error!(
-    "rawipc makes Linux system calls by itself and knows how on x86_64, aarch64, arm, x86 and riscv64 only; \
-     on this target use the C library's mq_*, sem_* and shm_* functions"
+    "rawipc makes Linux system calls by itself; on other systems use the C library's mq_*, sem_* and shm_* functions"
 );
 
 #[cfg(feature = "alloc")]

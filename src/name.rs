@@ -12,8 +12,8 @@ pub const NAME_MAX: usize = 255;
 
 /// A valid name: one slash, then 1 to [`NAME_MAX`] bytes that are neither a slash nor NUL, and not `/.` or `/..`.
 ///
-/// A view like `str`: always used behind a reference. Make one at compile time with [`name!`](crate::name!), at run time with
-/// [`Name::new`]. The same name stands for a queue, a semaphore and a shared memory object without clash.
+/// A view like `str`: always used behind a reference. Make one at compile time with [`name!`](crate::name!), at run
+/// time with [`Name::new`]. The same name stands for a queue, a semaphore and a shared memory object without clash.
 ///
 /// ```
 /// use rawipc::{ErrorKind, Name, name};

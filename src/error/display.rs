@@ -25,13 +25,14 @@ impl Error {
             Cause::AboveLimit { limit, asked, maximum } => explain_limit(formatter, limit, asked, maximum),
             Cause::QueueBytes { message_size: 0, rlimit, .. } => write!(
                 formatter,
-                "the queue costs more than RLIMIT_MSGQUEUE ({} bytes for all queues of the user) leaves; raise it with `ulimit -q`",
+                "the queue costs more than RLIMIT_MSGQUEUE ({} bytes for all queues of the user) leaves; \
+                 raise it with `ulimit -q`",
                 Grouped(rlimit.into())
             ),
             Cause::QueueBytes { messages_less_one, message_size, rlimit } => write!(
                 formatter,
-                "{} messages of {} bytes need {} bytes, over what RLIMIT_MSGQUEUE ({} bytes for all queues of the user) leaves; \
-                 raise it with `ulimit -q`, or unlink and close unused queues",
+                "{} messages of {} bytes need {} bytes, over what RLIMIT_MSGQUEUE ({} bytes for all queues of the \
+                 user) leaves; raise it with `ulimit -q`, or unlink and close unused queues",
                 u32::from(messages_less_one) + 1,
                 message_size,
                 Grouped(self.bounds().map_or(0, |bounds| bounds.given)),
@@ -49,7 +50,12 @@ impl Error {
             }
             Cause::NotAQueue => formatter.write_str("the descriptor is not a message queue"),
             Cause::NoProc => formatter.write_str(
+<<<<<<< HEAD
                 "/proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, give both of its sizes)",
+=======
+                "the kernel's default cannot be read from /proc/sys/fs/mqueue; mount /proc, or give both \
+                 max_messages and max_message_size",
+>>>>>>> ci
             ),
             Cause::UnknownStatus => formatter.write_str("the kernel's text about the queue is not as known"),
             Cause::NoMqueueMount => formatter.write_str(
@@ -159,7 +165,8 @@ fn explain_limit(formatter: &mut Formatter<'_>, limit: Limit, asked: u32, maximu
         ),
         Limit::Queues => write!(
             formatter,
-            "there are {maximum} queues already, the maximum; raise it in /proc/sys/fs/mqueue/queues_max, or unlink some"
+            "there are {maximum} queues already, the maximum; raise it in /proc/sys/fs/mqueue/queues_max, \
+             or unlink some"
         ),
         Limit::Descriptors => {
             write!(

@@ -75,7 +75,8 @@ impl ErrorKind {
 pub enum Limit {
     /// The most messages that a queue may be made for: `fs.mqueue.msg_max`, or 65,536 with CAP_SYS_RESOURCE.
     MaxMessages,
-    /// The longest message that a queue may be made for, in bytes: `fs.mqueue.msgsize_max`, or 16 MiB with CAP_SYS_RESOURCE.
+    /// The longest message that a queue may be made for, in bytes: `fs.mqueue.msgsize_max`, or 16 MiB with
+    /// CAP_SYS_RESOURCE.
     MaxMessageSize,
     /// The bytes that all queues of a user may cost together: RLIMIT_MSGQUEUE.
     QueueBytes,

@@ -1,8 +1,9 @@
 //! One error type for the whole crate.
 //!
-//! An [`Error`] is 16 bytes, `Copy`, and never allocates. It keeps the errno, says which [`Operation`] failed, sorts the failure
-//! by [`ErrorKind`], and its `Display` is a sentence that a person can act on. Where the kernel's errno leaves open what was
-//! wrong (EMFILE of a queue's creation has two causes, EINVAL has three), the cause was looked for when the call failed.
+//! An [`Error`] is 16 bytes, `Copy`, and never allocates. It keeps the errno, says which [`Operation`] failed, sorts
+//! the failure by [`ErrorKind`], and its `Display` is a sentence that a person can act on. Where the kernel's errno
+//! leaves open what was wrong (EMFILE of a queue's creation has two causes, EINVAL has three), the cause was looked for
+//! when the call failed.
 
 mod display;
 mod kind;
@@ -38,7 +39,8 @@ const _: () = assert!(size_of::<Error>() == 16 && size_of::<Result<()>>() == 16)
 
 /// A number that was given or needed, and the bound that it broke.
 ///
-/// The unit is that of the failure: bytes for sizes of messages, buffers and queues, messages for a queue's length, else a count.
+/// The unit is that of the failure: bytes for sizes of messages, buffers and queues, messages for a queue's length,
+/// else a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
     /// What was given (a message's length, a buffer's size) or needed (a queue's bytes).
@@ -74,7 +76,11 @@ pub(crate) enum Cause {
     /// The message is longer than the queue's messages may be.
     MessageTooLong { length: u32, maximum: u32 },
     /// A peer's message has not the size of the type.
+<<<<<<< HEAD
     #[cfg_attr(not(feature = "zerocopy"), expect(dead_code, reason = "only typed messages have it"))]
+=======
+    #[cfg_attr(not(feature = "zerocopy"), allow(dead_code))]
+>>>>>>> ci
     WrongLength { length: u32, expected: u32 },
     /// The descriptor is something else than a message queue.
     NotAQueue,
@@ -146,7 +152,12 @@ pub(crate) enum Argument {
     ZeroMessageSize,
     Priority,
     Nanoseconds,
+<<<<<<< HEAD
     #[cfg_attr(not(feature = "zerocopy"), expect(dead_code, reason = "only typed messages have it"))]
+=======
+    PrefixTooLong,
+    #[cfg_attr(not(feature = "zerocopy"), allow(dead_code))]
+>>>>>>> ci
     TypeSize,
     SignalNumber,
     NotArmed,
@@ -257,8 +268,8 @@ pub(crate) const fn saturate(size: u64) -> u32 {
     if size > u32::MAX as u64 { u32::MAX } else { size as u32 }
 }
 
-/// What a queue costs its user, in bytes, by the kernel's formula: the messages, a header for each, and a tree node for each
-/// priority that can be in use at once.
+/// What a queue costs its user, in bytes, by the kernel's formula: the messages, a header for each, and a tree node for
+/// each priority that can be in use at once.
 pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 {
     const HEADER: u64 = 6 * size_of::<usize>() as u64;
     const TREE_NODE: u64 = 6 * size_of::<usize>() as u64;
@@ -269,8 +280,8 @@ pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 
 
 /// Calls `operation` again as long as a signal handler interrupts it.
 ///
-/// Right for calls without a time limit and for those with a [`Deadline`](crate::Deadline), which is absolute; not for those
-/// with a relative time-out, which would start anew each time. Any other error is returned as it is.
+/// Right for calls without a time limit and for those with a [`Deadline`](crate::Deadline), which is absolute; not for
+/// those with a relative time-out, which would start anew each time. Any other error is returned as it is.
 ///
 /// ```
 /// # use rawipc::{Deadline, MessageBuffer, MessageQueue, Priority, name, retry_on_interrupt};

@@ -28,8 +28,8 @@ impl Outcome for Result<(), Lacking> {
     }
 }
 
-/// What a test needs and this machine has not. The test counts as ignored, with this reason; with `RAWIPC_STRICT` in the
-/// environment (as CI sets it) it fails.
+/// What a test needs and this machine has not. The test counts as ignored, with this reason; with `RAWIPC_STRICT` in
+/// the environment (as CI sets it) it fails.
 #[derive(Debug)]
 pub struct Lacking(pub String);
 
@@ -54,7 +54,8 @@ pub type Role = (&'static str, fn(&[String]));
 
 const ROLE: &str = "RAWIPC_ROLE";
 
-/// Plays the role that the environment names, if any, and ends the process: with 0 if the role returns, 101 if it panics.
+/// Plays the role that the environment names, if any, and ends the process: with 0 if the role returns, 101 if it
+/// panics.
 pub fn play_role(roles: &[&[Role]]) {
     let Ok(role) = env::var(ROLE) else { return };
     let arguments: Vec<String> = env::args().skip(1).collect();

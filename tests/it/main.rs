@@ -2,7 +2,8 @@
 //!
 //! A test that needs another process starts this program again in a role (see `harness`).
 
-#![allow(missing_docs)]
+#![allow(missing_docs, unreachable_pub)]
+#![allow(dead_code)] // Until there are tests of other processes.
 
 mod harness;
 mod names;
