@@ -1,8 +1,10 @@
 //! The integration tests: one module a subject, one list a module.
 //!
-//! A test that needs another process starts this program again in a role (see `harness`).
+//! A test that needs another process starts this program again in a role, and so does one that needs a process for itself (see
+//! `harness`).
 
-#![allow(missing_docs)]
+// Nothing of a test program is for others.
+#![allow(missing_docs, unreachable_pub)]
 
 mod harness;
 mod names;
@@ -13,7 +15,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, run};
 
 fn main() -> ExitCode {
-    harness::play_role(&[]);
-    let tests = [names::tests(), options::tests()];
-    run(&Arguments::from_args(), tests.into_iter().flatten().collect()).exit_code()
+    let tests: Vec<harness::Test> = [names::tests(), options::tests()].into_iter().flatten().collect();
+    harness::play_role(&[], &tests);
+    run(&Arguments::from_args(), harness::trials(tests)).exit_code()
 }
