@@ -14,7 +14,6 @@ use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
 use crate::open::{MODE_BITS, PREFIX_MAX, RACES, unique_name};
 use crate::sys;
-use crate::sysctl::Sysctl;
 
 /// How to open or create a message queue; made by [`MessageQueue::options`].
 ///
@@ -223,17 +222,17 @@ impl MessageQueueOptions {
 
     /// Both sizes, or neither for the kernel's defaults.
     fn sizes(&self) -> Result<Option<Sizes>> {
-        if self.max_messages.is_none() && self.max_message_size.is_none() {
-            return Ok(None);
-        }
-        let or_default = |size: Option<usize>, default: Sysctl| match size {
-            Some(size) => Ok(size as u64),
-            None => default.read().ok_or_else(|| Error::caused(Operation::CreateQueue, Errno::NOENT, Cause::NoProc)),
+        let (max_messages, max_message_size) = match (self.max_messages, self.max_message_size) {
+            (None, None) => return Ok(None),
+            (Some(messages), Some(size)) => (messages as u64, size as u64),
+            (messages, size) => {
+                let default = diagnosis::default_sizes()
+                    .ok_or_else(|| Error::caused(Operation::CreateQueue, Errno::NOENT, Cause::NoProc))?;
+                let or_default = |size: Option<usize>, default| size.map_or(default, |size| size as u64);
+                (or_default(messages, default.max_messages), or_default(size, default.max_message_size))
+            }
         };
-        Ok(Some(Sizes {
-            max_messages: or_default(self.max_messages, Sysctl::MSG_DEFAULT)?,
-            max_message_size: or_default(self.max_message_size, Sysctl::MSGSIZE_DEFAULT)?,
-        }))
+        Ok(Some(Sizes { max_messages, max_message_size }))
     }
 
     fn open_existing(&self, name: OwnedName) -> Result<MessageQueue> {
