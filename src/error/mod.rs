@@ -160,7 +160,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self.cause {
             Cause::System => ErrorKind::of_errno(self.errno()),
-            Cause::Name(..) => ErrorKind::InvalidName,
+            Cause::Name(..) | Cause::Argument(Argument::PrefixTooLong, _) => ErrorKind::InvalidName,
             Cause::Argument(..) | Cause::NotAQueue => ErrorKind::InvalidInput,
             Cause::AboveLimit { limit, .. } => ErrorKind::LimitExceeded(limit),
             Cause::QueueBytes { .. } => ErrorKind::LimitExceeded(Limit::QueueBytes),
