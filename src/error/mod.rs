@@ -159,6 +159,10 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self.cause {
+            // EMSGSIZE, where the sizes could not be had.
+            Cause::System if self.operation == Operation::Receive && self.errno() == Errno::MSGSIZE => {
+                ErrorKind::BufferTooSmall
+            }
             Cause::System => ErrorKind::of_errno(self.errno()),
             Cause::Name(..) | Cause::Argument(Argument::PrefixTooLong, _) => ErrorKind::InvalidName,
             Cause::Argument(..) | Cause::NotAQueue => ErrorKind::InvalidInput,
