@@ -7,7 +7,11 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod harness;
+
+mod denied;
+mod errors;
 mod fork_exec;
+mod injected;
 mod limits;
 mod names;
 mod options;
@@ -17,8 +21,24 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
+const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES];
+
 fn main() -> ExitCode {
-    let tests: Vec<harness::Test> = [fork_exec::tests(), limits::tests(), names::tests(), options::tests(), ownership::tests()].into_iter().flatten().collect();
-    harness::play_role(&[fork_exec::ROLES], &tests);
+    let tests: Vec<harness::Test> = [
+        denied::tests(),
+        errors::tests(),
+        #[cfg(feature = "std")]
+        errors::io::tests(),
+        fork_exec::tests(),
+        injected::tests(),
+        limits::tests(),
+        names::tests(),
+        options::tests(),
+        ownership::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    harness::play_role(ROLES, &tests);
     run(&Arguments::from_args(), harness::trials(tests)).exit_code()
 }
