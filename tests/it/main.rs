@@ -16,6 +16,10 @@ mod limits;
 mod names;
 mod options;
 mod ownership;
+mod signals;
+mod send_receive;
+mod buffers;
+mod waits;
 
 use std::process::ExitCode;
 
@@ -35,6 +39,12 @@ fn main() -> ExitCode {
         names::tests(),
         options::tests(),
         ownership::tests(),
+        signals::tests(),
+        send_receive::tests(),
+        buffers::tests(),
+        #[cfg(feature = "alloc")]
+        buffers::vectors::tests(),
+        waits::tests(),
     ]
     .into_iter()
     .flatten()
