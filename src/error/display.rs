@@ -50,12 +50,7 @@ impl Error {
             }
             Cause::NotAQueue => formatter.write_str("the descriptor is not a message queue"),
             Cause::NoProc => formatter.write_str(
-<<<<<<< HEAD
                 "/proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, give both of its sizes)",
-=======
-                "the kernel's default cannot be read from /proc/sys/fs/mqueue; mount /proc, or give both \
-                 max_messages and max_message_size",
->>>>>>> ci
             ),
             Cause::UnknownStatus => formatter.write_str("the kernel's text about the queue is not as known"),
             Cause::NoMqueueMount => formatter.write_str(

@@ -76,11 +76,7 @@ pub(crate) enum Cause {
     /// The message is longer than the queue's messages may be.
     MessageTooLong { length: u32, maximum: u32 },
     /// A peer's message has not the size of the type.
-<<<<<<< HEAD
     #[cfg_attr(not(feature = "zerocopy"), expect(dead_code, reason = "only typed messages have it"))]
-=======
-    #[cfg_attr(not(feature = "zerocopy"), allow(dead_code))]
->>>>>>> ci
     WrongLength { length: u32, expected: u32 },
     /// The descriptor is something else than a message queue.
     NotAQueue,
@@ -152,12 +148,7 @@ pub(crate) enum Argument {
     ZeroMessageSize,
     Priority,
     Nanoseconds,
-<<<<<<< HEAD
     #[cfg_attr(not(feature = "zerocopy"), expect(dead_code, reason = "only typed messages have it"))]
-=======
-    PrefixTooLong,
-    #[cfg_attr(not(feature = "zerocopy"), allow(dead_code))]
->>>>>>> ci
     TypeSize,
     SignalNumber,
     NotArmed,
@@ -188,6 +179,10 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self.cause {
+            // EMSGSIZE, where the sizes could not be had.
+            Cause::System if self.operation == Operation::Receive && self.errno() == Errno::MSGSIZE => {
+                ErrorKind::BufferTooSmall
+            }
             Cause::System => ErrorKind::of_errno(self.errno()),
             Cause::Name(..) => ErrorKind::InvalidName,
             Cause::Argument(..) | Cause::NotAQueue => ErrorKind::InvalidInput,

@@ -96,7 +96,7 @@ fn of_emfile(sizes: Option<Sizes>) -> Cause {
 }
 
 /// What the kernel takes where no sizes are given: the defaults, but not more than the maxima.
-fn default_sizes() -> Option<Sizes> {
+pub(super) fn default_sizes() -> Option<Sizes> {
     Some(Sizes {
         max_messages: Sysctl::MSG_DEFAULT.read()?.min(Sysctl::MSG_MAX.read()?),
         max_message_size: Sysctl::MSGSIZE_DEFAULT.read()?.min(Sysctl::MSGSIZE_MAX.read()?),

@@ -14,7 +14,6 @@ use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
 use crate::open::{MODE_BITS, RACES, unique_name};
 use crate::sys;
-use crate::sysctl::Sysctl;
 
 /// How to open or create a message queue; made by [`MessageQueue::options`].
 ///
@@ -177,11 +176,12 @@ impl MessageQueueOptions {
     /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if more than 239 bytes follow the
     /// prefix's slash.
     pub fn create_unique(&self, prefix: &Name) -> Result<MessageQueue> {
-        self.check()?;
+        let options = self.create_new(true);
+        options.check()?;
         let mut races = 0;
         loop {
             let name = unique_name(prefix, Operation::CreateQueue)?;
-            match self.create_exclusively(name) {
+            match options.create_exclusively(name) {
                 Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
                 result => return result,
             }
@@ -220,17 +220,17 @@ impl MessageQueueOptions {
 
     /// Both sizes, or neither for the kernel's defaults.
     fn sizes(&self) -> Result<Option<Sizes>> {
-        if self.max_messages.is_none() && self.max_message_size.is_none() {
-            return Ok(None);
-        }
-        let or_default = |size: Option<usize>, default: Sysctl| match size {
-            Some(size) => Ok(size as u64),
-            None => default.read().ok_or_else(|| Error::caused(Operation::CreateQueue, Errno::NOENT, Cause::NoProc)),
+        let (max_messages, max_message_size) = match (self.max_messages, self.max_message_size) {
+            (None, None) => return Ok(None),
+            (Some(messages), Some(size)) => (messages as u64, size as u64),
+            (messages, size) => {
+                let default = diagnosis::default_sizes()
+                    .ok_or_else(|| Error::caused(Operation::CreateQueue, Errno::NOENT, Cause::NoProc))?;
+                let or_default = |size: Option<usize>, default| size.map_or(default, |size| size as u64);
+                (or_default(messages, default.max_messages), or_default(size, default.max_message_size))
+            }
         };
-        Ok(Some(Sizes {
-            max_messages: or_default(self.max_messages, Sysctl::MSG_DEFAULT)?,
-            max_message_size: or_default(self.max_message_size, Sysctl::MSGSIZE_DEFAULT)?,
-        }))
+        Ok(Some(Sizes { max_messages, max_message_size }))
     }
 
     fn open_existing(&self, name: OwnedName) -> Result<MessageQueue> {

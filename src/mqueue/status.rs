@@ -44,79 +44,9 @@ impl MessageQueue {
     /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if the queue is not open for receiving.
     ///
     /// # References
-<<<<<<< HEAD
     /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "Mounting the message queue filesystem"
     pub fn status(&self) -> Result<Status> {
         Status::read(self.as_fd())
-=======
-    /// [`mq_getattr(3)`](https://man7.org/linux/man-pages/man3/mq_getattr.3.html),
-    /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/mq_getattr.html)
-    #[doc(alias = "mq_getattr")]
-    pub fn attributes(&self) -> Result<Attributes> {
-        sys::mq_getsetattr(self.as_fd(), None).map(Attributes::of_kernel).map_err(status_error)
-    }
-
-    /// How many messages are in the queue.
-    ///
-    /// # Errors
-    /// As [`attributes`](Self::attributes).
-    #[doc(alias = "mq_curmsgs")]
-    pub fn len(&self) -> Result<usize> {
-        Ok(self.attributes()?.messages)
-    }
-
-    /// Whether no message is in the queue.
-    ///
-    /// # Errors
-    /// As [`attributes`](Self::attributes).
-    pub fn is_empty(&self) -> Result<bool> {
-        Ok(self.len()? == 0)
-    }
-
-    /// The permission bits of the queue, 0o000 to 0o777.
-    ///
-    /// # Errors
-    /// None in practice: the descriptor is open.
-    pub fn mode(&self) -> Result<u32> {
-        Ok(fstat(&self.descriptor).map_err(status_error)?.st_mode & MODE_BITS)
-    }
-
-    /// The directions in which this descriptor is open, and whether it is nonblocking.
-    ///
-    /// # Errors
-    /// None in practice: the descriptor is open.
-    pub fn flags(&self) -> Result<OpenFlags> {
-        let flags = fcntl_getfl(&self.descriptor).map_err(status_error)?;
-        let access = match flags & OFlags::RWMODE {
-            OFlags::RDONLY => OpenFlags::READ,
-            OFlags::WRONLY => OpenFlags::WRITE,
-            _ => OpenFlags::READ_WRITE,
-        };
-        let nonblocking = if flags.contains(OFlags::NONBLOCK) { OpenFlags::NONBLOCKING } else { OpenFlags::empty() };
-        Ok(access | nonblocking)
-    }
-
-    /// Chooses whether calls may wait: on this descriptor and on all that were made from it by `dup`, `fork` or passing
-    /// it on, since the flag belongs to what they share. Handles that others opened by name have their own.
-    ///
-    /// Not needed for single calls that must not wait: [`try_send`](Self::try_send) and
-    /// [`try_receive`](Self::try_receive) touch no flag.
-    ///
-    /// # Errors
-    /// None in practice: the descriptor is an open queue.
-    ///
-    /// # References
-    /// [`mq_setattr(3)`](https://man7.org/linux/man-pages/man3/mq_setattr.3.html),
-    /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/mq_setattr.html)
-    #[doc(alias = "mq_setattr")]
-    pub fn set_nonblocking(&self, nonblocking: bool) -> Result<()> {
-        let flags = if nonblocking { OFlags::NONBLOCK } else { OFlags::empty() };
-        let new = sys::Attributes { flags: flags.bits() as _, ..sys::Attributes::EMPTY };
-        sys::mq_getsetattr(self.as_fd(), Some(&new))
-            .map_err(|errno| Error::system(Operation::SetNonblocking, errno))?;
-        self.nonblocking.store(nonblocking, Relaxed);
-        Ok(())
->>>>>>> ci
     }
 }
 

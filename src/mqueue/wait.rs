@@ -61,26 +61,24 @@ pub(super) trait Attempt {
     }
 
     /// Fails with EAGAIN if it would have to wait, whatever the nonblocking flag.
-    ///
-    /// An expired deadline makes the kernel try without waiting; but where the try fails it has set up and cancelled a
-    /// timer, 20 times as dear as a `poll`. So a blocking descriptor is looked at before. On a nonblocking one no timer
-    /// is set up.
     #[inline]
     fn attempt_now(&mut self) -> io::Result<()> {
-        if !self.queue().believed_nonblocking() && !self.queue().poll(Self::READY, Duration::ZERO)? {
-            return Err(Errno::AGAIN);
-        }
-        match self.call(Some(&KernelTime::EXPIRED)) {
+        match self.attempt_expired() {
             Err(Errno::TIMEDOUT) => Err(Errno::AGAIN),
             result => result,
         }
     }
 
+    /// Fails with ETIMEDOUT if it would have to wait; with EAGAIN, as every wait on it, if the descriptor is nonblocking.
+    ///
+    /// An expired deadline makes the kernel try without waiting; but where the try fails it has set up and cancelled a timer, 20
+    /// times as dear as a `poll`. So a blocking descriptor is looked at before. On a nonblocking one no timer is set up.
+    #[inline]
     fn attempt_expired(&mut self) -> io::Result<()> {
-        match self.attempt_now() {
-            Err(Errno::AGAIN) => Err(Errno::TIMEDOUT),
-            result => result,
+        if !self.queue().believed_nonblocking() && !self.queue().poll(Self::READY, Duration::ZERO)? {
+            return Err(Errno::TIMEDOUT);
         }
+        self.call(Some(&KernelTime::EXPIRED))
     }
 
     /// Tries at once; if that fails, finds out the end of the wait and tries again whenever the queue is ready.

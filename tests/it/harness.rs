@@ -1,50 +1,72 @@
 //! What the tests have in common: lists of tests, other processes, unique names, what a machine may lack.
 
+pub mod allocator;
+pub mod kernel;
+pub mod peer;
+pub mod queues;
+pub mod random;
+pub mod tracer;
+pub mod waiting;
+
 use std::env;
-use std::ops::{Deref, DerefMut};
-use std::process::{Child, Command};
+use std::process::Command;
 
 use libtest_mimic::{Completion, Failed, Trial};
-use rawipc::{MessageQueue, MessageQueueOptions, name};
 
-/// What a test function may return: nothing (it panics if it fails), or whether the machine lacks what it needs.
-pub trait Outcome {
-    fn completion(self) -> Result<Completion, Failed>;
-}
-
-impl Outcome for () {
-    fn completion(self) -> Result<Completion, Failed> {
-        Ok(Completion::Completed)
-    }
-}
-
-impl Outcome for Result<(), Lacking> {
-    fn completion(self) -> Result<Completion, Failed> {
-        let Err(Lacking(what)) = self else { return Ok(Completion::Completed) };
-        if env::var_os("RAWIPC_STRICT").is_some() {
-            return Err(format!("this machine lacks {what}").into());
-        }
-        Ok(Completion::ignored_with(format!("this machine lacks {what}")))
-    }
-}
+pub use peer::Peer;
+pub use queues::{exists, name_of, small, small_queue};
 
 /// What a test needs and this machine has not. The test counts as ignored, with this reason; with `RAWIPC_STRICT` in
 /// the environment (as CI sets it) it fails.
 #[derive(Debug)]
 pub struct Lacking(pub String);
 
-/// Makes a trial of a test function.
-pub fn trial<O: Outcome + 'static>(name: &str, test: fn() -> O) -> Trial {
-    let name = name.strip_prefix("it::").unwrap_or(name).to_owned();
-    Trial::ignorable_test(name, move || test().completion())
+/// How a test ended that did not panic.
+pub type Ending = Result<(), Lacking>;
+
+/// What a test function may return: nothing (it panics if it fails), or whether the machine lacks what it needs.
+pub trait Outcome {
+    fn ending(self) -> Ending;
+}
+
+impl Outcome for () {
+    fn ending(self) -> Ending {
+        Ok(())
+    }
+}
+
+impl Outcome for Ending {
+    fn ending(self) -> Ending {
+        self
+    }
+}
+
+/// A test: its path, and whether it needs a process for itself.
+pub struct Test {
+    pub name: &'static str,
+    pub body: Box<dyn Fn() -> Ending + Send>,
+    pub alone: bool,
 }
 
 /// Lists a module's tests for `main`; a test function that is not listed is dead code and a warning.
+///
+/// Those after `alone:` run each in a process of its own that has one thread: there a test may change what belongs to the process
+/// (umask, limits, namespaces, system call filters) and may fork.
 #[macro_export]
 macro_rules! tests {
-    ($($test:ident),* $(,)?) => {
-        pub fn tests() -> Vec<libtest_mimic::Trial> {
-            vec![$($crate::harness::trial(concat!(module_path!(), "::", stringify!($test)), $test)),*]
+    ($($test:ident),* $(,)? $(; alone: $($alone:ident),* $(,)?)?) => {
+        pub fn tests() -> Vec<$crate::harness::Test> {
+            vec![
+                $($crate::tests!(@one $test, false),)*
+                $($($crate::tests!(@one $alone, true),)*)?
+            ]
+        }
+    };
+    (@one $test:ident, $alone:literal) => {
+        $crate::harness::Test {
+            name: concat!(module_path!(), "::", stringify!($test)),
+            body: Box::new(|| $crate::harness::Outcome::ending($test())),
+            alone: $alone,
         }
     };
 }
@@ -54,13 +76,27 @@ pub type Role = (&'static str, fn(&[String]));
 
 const ROLE: &str = "RAWIPC_ROLE";
 
-/// Plays the role that the environment names, if any, and ends the process: with 0 if the role returns, 101 if it
-/// panics.
-pub fn play_role(roles: &[&[Role]]) {
+/// No process of the tests lives longer, in seconds, whatever goes wrong in it.
+const LONGEST_LIFE: u32 = 120;
+
+/// The exit code of a lonely test that the machine lacks something for; standard output says what.
+const LACKING: i32 = 77;
+
+/// Plays the role that the environment names, if any, and ends the process: with 0 if the role returns, 101 if it panics.
+pub fn play_role(roles: &[&[Role]], tests: &[Test]) {
     let Ok(role) = env::var(ROLE) else { return };
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let (_, play) = roles.iter().copied().flatten().find(|(name, _)| *name == role).expect("an unknown role");
-    play(&arguments);
+    kernel::die_with_parent();
+    kernel::die_in(LONGEST_LIFE);
+    if let Some(test) = tests.iter().find(|test| test.name == role) {
+        if let Err(Lacking(what)) = (test.body)() {
+            print!("{what}");
+            std::process::exit(LACKING);
+        }
+    } else {
+        let arguments: Vec<String> = env::args().skip(1).collect();
+        let (_, play) = roles.iter().copied().flatten().find(|(name, _)| *name == role).expect("an unknown role");
+        play(&arguments);
+    }
     std::process::exit(0);
 }
 
@@ -71,49 +107,31 @@ pub fn role(name: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// A child process that does not outlive its test.
-pub struct Peer(Child);
-
-impl Peer {
-    pub fn start(command: &mut Command) -> Self {
-        Self(command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}")))
-    }
-
-    /// Waits for its end and makes sure that it was a success.
-    pub fn succeed(mut self) {
-        let status = self.0.wait().expect("the child is ours");
-        assert!(status.success(), "the peer failed: {status}");
-    }
+/// The tests as the test runner takes them.
+pub fn trials(tests: Vec<Test>) -> Vec<Trial> {
+    // The runner's own process is bounded too: a call that hangs in one thread must not hang a machine.
+    kernel::die_in(10 * LONGEST_LIFE);
+    let strict = env::var_os("RAWIPC_STRICT").is_some();
+    let trial = |test: Test| {
+        let name = test.name.strip_prefix("it::").unwrap_or(test.name).to_owned();
+        Trial::ignorable_test(name, move || {
+            let ending = if test.alone { run_alone(test.name)? } else { (test.body)() };
+            match ending {
+                Ok(()) => Ok(Completion::Completed),
+                Err(Lacking(what)) if strict => Err(format!("this machine lacks {what}").into()),
+                Err(Lacking(what)) => Ok(Completion::ignored_with(format!("this machine lacks {what}"))),
+            }
+        })
+    };
+    tests.into_iter().map(trial).collect()
 }
 
-impl Deref for Peer {
-    type Target = Child;
-
-    fn deref(&self) -> &Child {
-        &self.0
+fn run_alone(name: &str) -> Result<Ending, Failed> {
+    let output = role(name, &[]).output().expect("the test program starts again");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.code() {
+        Some(0) => Ok(Ok(())),
+        Some(LACKING) => Ok(Err(Lacking(text(&output.stdout)))),
+        _ => Err(format!("{}\n{}{}", output.status, text(&output.stdout), text(&output.stderr)).into()),
     }
-}
-
-impl DerefMut for Peer {
-    fn deref_mut(&mut self) -> &mut Child {
-        &mut self.0
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // Already gone is fine.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Options for a small queue of both directions: 8 messages of 64 bytes, gone when its handle is dropped.
-pub fn small() -> MessageQueueOptions {
-    MessageQueue::options().read(true).write(true).max_messages(8).max_message_size(64).unlink_on_drop(true)
-}
-
-/// A small queue of a name that nobody else has.
-pub fn small_queue() -> MessageQueue {
-    small().create_unique(name!("/rawipc-test-")).expect("a small queue can be created")
 }

@@ -1,20 +1,54 @@
 //! The integration tests: one module a subject, one list a module.
 //!
-//! A test that needs another process starts this program again in a role (see `harness`).
+//! A test that needs another process starts this program again in a role, and so does one that needs a process for itself (see
+//! `harness`).
 
+// Nothing of a test program is for others.
 #![allow(missing_docs, unreachable_pub)]
-#![allow(dead_code)] // Until there are tests of other processes.
 
 mod harness;
+
+mod buffers;
+mod denied;
+mod errors;
+mod fork_exec;
+mod injected;
+mod limits;
 mod names;
 mod options;
+mod ownership;
+mod send_receive;
+mod signals;
+mod waits;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
+const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES];
+
 fn main() -> ExitCode {
-    harness::play_role(&[]);
-    let tests = [names::tests(), options::tests()];
-    run(&Arguments::from_args(), tests.into_iter().flatten().collect()).exit_code()
+    let tests: Vec<harness::Test> = [
+        denied::tests(),
+        errors::tests(),
+        #[cfg(feature = "std")]
+        errors::io::tests(),
+        fork_exec::tests(),
+        injected::tests(),
+        limits::tests(),
+        names::tests(),
+        options::tests(),
+        ownership::tests(),
+        signals::tests(),
+        send_receive::tests(),
+        buffers::tests(),
+        #[cfg(feature = "alloc")]
+        buffers::vectors::tests(),
+        waits::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    harness::play_role(ROLES, &tests);
+    run(&Arguments::from_args(), harness::trials(tests)).exit_code()
 }
