@@ -21,16 +21,16 @@ use clap::{Parser, Subcommand};
 use failure::Failure;
 
 /// POSIX message queues from the command line.
-///
-/// The queues are those that programs in C, Python or Rust open by the same name.
 #[derive(Parser)]
-#[command(version, propagate_version = true, disable_help_subcommand = true, after_help = HELP)]
+#[command(version, disable_help_subcommand = true, after_help = HELP)]
 struct Tool {
     #[command(subcommand)]
     command: Command,
 }
 
 const HELP: &str = "\
+The queues are those that programs in C, Python or Rust open by the same name.
+
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 it would have to wait, or the time was over.
 
 Example, in two terminals:

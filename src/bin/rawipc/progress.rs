@@ -48,14 +48,21 @@ impl Progress {
     pub(crate) fn so_far(&self) -> String {
         match self.messages {
             0 => format!("nothing was {}", self.verb),
-            1 => format!("1 message ({} bytes) was {} before", self.bytes, self.verb),
-            messages => format!("{messages} messages ({} bytes) were {} before", self.bytes, self.verb),
+            1 => format!("{} was {} before", self.amount(), self.verb),
+            _ => format!("{} were {} before", self.amount(), self.verb),
         }
+    }
+
+    fn amount(&self) -> String {
+        let unit = |count, one, many| if count == 1 { one } else { many };
+        let messages = unit(self.messages, "message", "messages");
+        let bytes = unit(self.bytes, "byte", "bytes");
+        format!("{} {messages} ({} {bytes})", self.messages, self.bytes)
     }
 
     fn show(&mut self) {
         self.shown = true;
-        let line = format!("{CLEAR}{} messages, {} bytes {}", self.messages, self.bytes, self.verb);
+        let line = format!("{CLEAR}{} {}", self.amount(), self.verb);
         // A lost progress line is no failure.
         let _ = io::stderr().write_all(line.as_bytes());
     }

@@ -34,12 +34,16 @@ const ROUND_TRIPS: usize = 1000;
 const END: &[u8] = b"";
 
 /// Show two processes sending each other messages.
-///
-/// Starts a second process, sends prioritised messages both ways through two queues, prints what arrived in which order and how long
-/// a round trip takes, and leaves nothing behind.
 #[derive(Args)]
-#[command(after_help = "Example:\n  rawipc demo")]
+#[command(after_help = HELP)]
 pub(crate) struct Demo;
+
+const HELP: &str = "\
+It sends prioritised messages both ways through two queues, prints what arrived in which order and
+how long a round trip takes, and leaves nothing behind.
+
+Example:
+  rawipc demo";
 
 impl Demo {
     pub(crate) fn run(&self) -> Result<(), Failure> {

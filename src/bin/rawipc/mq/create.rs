@@ -5,10 +5,8 @@ use crate::arguments;
 use crate::failure::Failure;
 
 /// Create a message queue; fails if there is one of this name.
-///
-/// The queue stays, with its messages, until it is unlinked or the machine restarts.
 #[derive(Args)]
-#[command(after_help = "Example:\n  rawipc mq create jobs --max-messages 8 --max-message-size 256 --mode 660")]
+#[command(after_help = HELP)]
 pub(crate) struct Create {
     /// The queue's name, with or without its slash.
     #[arg(value_parser = arguments::name())]
@@ -23,6 +21,12 @@ pub(crate) struct Create {
     #[arg(long, value_name = "OCTAL", value_parser = arguments::mode, default_value = "600")]
     mode: u32,
 }
+
+const HELP: &str = "\
+The queue stays, with its messages, until it is unlinked or the machine restarts.
+
+Example:
+  rawipc mq create jobs --max-messages 8 --max-message-size 256 --mode 660";
 
 impl Create {
     pub(crate) fn run(&self) -> Result<(), Failure> {

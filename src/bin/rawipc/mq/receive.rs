@@ -10,13 +10,8 @@ use crate::output::Output;
 use crate::progress::Progress;
 
 /// Receive messages and write each as a line.
-///
-/// Without --count or --follow one message. Each message is written out before the next one is taken, so that a receiver that is
-/// killed, or cannot write, loses at most one.
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  rawipc mq receive jobs --follow >> jobs.log\n  rawipc mq receive jobs --timeout 0 || echo none"
-)]
+#[command(after_help = HELP)]
 pub(crate) struct Receive {
     /// The queue's name, with or without its slash.
     #[arg(value_parser = arguments::name())]
@@ -34,6 +29,14 @@ pub(crate) struct Receive {
     #[arg(long)]
     raw: bool,
 }
+
+const HELP: &str = "\
+Without --count or --follow it is one message. Each is written out before the next one is taken,
+so a receiver that is killed, or cannot write, loses at most one.
+
+Example:
+  rawipc mq receive jobs --follow >> jobs.log
+  rawipc mq receive jobs --timeout 0 || echo none";
 
 impl Receive {
     pub(crate) fn run(&self) -> Result<(), Failure> {

@@ -12,13 +12,8 @@ use crate::progress::Progress;
 const COUNTED: u64 = 1 << 20;
 
 /// Send each line of standard input as a message.
-///
-/// The newline is not sent, an empty line is an empty message. A line longer than the queue's messages may be ends it; what was
-/// sent before stays sent.
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  echo 'resize 42' | rawipc mq send jobs --priority 3\n  rawipc mq send images --chunks < cat.jpg"
-)]
+#[command(after_help = HELP)]
 pub(crate) struct Send {
     /// The queue's name, with or without its slash.
     #[arg(value_parser = arguments::name())]
@@ -33,6 +28,14 @@ pub(crate) struct Send {
     #[arg(long)]
     chunks: bool,
 }
+
+const HELP: &str = "\
+The newline is not sent; an empty line is an empty message. A line longer than the queue's messages
+may be is an error; what was sent before it stays sent.
+
+Example:
+  echo 'resize 42' | rawipc mq send jobs --priority 3
+  rawipc mq send images --chunks < cat.jpg";
 
 impl Send {
     pub(crate) fn run(&self) -> Result<(), Failure> {

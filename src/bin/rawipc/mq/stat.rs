@@ -8,7 +8,7 @@ use crate::output::Output;
 
 /// Show a message queue's sizes, its mode, and how many messages are in it.
 #[derive(Args)]
-#[command(after_help = "Example:\n  rawipc mq stat jobs\n  rawipc mq stat jobs --json | jq .messages")]
+#[command(after_help = HELP)]
 pub(crate) struct Stat {
     /// The queue's name, with or without its slash.
     #[arg(value_parser = arguments::name())]
@@ -17,6 +17,13 @@ pub(crate) struct Stat {
     #[arg(long)]
     json: bool,
 }
+
+const HELP: &str = "\
+The right to receive or to send is enough.
+
+Example:
+  rawipc mq stat jobs
+  rawipc mq stat jobs --json | jq .messages";
 
 impl Stat {
     pub(crate) fn run(&self) -> std::result::Result<(), Failure> {

@@ -5,15 +5,19 @@ use crate::arguments;
 use crate::failure::Failure;
 
 /// Remove message queues by name.
-///
-/// Programs that have a queue open go on using it; it ends when the last of them closes it.
 #[derive(Args)]
-#[command(after_help = "Example:\n  rawipc mq unlink jobs results")]
+#[command(after_help = HELP)]
 pub(crate) struct Unlink {
     /// The queues' names, with or without their slash.
     #[arg(value_name = "NAME", required = true, value_parser = arguments::name())]
     names: Vec<&'static Name>,
 }
+
+const HELP: &str = "\
+Programs that have a queue open go on using it; it ends when the last of them closes it.
+
+Example:
+  rawipc mq unlink jobs results";
 
 impl Unlink {
     /// Tries each name, as `rm` does, and reports each that fails.
