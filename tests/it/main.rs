@@ -7,6 +7,8 @@
 mod harness;
 mod names;
 mod options;
+#[cfg(feature = "cli")]
+mod tool;
 
 use std::process::ExitCode;
 
@@ -14,6 +16,11 @@ use libtest_mimic::{Arguments, run};
 
 fn main() -> ExitCode {
     harness::play_role(&[]);
-    let tests = [names::tests(), options::tests()];
+    let tests = [
+        names::tests(),
+        options::tests(),
+        #[cfg(feature = "cli")]
+        tool::tests(),
+    ];
     run(&Arguments::from_args(), tests.into_iter().flatten().collect()).exit_code()
 }

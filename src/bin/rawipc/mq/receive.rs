@@ -54,7 +54,8 @@ impl Receive {
                 message.push(b'\n');
             }
             output.write(&message).map_err(|failure| {
-                failure.and(format_args!("the message just received from {} ({length} bytes) is lost", self.name))
+                let lost = format!("the message just received from {} ({length} bytes) is lost", self.name);
+                failure.and(lost).and(progress.so_far())
             })?;
             progress.count(length);
             if !self.follow {
