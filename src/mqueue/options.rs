@@ -175,7 +175,8 @@ impl MessageQueueOptions {
     /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if more than 239 bytes follow the prefix's
     /// slash.
     pub fn create_unique(&self, prefix: &Name) -> Result<MessageQueue> {
-        self.check()?;
+        let options = self.with(OpenFlags::CREATE_NEW, true);
+        options.check()?;
         let length = prefix.as_bytes().len() - 1;
         if length > PREFIX_MAX {
             let cause = Cause::Argument(Argument::PrefixTooLong, saturate(length as u64));
@@ -184,7 +185,7 @@ impl MessageQueueOptions {
         let mut races = 0;
         loop {
             let name = unique_name(prefix).map_err(|errno| Error::system(Operation::CreateQueue, errno))?;
-            match self.create_exclusively(name) {
+            match options.create_exclusively(name) {
                 Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
                 result => return result,
             }
