@@ -5,8 +5,6 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use rawipc::MessageQueue;
-
 use super::{eventually, name_of, run, tool};
 use crate::harness::{Peer, small_queue};
 
@@ -44,7 +42,7 @@ fn each_priority_arrives_in_order() {
     });
     let mut received = String::new();
     receiver.stdout.as_mut().unwrap().read_to_string(&mut received).unwrap();
-    senders.map(Peer::succeed);
+    senders.into_iter().for_each(Peer::succeed);
     receiver.succeed();
     for priority in ["1", "2"] {
         let lines = received.lines().filter_map(|line| line.strip_prefix(priority));

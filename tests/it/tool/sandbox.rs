@@ -15,7 +15,7 @@ fn check(result: libc::c_int) -> io::Result<()> {
 }
 
 /// Files created by the child have no rights for group and others.
-pub fn with_umask(command: &mut Command, mask: libc::mode_t) -> &mut Command {
+pub(super) fn with_umask(command: &mut Command, mask: libc::mode_t) -> &mut Command {
     before_exec(command, move || {
         // SAFETY: it changes nothing but the child's mask.
         unsafe { libc::umask(mask) };
@@ -24,7 +24,7 @@ pub fn with_umask(command: &mut Command, mask: libc::mode_t) -> &mut Command {
 }
 
 /// The mode of objects holds for the child, even if the tests run as root.
-pub fn without_privilege(command: &mut Command) -> &mut Command {
+pub(super) fn without_privilege(command: &mut Command) -> &mut Command {
     const CAP_DAC_OVERRIDE: libc::c_ulong = 1;
     const CAP_DAC_READ_SEARCH: libc::c_ulong = 2;
     before_exec(command, || {
@@ -37,7 +37,7 @@ pub fn without_privilege(command: &mut Command) -> &mut Command {
 }
 
 /// The child has at most so much memory, of every sort.
-pub fn with_memory(command: &mut Command, bytes: libc::rlim_t) -> &mut Command {
+pub(super) fn with_memory(command: &mut Command, bytes: libc::rlim_t) -> &mut Command {
     before_exec(command, move || {
         let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
         // SAFETY: `limit` outlives the call.
@@ -47,14 +47,14 @@ pub fn with_memory(command: &mut Command, bytes: libc::rlim_t) -> &mut Command {
 
 /// Which calls of `mq_open` fail.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
+pub(super) enum Opening {
     Any,
     /// Those that do not create a queue.
     Existing,
 }
 
 /// Calls of `mq_open` fail with this errno, for the child and its children.
-pub fn without_opening(command: &mut Command, opening: Opening, errno: libc::c_int) -> &mut Command {
+pub(super) fn without_opening(command: &mut Command, opening: Opening, errno: libc::c_int) -> &mut Command {
     const NUMBER: u32 = 0; // The offsets in `seccomp_data`.
     const FLAGS: u32 = 24;
     let load = |offset| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);

@@ -12,7 +12,7 @@ use rawipc::Name;
 use crate::failure::Failure;
 
 /// How long the process may take to end by itself.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The running second process; killed when it is dropped.
 pub(super) struct Process(Child);

@@ -54,8 +54,7 @@ impl Receive {
                 message.push(b'\n');
             }
             output.write(&message).map_err(|failure| {
-                let lost = format!("the message just received from {} ({length} bytes) is lost", self.name);
-                failure.and(lost).and(progress.so_far())
+                failure.and(format_args!("the message just received from {} ({length} bytes) is lost", self.name))
             })?;
             progress.count(length);
             if !self.follow {
