@@ -19,6 +19,8 @@ mod options;
 mod ownership;
 mod send_receive;
 mod signals;
+#[cfg(feature = "cli")]
+mod tool;
 mod waits;
 
 use std::process::ExitCode;
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         buffers::tests(),
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),
+        #[cfg(feature = "cli")]
+        tool::tests(),
         waits::tests(),
     ]
     .into_iter()
