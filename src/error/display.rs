@@ -50,7 +50,8 @@ impl Error {
             }
             Cause::NotAQueue => formatter.write_str("the descriptor is not a message queue"),
             Cause::NoProc => formatter.write_str(
-                "/proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, give both of its sizes)",
+                "/proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, give both of its \
+                 sizes)",
             ),
             Cause::UnknownStatus => formatter.write_str("the kernel's text about the queue is not as known"),
             Cause::NoMqueueMount => formatter.write_str(

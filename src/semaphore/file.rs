@@ -12,7 +12,8 @@ use crate::error::SemaphoreFault;
 use crate::name::{NAME_MAX, Name};
 use crate::open::random_suffix;
 
-/// The most bytes that may follow the slash in the name of one of glibc's semaphores, whose files are `sem.` and the name.
+/// The most bytes that may follow the slash in the name of one of glibc's semaphores, whose files are `sem.` and the
+/// name.
 pub(crate) const GNU_NAME_MAX: usize = NAME_MAX - GNU_PREFIX.len();
 
 const DIRECTORY: &[u8] = b"/dev/shm/";
@@ -115,8 +116,8 @@ fn image(abi: Abi, value: u32) -> ([u32; 8], usize) {
     }
 }
 
-/// Makes a whole semaphore and then gives it its name; EEXIST if the name is taken. At no moment does anybody see a part of it, and
-/// a process killed meanwhile leaves nothing.
+/// Makes a whole semaphore and then gives it its name; EEXIST if the name is taken. At no moment does anybody see a
+/// part of it, and a process killed meanwhile leaves nothing.
 pub(super) fn create(path: &FilePath, abi: Abi, value: u32, mode: u32, exact_mode: bool) -> Result<OwnedFd> {
     let mode = Mode::from_raw_mode(mode);
     match open(c"/dev/shm", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
@@ -159,7 +160,8 @@ fn fill(file: &OwnedFd, abi: Abi, value: u32, exact_mode: Option<Mode>) -> Resul
     exact_mode.map_or(Ok(()), |mode| fchmod(file, mode))
 }
 
-/// Gives a nameless file its name: by its descriptor, which takes CAP_DAC_READ_SEARCH before Linux 6.10, else through `/proc`.
+/// Gives a nameless file its name: by its descriptor, which takes CAP_DAC_READ_SEARCH before Linux 6.10, else through
+/// `/proc`.
 fn link_nameless(file: &OwnedFd, path: &FilePath) -> Result<()> {
     match linkat(file.as_fd(), c"", CWD, path.c_str(), AtFlags::EMPTY_PATH) {
         Err(Errno::NOENT) => {

@@ -1,4 +1,5 @@
-//! glibc's semaphore on 32-bit machines: the value with a bit that says whether anybody waits, and the number of waiters apart.
+//! glibc's semaphore on 32-bit machines: the value with a bit that says whether anybody waits, and the number of
+//! waiters apart.
 //!
 //! | offset | content |
 //! |---|---|
@@ -7,8 +8,8 @@
 //! | 8 | zero |
 //! | 12 | `u32`: the number of waiters |
 //!
-//! A waiter counts itself, then sets the bit, then sleeps; the last one to leave clears the bit. Leaving is the difficult part: the
-//! bit must be cleared before the count goes down, and set again if that was one too early.
+//! A waiter counts itself, then sets the bit, then sleeps; the last one to leave clears the bit. Leaving is the
+//! difficult part: the bit must be cleared before the count goes down, and set again if that was one too early.
 
 use rustix::io::{Errno, Result};
 
@@ -111,7 +112,8 @@ impl Words {
         }
         let waiters = self.waiters.fetch_sub(1, Release);
         if waiters > 1 && guess == 1 {
-            // Somebody came meanwhile and relies on the bit. Posts that did not see it owe a wake-up, which is given here.
+            // Somebody came meanwhile and relies on the bit. Posts that did not see it owe a wake-up, which is given
+            // here.
             let tokens = value_of(self.state.fetch_or(WAITED_FOR, Relaxed));
             if tokens > 0 {
                 wake(&self.state, tokens, scope);

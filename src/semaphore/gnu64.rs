@@ -6,8 +6,8 @@
 //! | 8 | `u32`: 128 if shared between processes, 0 if private |
 //! | 12 | zero |
 //!
-//! Since both numbers change in one atomic operation, a post either sees a waiter and wakes it, or the waiter sees the token. Nothing
-//! of the semaphore is touched after its token is out, since its owner may take it away then.
+//! Since both numbers change in one atomic operation, a post either sees a waiter and wakes it, or the waiter sees the
+//! token. Nothing of the semaphore is touched after its token is out, since its owner may take it away then.
 
 use rustix::io::{Errno, Result};
 

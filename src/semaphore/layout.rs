@@ -42,8 +42,8 @@ pub enum Scope {
     Private,
 }
 
-/// The layout of a [`SemaphoreOf`](super::SemaphoreOf), as a type: [`Gnu64`], [`Gnu32`], [`Musl`], or one of them in [`Private`].
-/// Sealed.
+/// The layout of a [`SemaphoreOf`](super::SemaphoreOf), as a type: [`Gnu64`], [`Gnu32`], [`Musl`], or one of them in
+/// [`Private`]. Sealed.
 pub trait Layout: sealed::Words {}
 
 impl<L: sealed::Words> Layout for L {}

@@ -1,4 +1,5 @@
-//! musl's semaphore since 1.2.4: the value with a bit that says whether anybody may wait, and the number of waiters apart.
+//! musl's semaphore since 1.2.4: the value with a bit that says whether anybody may wait, and the number of waiters
+//! apart.
 //!
 //! | offset | content |
 //! |---|---|
@@ -6,8 +7,9 @@
 //! | 4 | `u32`: the number of waiters |
 //! | 8 | `u32`: 0 if shared between processes, 128 if private |
 //!
-//! The two words decide together whether a post wakes, so every access to them is sequentially consistent. A post must not add
-//! blindly: at the maximum it would show "no token, and waiters" for a moment, and could put a peer to sleep for good.
+//! The two words decide together whether a post wakes, so every access to them is sequentially consistent. A post must
+//! not add blindly: at the maximum it would show "no token, and waiters" for a moment, and could put a peer to sleep
+//! for good.
 
 use rustix::io::{Errno, Result};
 

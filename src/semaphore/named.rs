@@ -29,9 +29,10 @@ const SIZE: usize = 32;
 
 /// A semaphore that processes find by its name; the same that `sem_open` of C and Python open.
 ///
-/// It is a file in `/dev/shm`: `sem.NAME` for glibc, `NAME` for musl. Opening looks at it and speaks the protocol of the C library
-/// that made it. What is said of waiting, signals, fork and dying peers at [`SemaphoreOf`] holds here too; programs of the two
-/// C libraries cannot share one semaphore, and before musl 1.2.4 that library's protocol was another.
+/// It is a file in `/dev/shm`: `sem.NAME` for glibc, `NAME` for musl. Opening looks at it and speaks the protocol of
+/// the C library that made it. What is said of waiting, signals, fork and dying peers at [`SemaphoreOf`] holds here
+/// too; programs of the two C libraries cannot share one semaphore, and before musl 1.2.4 that library's protocol was
+/// another.
 ///
 /// ```
 /// use core::time::Duration;
@@ -66,17 +67,16 @@ macro_rules! in_layout {
                 let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Gnu64>>() };
                 $action
             }
-            #[cfg(not(target_has_atomic = "64"))]
-            Abi::Gnu64 => unreachable_layout(),
-            Abi::Gnu32 => {
-                // SAFETY: `new` has seen a file of this layout, of 16 bytes, whose words are all atomics.
-                let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Gnu32>>() };
+            Abi::Musl => {
+                // SAFETY: `new` has seen a file of this layout, whose words are all atomics; those beyond its end, of
+                // which no operation makes use, lie in the same page.
+                let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Musl>>() };
                 $action
             }
-            Abi::Musl => {
-                // SAFETY: `new` has seen a file of this layout, whose words are all atomics; those beyond its end, of which no
-                // operation makes use, lie in the same page.
-                let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Musl>>() };
+            // Or `Gnu64` where `new` refuses that one.
+            _ => {
+                // SAFETY: `new` has seen a file of this layout, of 16 bytes, whose words are all atomics.
+                let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Gnu32>>() };
                 $action
             }
         }
@@ -89,8 +89,8 @@ impl NamedSemaphore {
         NamedSemaphoreOptions::new()
     }
 
-    /// Removes a semaphore's name, in the place where the target's own C library keeps it. Those who have it open go on using it.
-    /// For another library's: [`NamedSemaphoreOptions::unlink`].
+    /// Removes a semaphore's name, in the place where the target's own C library keeps it. Those who have it open go on
+    /// using it. For another library's: [`NamedSemaphoreOptions::unlink`].
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied),
@@ -222,8 +222,8 @@ impl NamedSemaphore {
         Diagnosis { abi: self.abi, value: self.value(), waiters: self.waiters() }
     }
 
-    /// Closes the semaphore, after removing its name if [`unlink_on_drop`](NamedSemaphoreOptions::unlink_on_drop) asks for it.
-    /// Dropping does the same and has nowhere to report an error.
+    /// Closes the semaphore, after removing its name if [`unlink_on_drop`](NamedSemaphoreOptions::unlink_on_drop) asks
+    /// for it. Dropping does the same and has nowhere to report an error.
     ///
     /// # Errors
     /// Those of [`unlink`](Self::unlink), except that a name that is gone already is as good.
@@ -252,11 +252,6 @@ impl NamedSemaphore {
             None => Err(SemaphoreFault::Content),
         })
     }
-}
-
-#[cfg(not(target_has_atomic = "64"))]
-fn unreachable_layout<T>() -> T {
-    unreachable!("`new` refuses this layout here")
 }
 
 /// What is known about a semaphore.

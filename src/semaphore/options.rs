@@ -47,7 +47,8 @@ impl NamedSemaphoreOptions {
         }
     }
 
-    /// Creates the semaphore if there is none of this name; else opens the one that is there, whatever its value and mode.
+    /// Creates the semaphore if there is none of this name; else opens the one that is there, whatever its value and
+    /// mode.
     #[doc(alias = "O_CREAT")]
     pub const fn create(self, create: bool) -> Self {
         Self { create, ..self }
@@ -64,8 +65,8 @@ impl NamedSemaphoreOptions {
         Self { initial_value: value, ..self }
     }
 
-    /// Who may open a semaphore created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600. Using one
-    /// takes the right to read and to write.
+    /// Who may open a semaphore created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600.
+    /// Using one takes the right to read and to write.
     pub const fn mode(self, mode: u32) -> Self {
         Self { mode, exact_mode: false, ..self }
     }
@@ -85,19 +86,20 @@ impl NamedSemaphoreOptions {
         Self { tuning, ..self }
     }
 
-    /// Whether the handle removes the semaphore's name when it is dropped or closed, if it is the handle that created it.
+    /// Whether the handle removes the semaphore's name when it is dropped or closed, if it is the handle that created
+    /// it.
     ///
-    /// Only in the process that created it: a forked child's copy never does. And only this semaphore's name: if the name stands for
-    /// another one meanwhile, it stays.
+    /// Only in the process that created it: a forked child's copy never does. And only this semaphore's name: if the
+    /// name stands for another one meanwhile, it stays.
     pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
         Self { unlink_on_drop, ..self }
     }
 
     /// Opens or creates the semaphore of this name.
     ///
-    /// Without [`abi`](Self::abi), an existing one is looked for first where the target's own C library keeps it, then where the
-    /// other one does. Creation is atomic: nobody sees a half-made semaphore, and a process killed meanwhile leaves nothing (but for
-    /// a file `sem.rawipc-*` where `/dev/shm` cannot hold files without a name).
+    /// Without [`abi`](Self::abi), an existing one is looked for first where the target's own C library keeps it, then
+    /// where the other one does. Creation is atomic: nobody sees a half-made semaphore, and a process killed meanwhile
+    /// leaves nothing (but for a file `sem.rawipc-*` where `/dev/shm` cannot hold files without a name).
     ///
     /// # Errors
     /// | kind | when |
@@ -133,7 +135,8 @@ impl NamedSemaphoreOptions {
         }
     }
 
-    /// Creates a semaphore of a name that nobody has: the prefix and 16 random characters. [`NamedSemaphore::name`] tells it.
+    /// Creates a semaphore of a name that nobody has: the prefix and 16 random characters. [`NamedSemaphore::name`]
+    /// tells it.
     ///
     /// # Errors
     /// Those of [`open`](Self::open); [`InvalidName`](ErrorKind::InvalidName) if the prefix leaves no room.

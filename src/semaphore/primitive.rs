@@ -69,8 +69,8 @@ mod real {
         let index = usize::from(cfg!(target_endian = "big"));
         // SAFETY: a 64-bit word has two halves, so the index is within it.
         let half = unsafe { halves.add(index) };
-        // SAFETY: the half lies in a live atomic, is aligned, and is accessed by nothing but atomic operations; Rust code
-        // passes it only to the kernel, so there is no mixed-size access.
+        // SAFETY: the half lies in a live atomic, is aligned, and is accessed by nothing but atomic operations; Rust
+        // code passes it only to the kernel, so there is no mixed-size access.
         unsafe { &*half }
     }
 

@@ -13,14 +13,15 @@ pub(super) const VALUE_MAX: u32 = i32::MAX as u32;
 /// How a wait spins and sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
-    /// How often to look again before sleeping, with a pause of the processor between; not at all if somebody sleeps already.
+    /// How often to look again before sleeping, with a pause of the processor between; not at all if somebody sleeps
+    /// already.
     ///
     /// 100 to 200 make a hand-off between two processors many times faster; on one processor they only cost.
     pub spin: u32,
     /// The longest single sleep, after which the wait looks again; zero for none.
     ///
-    /// A process killed between being woken and taking its token takes the wake-up with it. Looking again bounds how long that, and
-    /// any other lost wake-up, can matter. It costs one system call for each sleep of that length.
+    /// A process killed between being woken and taking its token takes the wake-up with it. Looking again bounds how
+    /// long that, and any other lost wake-up, can matter. It costs one system call for each sleep of that length.
     pub recheck: Duration,
 }
 
@@ -37,7 +38,8 @@ impl Default for Tuning {
 
 /// A semaphore's words in memory and how they are used. A token is a unit of the value.
 pub trait Protocol {
-    /// Adds tokens and wakes as many waiters; EOVERFLOW, and nothing added, beyond the maximum. One token is the fast case.
+    /// Adds tokens and wakes as many waiters; EOVERFLOW, and nothing added, beyond the maximum. One token is the fast
+    /// case.
     fn post(&self, scope: Scope) -> Result<()>;
     fn post_many(&self, tokens: u32, scope: Scope) -> Result<()>;
     /// Takes a token if there is one; a look first, so that an empty semaphore is only read.

@@ -35,8 +35,8 @@ impl Mapping {
     /// Any bytes are a `T`, it changes only by atomic operations, and it is not longer than the file.
     #[inline]
     pub(crate) unsafe fn at_start<T: Sync>(&self) -> &T {
-        // SAFETY: a mapping begins at a page, which aligns every type used here, and lives as long as `self`; the caller vouches
-        // for the rest.
+        // SAFETY: a mapping begins at a page, which aligns every type used here, and lives as long as `self`; the
+        // caller vouches for the rest.
         unsafe { self.start.cast().as_ref() }
     }
 }

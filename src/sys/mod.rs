@@ -115,7 +115,8 @@ pub(crate) fn mq_getsetattr(queue: BorrowedFd<'_>, new: Option<&Attributes>) -> 
 pub(crate) fn mq_notify(queue: BorrowedFd<'_>, event: Option<&SignalEvent>) -> Result<()> {
     let event = event.map_or(ptr::null(), ptr::from_ref);
     let arguments = [queue.as_raw_fd() as usize, event.expose_provenance(), 0, 0, 0];
-    // SAFETY: the event is null or a whole `sigevent` that the kernel only reads; a cookie it points to is borrowed by it.
+    // SAFETY: the event is null or a whole `sigevent` that the kernel only reads; a cookie it points to is borrowed by
+    // it.
     check(unsafe { syscall(number::MQ_NOTIFY, arguments) }).map(drop)
 }
 

@@ -1,7 +1,7 @@
 //! The integration tests: one module a subject, one list a module.
 //!
-//! A test that needs another process starts this program again in a role, and so does one that needs a process for itself (see
-//! `harness`).
+//! A test that needs another process starts this program again in a role, and so does one that needs a process for
+//! itself (see `harness`).
 
 // Nothing of a test program is for others.
 #![allow(missing_docs, unreachable_pub)]

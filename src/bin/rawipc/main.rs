@@ -1,8 +1,8 @@
 //! The command-line tool `rawipc`: POSIX message queues from a shell.
 //!
-//! One module a subject (`mq`, `demo`); each command is a struct of its arguments with a method `run`. Around them: `arguments`
-//! (values that several commands take), `output` and `json` (what goes to standard output), `progress` and `failure` (what goes to
-//! standard error, and the exit code).
+//! One module a subject (`mq`, `demo`); each command is a struct of its arguments with a method `run`. Around them:
+//! `arguments` (values that several commands take), `output` and `json` (what goes to standard output), `progress` and
+//! `failure` (what goes to standard error, and the exit code).
 
 #![forbid(unsafe_code)]
 

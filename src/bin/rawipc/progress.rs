@@ -20,8 +20,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// `verb` is "sent" or "received". Shows nothing if standard error is no terminal, or if the data stream is one: there the user
-    /// sees the messages themselves.
+    /// `verb` is "sent" or "received". Shows nothing if standard error is no terminal, or if the data stream is one:
+    /// there the user sees the messages themselves.
     pub(crate) fn new(verb: &'static str, data: &impl IsTerminal) -> Self {
         let wanted = io::stderr().is_terminal() && !data.is_terminal();
         Self { verb, messages: 0, bytes: 0, due: wanted.then(|| Instant::now() + INTERVAL), shown: false }
