@@ -3,95 +3,37 @@
 use core::ffi::CStr;
 
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fstat, linkat, open, stat, unlink};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchmod, linkat, open, unlink};
 use rustix::io::{Errno, Result, write};
 
 use super::layout::Abi;
 use super::{gnu32, gnu64};
+use crate::devshm::{self, FilePath, Unfit};
 use crate::error::SemaphoreFault;
-use crate::name::{NAME_MAX, Name};
+use crate::name::NAME_MAX;
 use crate::open::random_suffix;
 
-/// The most bytes that may follow the slash in the name of one of glibc's semaphores, whose files are `sem.` and the
-/// name.
+/// The most bytes that may follow the slash in the name of one of glibc's semaphores.
 pub(crate) const GNU_NAME_MAX: usize = NAME_MAX - GNU_PREFIX.len();
 
-const DIRECTORY: &[u8] = b"/dev/shm/";
+/// What glibc puts before the name.
 const GNU_PREFIX: &[u8] = b"sem.";
 
-/// The file of a semaphore.
-#[derive(Clone, Copy)]
-pub(super) struct FilePath {
-    bytes: [u8; DIRECTORY.len() + NAME_MAX + 1],
-}
-
-impl FilePath {
-    /// As the C library names it; `None` if the name is too long for that.
-    pub(super) fn new(name: &Name, abi: Abi) -> Option<Self> {
-        let prefix = if abi == Abi::Musl { &[][..] } else { GNU_PREFIX };
-        let name = name.as_bytes().get(1..)?;
-        if prefix.len() + name.len() > NAME_MAX {
-            return None;
-        }
-        let mut bytes = [0; DIRECTORY.len() + NAME_MAX + 1];
-        for (to, from) in bytes.iter_mut().zip(DIRECTORY.iter().chain(prefix).chain(name)) {
-            *to = *from;
-        }
-        Some(Self { bytes })
-    }
-
-    /// A name for the time until the semaphore is whole, where there are no files without a name.
-    fn temporary() -> Result<Self> {
-        let suffix = random_suffix()?;
-        let mut bytes = [0; DIRECTORY.len() + NAME_MAX + 1];
-        for (to, from) in bytes.iter_mut().zip(DIRECTORY.iter().chain(b"sem.rawipc-").chain(&suffix)) {
-            *to = *from;
-        }
-        Ok(Self { bytes })
-    }
-
-    pub(super) fn c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
-    }
-}
-
-/// Which file it is, whatever its name.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    fn of(status: &Stat) -> Self {
-        Self { device: status.st_dev, inode: status.st_ino }
-    }
-
-    pub(super) fn of_file(file: &OwnedFd) -> Result<Self> {
-        fstat(file).map(|status| Self::of(&status))
-    }
-
-    pub(super) fn of_path(path: &FilePath) -> Result<Self> {
-        stat(path.c_str()).map(|status| Self::of(&status))
+/// What the layout's C library puts before the name.
+pub(super) const fn prefix(abi: Abi) -> &'static [u8] {
+    match abi {
+        Abi::Musl => b"",
+        Abi::Gnu64 | Abi::Gnu32 => GNU_PREFIX,
     }
 }
 
 /// Opens an existing file; its size is that of a semaphore.
 pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<OwnedFd, SemaphoreFault>> {
-    // Nonblocking, since the name may stand for a fifo.
-    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match open(path.c_str(), flags, Mode::empty()) {
-        Err(Errno::LOOP) => return Ok(Err(SemaphoreFault::SymbolicLink)),
-        Err(Errno::ISDIR | Errno::NXIO) => return Ok(Err(SemaphoreFault::NotRegular)),
-        file => file?,
-    };
-    let status = fstat(&file)?;
-    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
-        return Ok(Err(SemaphoreFault::NotRegular));
-    }
-    Ok(match status.st_size {
-        16 | 32 => Ok(file),
-        _ => Err(SemaphoreFault::Size),
+    Ok(match devshm::open_existing(path, OFlags::RDWR)? {
+        Err(Unfit::SymbolicLink) => Err(SemaphoreFault::SymbolicLink),
+        Err(Unfit::NotRegular) => Err(SemaphoreFault::NotRegular),
+        Ok((file, status)) if matches!(status.st_size, 16 | 32) => Ok(file),
+        Ok(_) => Err(SemaphoreFault::Size),
     })
 }
 
@@ -137,7 +79,7 @@ pub(super) fn create(path: &FilePath, abi: Abi, value: u32, mode: u32, exact_mod
 
 /// As [`create`], by a temporary name, which a process killed at the wrong moment leaves behind.
 fn create_renamed(path: &FilePath, abi: Abi, value: u32, mode: Mode, exact_mode: bool) -> Result<OwnedFd> {
-    let temporary = FilePath::temporary()?;
+    let temporary = FilePath::joined(b"sem.rawipc-", &random_suffix()?).ok_or(Errno::NAMETOOLONG)?;
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
     let file = open(temporary.c_str(), flags, mode)?;
     let result = fill(&file, abi, value, exact_mode.then_some(mode))
@@ -214,15 +156,5 @@ mod tests {
         }
         assert_eq!(detect([1, 2, 3, 4, 5, 6, 7, 8], true), None);
         assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], false), None);
-    }
-
-    #[test]
-    fn names_are_cut_off_nowhere() {
-        let name = std::format!("/{}", "x".repeat(252));
-        let name = Name::new(name.as_str()).unwrap();
-        assert!(FilePath::new(name, Abi::Gnu64).is_none());
-        let path = FilePath::new(name, Abi::Musl).unwrap();
-        assert_eq!(path.c_str().to_bytes().len(), "/dev/shm/".len() + 252);
-        assert_eq!(FilePath::new(crate::name!("/a"), Abi::Gnu32).unwrap().c_str(), c"/dev/shm/sem.a");
     }
 }

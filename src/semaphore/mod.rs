@@ -28,6 +28,7 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use crate::error::{Error, Operation, Result};
+use crate::shm::Shareable;
 use crate::time::Deadline;
 use protocol::{Patience, Protocol, VALUE_MAX};
 
@@ -264,6 +265,10 @@ impl<L: Layout> fmt::Debug for SemaphoreOf<L> {
         formatter.debug_struct("Semaphore").field("value", &self.value()).field("waiters", &self.waiters()).finish()
     }
 }
+
+// SAFETY: a semaphore is made of atomics, for which any bytes are a value, in the layout of its C library.
+#[allow(unsafe_code)]
+unsafe impl<L: Layout> Shareable for SemaphoreOf<L> where L::Words: Sync {}
 
 #[cold]
 fn post_error(errno: Errno) -> Error {

@@ -7,10 +7,9 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
 
 use rustix::fd::AsFd;
-use rustix::fs::unlink;
 use rustix::io::Errno;
 
-use super::file::{FilePath, Identity, detect};
+use super::file::detect;
 #[cfg(target_has_atomic = "64")]
 use super::layout::Gnu64;
 use super::layout::{Abi, Gnu32, Musl};
@@ -18,9 +17,9 @@ use super::options::NamedSemaphoreOptions;
 use super::permit::{Permit, Tokens, sealed};
 use super::protocol::{Protocol, Tuning};
 use super::{SemaphoreOf, wait_error};
+use crate::devshm::ObjectName;
 use crate::error::{Error, Operation, Result, SemaphoreFault};
-use crate::name::{Name, OwnedName};
-use crate::open::Creator;
+use crate::name::Name;
 use crate::shm::Mapping;
 use crate::time::Deadline;
 
@@ -54,7 +53,7 @@ pub struct NamedSemaphore {
     abi: Abi,
     mapping: Mapping,
     tuning: Tuning,
-    name: SemaphoreName,
+    name: ObjectName,
 }
 
 /// Does the same with the semaphore in its layout.
@@ -202,7 +201,7 @@ impl NamedSemaphore {
     /// The name it was opened by. The name may be gone, or stand for another semaphore by now.
     #[must_use]
     pub fn name(&self) -> &Name {
-        self.name.name.name()
+        self.name.name()
     }
 
     /// How waits of this handle spin and sleep.
@@ -237,12 +236,12 @@ impl NamedSemaphore {
 
     /// Maps a file of a semaphore's size; `Err` of the inner result if it holds none.
     pub(super) fn new(
-        file: &impl AsFd,
+        file: impl AsFd,
         is_gnu_path: bool,
         tuning: Tuning,
-        name: SemaphoreName,
+        name: ObjectName,
     ) -> rustix::io::Result<core::result::Result<Self, SemaphoreFault>> {
-        let mapping = Mapping::new(file.as_fd(), SIZE)?;
+        let mapping = Mapping::of_file(file, SIZE)?;
         // SAFETY: the file has a semaphore's size, and the rest of its page is there too; the words are atomics.
         let words = unsafe { mapping.at_start::<[AtomicU32; SIZE / 4]>() };
         let words = words.each_ref().map(|word| word.load(Relaxed));
@@ -269,56 +268,6 @@ impl fmt::Display for Diagnosis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { abi, value, waiters } = self;
         write!(formatter, "layout {abi}, value {value}, {waiters} recorded as waiting")
-    }
-}
-
-/// A semaphore's name, and whether and by whom it is to be removed.
-pub(super) struct SemaphoreName {
-    name: OwnedName,
-    removal: Option<Removal>,
-}
-
-#[derive(Clone, Copy)]
-struct Removal {
-    abi: Abi,
-    file: Identity,
-    creator: Creator,
-}
-
-impl SemaphoreName {
-    /// A name that stays.
-    pub(super) fn kept(name: &Name) -> Self {
-        Self { name: OwnedName::new(name), removal: None }
-    }
-
-    /// A name to be removed by this process, as long as it stands for this file.
-    pub(super) fn removed_on_drop(name: &Name, abi: Abi, file: Identity) -> Self {
-        Self { name: OwnedName::new(name), removal: Some(Removal { abi, file, creator: Creator::this_process() }) }
-    }
-
-    fn remove(&mut self) -> rustix::io::Result<()> {
-        let Some(removal) = self.removal.take() else { return Ok(()) };
-        if !removal.creator.is_this_process() {
-            return Ok(());
-        }
-        let Some(path) = FilePath::new(self.name.name(), removal.abi) else { return Ok(()) };
-        match Identity::of_path(&path) {
-            Ok(file) if file == removal.file => {}
-            // Gone, or somebody else's by now.
-            Ok(_) | Err(Errno::NOENT) => return Ok(()),
-            Err(errno) => return Err(errno),
-        }
-        match unlink(path.c_str()) {
-            Err(Errno::NOENT) => Ok(()),
-            result => result,
-        }
-    }
-}
-
-impl Drop for SemaphoreName {
-    fn drop(&mut self) {
-        // There is nobody to tell; `close` reports it.
-        let _ = self.remove();
     }
 }
 

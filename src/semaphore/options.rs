@@ -3,10 +3,11 @@
 use rustix::fs::unlink;
 use rustix::io::Errno;
 
-use super::file::{self, FilePath, GNU_NAME_MAX, Identity};
+use super::file::{self, GNU_NAME_MAX, prefix};
 use super::layout::Abi;
-use super::named::{NamedSemaphore, SemaphoreName};
+use super::named::NamedSemaphore;
 use super::protocol::{Tuning, VALUE_MAX};
+use crate::devshm::{FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, ErrorKind, NameFault, Operation, Result, SemaphoreFault};
 use crate::name::Name;
 use crate::open::{MODE_BITS, RACES, unique_name};
@@ -180,7 +181,7 @@ impl NamedSemaphoreOptions {
     }
 
     fn path(&self, name: &Name, abi: Abi) -> Result<FilePath> {
-        FilePath::new(name, abi).ok_or_else(|| {
+        FilePath::new(name, prefix(abi)).ok_or_else(|| {
             let length = name.as_bytes().len() - 1;
             let fault = NameFault::LongerThan(GNU_NAME_MAX as u8);
             Error::caused(self.operation(), Errno::NAMETOOLONG, Cause::Name(fault, length as u32))
@@ -196,7 +197,7 @@ impl NamedSemaphoreOptions {
             return Err(error);
         }
         let other = if is_gnu_path { Abi::Musl } else { Abi::Gnu64 };
-        let Some(path) = FilePath::new(name, other) else { return Err(error) };
+        let Some(path) = FilePath::new(name, prefix(other)) else { return Err(error) };
         match self.open_at(name, &path, !is_gnu_path) {
             // Whatever else bears the name there, shared memory perhaps, is not what was asked for.
             Err(other) if other.kind() == ErrorKind::Malformed => Err(error),
@@ -207,7 +208,7 @@ impl NamedSemaphoreOptions {
     fn open_at(&self, name: &Name, path: &FilePath, is_gnu_path: bool) -> Result<NamedSemaphore> {
         let system = |errno| Error::system(self.operation(), errno);
         let file = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
-        let semaphore = NamedSemaphore::new(&file, is_gnu_path, self.tuning, SemaphoreName::kept(name))
+        let semaphore = NamedSemaphore::new(&file, is_gnu_path, self.tuning, ObjectName::kept(name))
             .map_err(system)?
             .map_err(|fault| self.fault(fault))?;
         match self.abi {
@@ -229,14 +230,19 @@ impl NamedSemaphoreOptions {
             errno => Error::system(operation, errno),
         };
         let file = file::create(path, abi, self.initial_value, self.mode, self.exact_mode).map_err(system)?;
-        let name = if self.unlink_on_drop {
-            SemaphoreName::removed_on_drop(name, abi, Identity::of_file(&file).map_err(system)?)
-        } else {
-            SemaphoreName::kept(name)
+        let finish = || {
+            let name = if self.unlink_on_drop {
+                ObjectName::removed_on_drop(name, prefix(abi), Identity::of_file(&file)?)
+            } else {
+                ObjectName::kept(name)
+            };
+            NamedSemaphore::new(&file, abi != Abi::Musl, self.tuning, name)
         };
-        NamedSemaphore::new(&file, abi != Abi::Musl, self.tuning, name)
-            .map_err(system)?
-            .map_err(|fault| self.fault(fault))
+        let result = finish().map_err(system).and_then(|result| result.map_err(|fault| self.fault(fault)));
+        result.inspect_err(|_| {
+            // What was created a moment ago is of no use to anybody; if this fails there is nobody to tell.
+            let _ = unlink(path.c_str());
+        })
     }
 
     fn fault(&self, fault: SemaphoreFault) -> Error {
