@@ -1,8 +1,8 @@
 //! The standard library's source, for targets of which the toolchain has no compiled one.
 //!
-//! It belongs into the toolchain. What lies there already is used, as `rustup component add rust-src` puts it there. Else
-//! it is taken from Debian's package `rust-src` of exactly this version, which the machine's own release need not have:
-//! apt is run with lists and sources of its own, so the machine's are left as they are.
+//! It belongs into the toolchain. What lies there already is used, as `rustup component add rust-src` puts it there.
+//! Else it is taken from Debian's package `rust-src` of exactly this version, which the machine's own release need not
+//! have: apt is run with lists and sources of its own, so the machine's are left as they are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
