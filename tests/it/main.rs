@@ -20,6 +20,11 @@ mod signals;
 mod send_receive;
 mod buffers;
 mod waits;
+mod stream;
+mod ends;
+#[cfg(feature = "zerocopy")]
+mod typed;
+mod descriptor;
 
 use std::process::ExitCode;
 
@@ -45,6 +50,11 @@ fn main() -> ExitCode {
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),
         waits::tests(),
+        stream::tests(),
+        ends::tests(),
+        #[cfg(feature = "zerocopy")]
+        typed::tests(),
+        descriptor::tests(),
     ]
     .into_iter()
     .flatten()
