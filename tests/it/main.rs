@@ -25,12 +25,16 @@ mod ends;
 #[cfg(feature = "zerocopy")]
 mod typed;
 mod descriptor;
+mod threads;
+mod processes;
+mod kill;
+mod peers;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES];
+const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, kill::ROLES, processes::ROLES];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
@@ -55,6 +59,11 @@ fn main() -> ExitCode {
         #[cfg(feature = "zerocopy")]
         typed::tests(),
         descriptor::tests(),
+        threads::tests(),
+        processes::tests(),
+        kill::tests(),
+        peers::c::tests(),
+        peers::python::tests(),
     ]
     .into_iter()
     .flatten()
