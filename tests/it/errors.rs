@@ -231,7 +231,8 @@ fn too_long_a_prefix_is_an_invalid_name() {
 
 fn wrong_priorities_and_times_are_refused() {
     for wrong in [32_768, u32::MAX] {
-        let (error, part) = (Priority::new(wrong).unwrap_err(), format!("the priority {wrong} is above 32767 (EINVAL)"));
+        let (error, part) =
+            (Priority::new(wrong).unwrap_err(), format!("the priority {wrong} is above 32767 (EINVAL)"));
         assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, Operation::MakePriority, &part);
         assert_eq!(Priority::try_from(wrong), Err(error));
     }

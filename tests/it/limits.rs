@@ -89,7 +89,13 @@ fn too_long_messages_are_told_with_the_maximum() -> Ending {
     let error = error_of(sized(1, 1001));
     let kind = ErrorKind::LimitExceeded(Limit::MaxMessageSize);
     assert_error(error, kind, Errno::INVAL, Operation::CreateQueue, "messages of 1,001 bytes are above the maximum of");
-    assert_error(error, kind, Errno::INVAL, Operation::CreateQueue, "1,000; raise it in /proc/sys/fs/mqueue/msgsize_max");
+    assert_error(
+        error,
+        kind,
+        Errno::INVAL,
+        Operation::CreateQueue,
+        "1,000; raise it in /proc/sys/fs/mqueue/msgsize_max",
+    );
     assert_bounds(error, 1001, 1000);
     Ok(())
 }

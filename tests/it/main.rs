@@ -8,33 +8,36 @@
 
 mod harness;
 
+mod allocation;
+mod buffers;
 mod denied;
+mod descriptor;
+mod ends;
 mod errors;
 mod fork_exec;
 mod injected;
+mod kill;
 mod limits;
 mod names;
 mod options;
 mod ownership;
-mod signals;
+mod peers;
+mod processes;
 mod send_receive;
-mod buffers;
-mod waits;
+mod signals;
 mod stream;
-mod ends;
+mod threads;
+mod tracing;
 #[cfg(feature = "zerocopy")]
 mod typed;
-mod descriptor;
-mod threads;
-mod processes;
-mod kill;
-mod peers;
+mod waits;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, kill::ROLES, processes::ROLES];
+const ROLES: &[&[harness::Role]] =
+    &[allocation::ROLES, fork_exec::ROLES, kill::ROLES, processes::ROLES, tracing::ROLES];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
@@ -64,6 +67,8 @@ fn main() -> ExitCode {
         kill::tests(),
         peers::c::tests(),
         peers::python::tests(),
+        tracing::tests(),
+        allocation::tests(),
     ]
     .into_iter()
     .flatten()

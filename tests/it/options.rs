@@ -84,7 +84,8 @@ fn creation_does_what_its_flags_say_whether_or_not_the_queue_exists() {
         for exists_before in [false, true] {
             for owner in [false, true] {
                 let free = FreeName::new();
-                let before = exists_before.then(|| small().unlink_on_drop(false).max_messages(3).create(true).open(&free));
+                let before =
+                    exists_before.then(|| small().unlink_on_drop(false).max_messages(3).create(true).open(&free));
                 assert!(before.is_none_or(|result| result.is_ok()));
                 let options = small().flags(OpenFlags::READ_WRITE | create).max_messages(2).unlink_on_drop(owner);
                 let result = options.open(&free).map(|queue| queue.attributes().unwrap().max_messages == 2);

@@ -69,7 +69,8 @@ fn compile() -> Result<PathBuf, String> {
     let fresh = program.with_extension(std::process::id().to_string());
     let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
     let flags = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1"];
-    let compilation = Command::new(compiler).args(flags).arg(source("queue.c")).arg("-o").arg(&fresh).arg("-lrt").output();
+    let compilation =
+        Command::new(compiler).args(flags).arg(source("queue.c")).arg("-o").arg(&fresh).arg("-lrt").output();
     let output = compilation.map_err(|error| format!("a C compiler `cc` ({error})"))?;
     let errors = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() && errors.contains("ermission denied") {

@@ -105,7 +105,8 @@ fn zero_and_past_limits_try_once() {
     let (full, empty, start) = (full_queue(), small_queue(), Instant::now());
     let times = [(0, 0), (1, 999_999_999), (-1, 0), (-1, 999_999_999), (i64::MIN, 0)];
     let times = times.map(|(seconds, nanoseconds)| Time::new(seconds, nanoseconds).unwrap());
-    let deadlines = times.into_iter().flat_map(|time| [Deadline::Monotonic(Time::ZERO.min(time)), Deadline::Realtime(time)]);
+    let deadlines =
+        times.into_iter().flat_map(|time| [Deadline::Monotonic(Time::ZERO.min(time)), Deadline::Realtime(time)]);
     for deadline in deadlines {
         let error = empty.receive_deadline(&mut [0; 64], deadline).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{deadline:?}");

@@ -4,7 +4,9 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::fs::Mode;
-use rustix::process::{Resource, Rlimit, Signal, geteuid, getrlimit, set_parent_process_death_signal, setrlimit, umask};
+use rustix::process::{
+    Resource, Rlimit, Signal, geteuid, getrlimit, set_parent_process_death_signal, setrlimit, umask,
+};
 use rustix::thread::{UnshareFlags, set_thread_res_uid, unshare_unsafe};
 
 use super::{Ending, Lacking};
