@@ -1,7 +1,7 @@
 //! Where received messages go.
 //!
-//! Whatever the buffer, the kernel writes straight into it, nothing is zeroed before, and a [`Message`] lends exactly the bytes
-//! that were written.
+//! Whatever the buffer, the kernel writes straight into it, nothing is zeroed before, and a [`Message`] lends exactly
+//! the bytes that were written.
 
 #![allow(unsafe_code)]
 
@@ -15,12 +15,12 @@ use rustix::io;
 use crate::Priority;
 use crate::sys;
 
-/// A place for messages: `[u8]`, `[u8; N]`, `[MaybeUninit<u8>]`, `[MaybeUninit<u8>; N]`, [`MessageBuffer`], [`heapless::Vec`],
-/// and with feature `alloc` [`alloc::vec::Vec`].
+/// A place for messages: `[u8]`, `[u8; N]`, `[MaybeUninit<u8>]`, `[MaybeUninit<u8>; N]`, [`MessageBuffer`],
+/// [`heapless::Vec`], and with feature `alloc` [`alloc::vec::Vec`].
 ///
-/// A queue refuses a buffer that could not hold its longest message, even if the next message is shorter. Slices and arrays
-/// count with their whole length. A vector counts with its **capacity**; its old content is replaced by the message, and stays as
-/// it was if the call fails. Sealed: it cannot be implemented elsewhere.
+/// A queue refuses a buffer that could not hold its longest message, even if the next message is shorter. Slices and
+/// arrays count with their whole length. A vector counts with its **capacity**; its old content is replaced by the
+/// message, and stays as it was if the call fails. Sealed: it cannot be implemented elsewhere.
 pub trait Buffer: sealed::Memory {}
 
 impl<T: sealed::Memory + ?Sized> Buffer for T {}

@@ -5,8 +5,8 @@ use bitflags::bitflags;
 bitflags! {
     /// How an object is opened: what POSIX calls `oflag`.
     ///
-    /// The options' methods (`read(true)`, `create(true)`, …) set these bits one by one; `flags(…)` takes them at once, and a
-    /// handle shows those it has now. The numbers are this crate's own: POSIX's read-only flag is no bit at all.
+    /// The options' methods (`read(true)`, `create(true)`, …) set these bits one by one; `flags(…)` takes them at once,
+    /// and a handle shows those it has now. The numbers are this crate's own: POSIX's read-only flag is no bit at all.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct OpenFlags: u32 {
         /// Receiving, reading. Alone: `O_RDONLY`.

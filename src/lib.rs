@@ -2,24 +2,14 @@
 #![no_std]
 #![deny(unsafe_code)]
 
-#[cfg(not(all(
-    target_os = "linux",
-    any(
-        all(
-            target_pointer_width = "64",
-            any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")
-        ),
-        all(target_pointer_width = "32", any(target_arch = "arm", target_arch = "x86")),
-    )
-)))]
+#[cfg(not(target_os = "linux"))]
 compile_error!(
-    "rawipc makes Linux system calls by itself and knows how on x86_64, aarch64, arm, x86 and riscv64 only; \
-     on this target use the C library's mq_*, sem_* and shm_* functions"
+    "rawipc makes Linux system calls by itself; on other systems use the C library's mq_*, sem_* and shm_* functions"
 );
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(any(feature = "std", test))]
+#[cfg(any(feature = "std", test, loom))]
 extern crate std;
 
 mod buffer;
@@ -31,6 +21,8 @@ mod mqueue;
 mod name;
 mod open;
 mod priority;
+mod semaphore;
+mod shm;
 #[cfg(feature = "std")]
 mod std_interop;
 mod sys;
@@ -52,6 +44,12 @@ pub use mqueue::{Ended, NotificationThread};
 pub use mqueue::{TypedReceiver, TypedSender};
 pub use name::{NAME_MAX, Name, NameSource};
 pub use priority::Priority;
+#[cfg(target_has_atomic = "64")]
+pub use semaphore::Gnu64;
+pub use semaphore::{
+    Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Scope,
+    Semaphore, SemaphoreOf, Tokens, Tuning,
+};
 pub use time::{Clock, Deadline, Time};
 
 /// The descriptor types and traits of rustix; with feature `std` they are those of `std::os::fd`.

@@ -33,7 +33,8 @@ pub struct QueueSizes {
 }
 
 impl QueueSizes {
-    /// What a queue of these sizes counts against RLIMIT_MSGQUEUE for the user who creates it, in bytes, by the kernel's formula.
+    /// What a queue of these sizes counts against RLIMIT_MSGQUEUE for the user who creates it, in bytes, by the
+    /// kernel's formula.
     ///
     /// ```
     /// use rawipc::QueueSizes;
@@ -61,7 +62,8 @@ pub struct Limits {
     pub default_message_size: u64,
     /// The most queues in the namespace, unless made with CAP_SYS_RESOURCE: `fs.mqueue.queues_max`.
     pub max_queues: u64,
-    /// The bytes that all queues of the user may cost together, over all namespaces: the soft RLIMIT_MSGQUEUE; `None` is no limit.
+    /// The bytes that all queues of the user may cost together, over all namespaces: the soft RLIMIT_MSGQUEUE; `None`
+    /// is no limit.
     pub queue_bytes: Option<u64>,
     /// The size of a memory page, in bytes.
     pub page_size: usize,
@@ -71,8 +73,8 @@ impl Limits {
     /// Reads the limits.
     ///
     /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) if `/proc/sys/fs/mqueue` cannot be read: `/proc` is not mounted, or the
-    /// kernel has no message queues ([`Platform::probe`] tells).
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if `/proc/sys/fs/mqueue` cannot be read: `/proc` is not mounted,
+    /// or the kernel has no message queues ([`Platform::probe`] tells).
     ///
     /// # References
     /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "/proc interfaces"
@@ -94,12 +96,12 @@ impl Limits {
 
     /// Whether a queue of these sizes is within the limits, without making it. Returns its cost in bytes.
     ///
-    /// What the user's other queues cost already is not known to anybody but the kernel, so a queue that passes may still be
-    /// refused. With CAP_SYS_RESOURCE the kernel allows more than the two maxima.
+    /// What the user's other queues cost already is not known to anybody but the kernel, so a queue that passes may
+    /// still be refused. With CAP_SYS_RESOURCE the kernel allows more than the two maxima.
     ///
     /// # Errors
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) with the limit, its value and what was asked for, just as creating the
-    /// queue would give it; [`InvalidInput`](crate::ErrorKind::InvalidInput) for a size of 0.
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) with the limit, its value and what was asked for, just as
+    /// creating the queue would give it; [`InvalidInput`](crate::ErrorKind::InvalidInput) for a size of 0.
     pub fn check(&self, sizes: QueueSizes) -> Result<u64> {
         use crate::error::Argument::{ZeroMessageSize, ZeroMessages};
         let refuse = |errno, cause| Err(Error::caused(Operation::CheckLimits, errno, cause));
@@ -141,7 +143,8 @@ impl Platform {
     /// Asks the kernel. Nothing is created or changed.
     #[must_use]
     pub fn probe() -> Self {
-        // The current directory is no queue: a kernel that knows the call says so, another one that it does not know it.
+        // The current directory is no queue: a kernel that knows the call says so, another one that it does not know
+        // it.
         let knows = |result: rustix::io::Result<()>| result != Err(Errno::NOSYS);
         Self {
             message_queues: knows(sys::mq_getsetattr(CWD, None).map(drop)),

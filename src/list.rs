@@ -25,8 +25,8 @@ pub enum ObjectKind {
     Queue,
     /// A named semaphore as glibc names them: a file `sem.NAME` in `/dev/shm`.
     Semaphore,
-    /// A file of a semaphore's size and content that has not glibc's naming: a semaphore of musl's, or shared memory that looks
-    /// like one.
+    /// A file of a semaphore's size and content that has not glibc's naming: a semaphore of musl's, or shared memory
+    /// that looks like one.
     MuslSemaphore,
     /// A shared memory object.
     SharedMemory,
@@ -39,8 +39,8 @@ pub struct Entry<'listing> {
     directory: &'listing OwnedFd,
     /// What it is.
     pub kind: ObjectKind,
-    /// Its size in bytes; for a queue 0, since the kernel's figure there means nothing ([`queue_status`](Self::queue_status)
-    /// knows what is in it).
+    /// Its size in bytes; for a queue 0, since the kernel's figure there means nothing
+    /// ([`queue_status`](Self::queue_status) knows what is in it).
     pub size: u64,
     /// Its permission bits, 0o0000 to 0o7777.
     pub mode: u32,
@@ -58,8 +58,8 @@ pub struct Entry<'listing> {
 
 /// A walk over the objects of one sort, without allocation.
 ///
-/// Objects that appear or vanish meanwhile may or may not be seen; each one is seen at most once unless it is removed and made
-/// anew. Names come from whoever made the object: their `Display` escapes what could play with a terminal.
+/// Objects that appear or vanish meanwhile may or may not be seen; each one is seen at most once unless it is removed
+/// and made anew. Names come from whoever made the object: their `Display` escapes what could play with a terminal.
 ///
 /// ```
 /// use core::mem::MaybeUninit;
@@ -93,14 +93,15 @@ impl<'buffer> Listing<'buffer> {
 
     /// The queues of the IPC namespace.
     ///
-    /// Looked up in an mqueue file system mounted for this alone and seen by nobody, which takes CAP_SYS_ADMIN; without it in the
-    /// one on `/dev/mqueue`, if there is one. That may be another namespace's, if somebody mounted it so.
+    /// Looked up in an mqueue file system mounted for this alone and seen by nobody, which takes CAP_SYS_ADMIN; without
+    /// it in the one on `/dev/mqueue`, if there is one. That may be another namespace's, if somebody mounted it so.
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if there is neither; the error says how to mount one.
     ///
     /// # References
-    /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "Mounting the message queue filesystem"
+    /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "Mounting the message queue
+    /// filesystem"
     pub fn queues(buffer: &'buffer mut [MaybeUninit<u8>]) -> Result<Self> {
         let directory = unseen_mount()
             .or_else(|_| mounted())
@@ -211,12 +212,13 @@ impl<'listing> Entry<'listing> {
 
     /// For a queue: how many bytes are in it, and who is registered for notification.
     ///
-    /// It opens and closes the queue, and closing any descriptor of a queue drops the registration that **this** process may have
-    /// for it: not for a process that waits for notifications of listed queues.
+    /// It opens and closes the queue, and closing any descriptor of a queue drops the registration that **this**
+    /// process may have for it: not for a process that waits for notifications of listed queues.
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the right to receive;
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`Malformed`](crate::ErrorKind::Malformed) if it is no queue.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`Malformed`](crate::ErrorKind::Malformed) if it is no
+    /// queue.
     pub fn queue_status(&self) -> Result<Status> {
         let name = OwnedName::new(self.name);
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -12,8 +12,8 @@ pub const NAME_MAX: usize = 255;
 
 /// A valid name: one slash, then 1 to [`NAME_MAX`] bytes that are neither a slash nor NUL, and not `/.` or `/..`.
 ///
-/// A view like `str`: always used behind a reference. Make one at compile time with [`name!`](crate::name!), at run time with
-/// [`Name::new`]. The same name stands for a queue, a semaphore and a shared memory object without clash.
+/// A view like `str`: always used behind a reference. Make one at compile time with [`name!`](crate::name!), at run
+/// time with [`Name::new`]. The same name stands for a queue, a semaphore and a shared memory object without clash.
 ///
 /// ```
 /// use rawipc::{ErrorKind, Name, name};
@@ -97,7 +97,9 @@ impl Name {
             Err((NameFault::SecondSlash, _)) => panic!("the name has a second slash"),
             Err((NameFault::Nul, _)) => panic!("the name has a NUL in it"),
             Err((NameFault::Dots, _)) => panic!("`/.` and `/..` are no names"),
-            Err((NameFault::TooLong, _)) => panic!("more than 255 bytes follow the name's slash"),
+            Err((NameFault::LongerThan(_) | NameFault::PrefixLongerThan(_), _)) => {
+                panic!("more than 255 bytes follow the name's slash")
+            }
         }
     }
 
@@ -146,7 +148,7 @@ impl fmt::Debug for Name {
     }
 }
 
-/// The fault of a name and the byte where it is (for `TooLong`, how many bytes follow the slash).
+/// The fault of a name and the byte where it is (for `LongerThan`, how many bytes follow the slash).
 const fn check(bytes: &[u8]) -> core::result::Result<(), (NameFault, usize)> {
     let Some((first, rest)) = bytes.split_first() else { return Err((NameFault::Empty, 0)) };
     if *first != b'/' {
@@ -158,7 +160,7 @@ const fn check(bytes: &[u8]) -> core::result::Result<(), (NameFault, usize)> {
         _ => {}
     }
     if rest.len() > NAME_MAX {
-        return Err((NameFault::TooLong, rest.len()));
+        return Err((NameFault::LongerThan(NAME_MAX as u8), rest.len()));
     }
     let mut at = 1;
     while at < bytes.len() {
@@ -178,7 +180,7 @@ fn name_error(fault: NameFault, at: usize) -> Error {
         NameFault::Empty | NameFault::NoSlash | NameFault::Nul => Errno::INVAL,
         NameFault::OnlySlash => Errno::NOENT,
         NameFault::SecondSlash | NameFault::Dots => Errno::ACCESS,
-        NameFault::TooLong => Errno::NAMETOOLONG,
+        NameFault::LongerThan(_) | NameFault::PrefixLongerThan(_) => Errno::NAMETOOLONG,
     };
     Error::caused(Operation::CheckName, errno, Cause::Name(fault, crate::error::saturate(at as u64)))
 }

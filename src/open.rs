@@ -1,11 +1,10 @@
 //! What opening has in common for all kinds of objects.
 
-use core::mem::MaybeUninit;
-
-use rustix::io::{Errno, Result};
+use rustix::io::Errno;
 use rustix::process::{Pid, getpid};
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use crate::error::{Cause, Error, NameFault, Operation, Result, saturate};
 use crate::name::{NAME_MAX, Name, OwnedName};
 
 /// How often an object may vanish or appear under our hands before opening gives up.
@@ -37,18 +36,24 @@ impl Creator {
 const RANDOM: usize = 16;
 
 /// The most bytes that may follow the slash of a unique name's prefix.
-pub(crate) const PREFIX_MAX: usize = NAME_MAX - RANDOM;
+const PREFIX_MAX: usize = NAME_MAX - RANDOM;
 
 /// A name that begins with `prefix` and ends in 80 random bits of the kernel's.
-pub(crate) fn unique_name(prefix: &Name) -> Result<OwnedName> {
+pub(crate) fn unique_name(prefix: &Name, operation: Operation) -> Result<OwnedName> {
+    let length = prefix.as_bytes().len() - 1;
+    if length > PREFIX_MAX {
+        let cause = Cause::Name(NameFault::PrefixLongerThan(PREFIX_MAX as u8), saturate(length as u64));
+        return Err(Error::caused(operation, Errno::NAMETOOLONG, cause));
+    }
+    let suffix = random_suffix().map_err(|errno| Error::system(operation, errno))?;
+    Ok(OwnedName::joined(prefix, &suffix))
+}
+
+/// Random letters and digits.
+pub(crate) fn random_suffix() -> rustix::io::Result<[u8; RANDOM]> {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let mut random = [MaybeUninit::uninit(); RANDOM];
-    let (random, rest) = getrandom(&mut random, GetRandomFlags::empty())?;
-    if !rest.is_empty() {
-        return Err(Errno::AGAIN);
-    }
-    for byte in random.iter_mut() {
-        *byte = ALPHABET[usize::from(*byte % 32)];
-    }
-    Ok(OwnedName::joined(prefix, random))
+    let mut random = [0; RANDOM];
+    // The kernel gives as few bytes whole or not at all.
+    getrandom(&mut random, GetRandomFlags::empty())?;
+    Ok(random.map(|byte| ALPHABET[usize::from(byte % 32)]))
 }

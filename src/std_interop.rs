@@ -8,7 +8,8 @@ use crate::mqueue::Incomplete;
 use crate::time::{Deadline, Time};
 
 impl From<Error> for io::Error {
-    /// Keeps the errno, or the whole error where it knows more than the errno: then it is the `io::Error`'s inner error.
+    /// Keeps the errno, or the whole error where it knows more than the errno: then it is the `io::Error`'s inner
+    /// error.
     ///
     /// Errors that steer a program (would block, timed out, interrupted) never allocate.
     fn from(error: Error) -> Self {

@@ -11,8 +11,8 @@ const NANOSECONDS_A_SECOND: u32 = 1_000_000_000;
 
 /// A moment at which a wait ends, on the clock it names.
 ///
-/// Absolute, so a wait that is interrupted and begun anew ends at the same moment. A deadline in the past is valid: the call
-/// tries once and does not wait.
+/// Absolute, so a wait that is interrupted and begun anew ends at the same moment. A deadline in the past is valid: the
+/// call tries once and does not wait.
 ///
 /// ```
 /// use core::time::Duration;
@@ -26,7 +26,8 @@ const NANOSECONDS_A_SECOND: u32 = 1_000_000_000;
 /// [`clock_gettime(2)`](https://man7.org/linux/man-pages/man2/clock_gettime.2.html)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Deadline {
-    /// By CLOCK_MONOTONIC: goes on evenly whatever is done to the wall clock, stands still while the machine is suspended.
+    /// By CLOCK_MONOTONIC: goes on evenly whatever is done to the wall clock, stands still while the machine is
+    /// suspended.
     Monotonic(Time),
     /// By CLOCK_REALTIME: the wall clock. Setting that clock moves the end of the wait.
     Realtime(Time),
@@ -55,7 +56,8 @@ impl Time {
     /// The clock's start: the Epoch for CLOCK_REALTIME.
     pub const ZERO: Self = Self { seconds: 0, nanoseconds: 0 };
 
-    /// Checks the parts of a time. Seconds may be negative (before the clock's start) and lie beyond 2038 on every architecture.
+    /// Checks the parts of a time. Seconds may be negative (before the clock's start) and lie beyond 2038 on every
+    /// architecture.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `nanoseconds` is 1,000,000,000 or more.

@@ -3,7 +3,7 @@
 use core::fmt::{self, Display, Formatter};
 use rustix::io::Errno;
 
-use super::{Argument, Cause, Error, ErrorKind, Limit, NameFault};
+use super::{Argument, Cause, Error, ErrorKind, Limit, NameFault, SemaphoreFault};
 
 impl Display for Error {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
@@ -25,13 +25,14 @@ impl Error {
             Cause::AboveLimit { limit, asked, maximum } => explain_limit(formatter, limit, asked, maximum),
             Cause::QueueBytes { message_size: 0, rlimit, .. } => write!(
                 formatter,
-                "the queue costs more than RLIMIT_MSGQUEUE ({} bytes for all queues of the user) leaves; raise it with `ulimit -q`",
+                "the queue costs more than RLIMIT_MSGQUEUE ({} bytes for all queues of the user) leaves; \
+                 raise it with `ulimit -q`",
                 Grouped(rlimit.into())
             ),
             Cause::QueueBytes { messages_less_one, message_size, rlimit } => write!(
                 formatter,
-                "{} messages of {} bytes need {} bytes, over what RLIMIT_MSGQUEUE ({} bytes for all queues of the user) leaves; \
-                 raise it with `ulimit -q`, or unlink and close unused queues",
+                "{} messages of {} bytes need {} bytes, over what RLIMIT_MSGQUEUE ({} bytes for all queues of the \
+                 user) leaves; raise it with `ulimit -q`, or unlink and close unused queues",
                 u32::from(messages_less_one) + 1,
                 message_size,
                 Grouped(self.bounds().map_or(0, |bounds| bounds.given)),
@@ -49,15 +50,33 @@ impl Error {
             }
             Cause::NotAQueue => formatter.write_str("the descriptor is not a message queue"),
             Cause::NoProc => formatter.write_str(
-                "/proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, give both of its sizes)",
+                "/proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, give both of its \
+                 sizes)",
             ),
             Cause::UnknownStatus => formatter.write_str("the kernel's text about the queue is not as known"),
             Cause::NoMqueueMount => formatter.write_str(
                 "no mqueue file system is mounted on /dev/mqueue, and mounting one unseen takes CAP_SYS_ADMIN; \
                  mount it with `mount -t mqueue none /dev/mqueue`",
             ),
+            Cause::SemaphoreFile(fault) => formatter.write_str(fault.sentence()),
+            Cause::DevShmFull => formatter.write_str("/dev/shm is full; remove what is not needed, or mount it larger"),
             Cause::NoDevShm => formatter.write_str("there is no directory /dev/shm; mount a tmpfs on it"),
             Cause::WrongDirection => formatter.write_str("the queue is not open in this direction"),
+        }
+    }
+}
+
+impl SemaphoreFault {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::SymbolicLink => "the file of this name is a symbolic link",
+            Self::NotRegular => "the file of this name is not a regular file",
+            Self::Size => "the file of this name has neither 16 nor 32 bytes, so it is no semaphore",
+            Self::Content => "the file of this name does not hold a semaphore of a known layout",
+            Self::IsGnu64 => "it has the layout of 64-bit glibc, and another was asked for",
+            Self::IsGnu32 => "it has the layout of 32-bit glibc, and another was asked for",
+            Self::IsMusl => "it has the layout of musl, and another was asked for",
+            Self::NeedsWideAtomics => "the layout of 64-bit glibc needs 64-bit atomics, which this machine lacks",
         }
     }
 }
@@ -100,7 +119,10 @@ fn explain_name(formatter: &mut Formatter<'_>, fault: NameFault, at: u32) -> fmt
         NameFault::SecondSlash => write!(formatter, "there is a second slash at byte {at}"),
         NameFault::Nul => write!(formatter, "there is a NUL at byte {at}"),
         NameFault::Dots => formatter.write_str("`/.` and `/..` are no names"),
-        NameFault::TooLong => write!(formatter, "{at} bytes follow the slash, at most 255 may"),
+        NameFault::PrefixLongerThan(most) => {
+            write!(formatter, "the prefix has {at} bytes after its slash, at most {most} leave room")
+        }
+        NameFault::LongerThan(most) => write!(formatter, "{at} bytes follow the slash, at most {most} may"),
     }
 }
 
@@ -112,9 +134,7 @@ fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u3
         Argument::ZeroMessageSize => formatter.write_str("a queue's messages have at least 1 byte"),
         Argument::Priority => write!(formatter, "the priority {value} is above 32767"),
         Argument::Nanoseconds => write!(formatter, "{value} nanoseconds are a second or more"),
-        Argument::PrefixTooLong => {
-            write!(formatter, "the prefix has {value} bytes after its slash, at most 239 leave room")
-        }
+        Argument::SemaphoreValue => write!(formatter, "the value {value} is above 2147483647"),
         Argument::SignalNumber => write!(formatter, "{} is not a signal; signals are 1 to 64", value.cast_signed()),
         Argument::NotArmed => formatter.write_str("the socket is not armed, so nothing would ever come"),
         Argument::OtherProcess => {
@@ -141,7 +161,8 @@ fn explain_limit(formatter: &mut Formatter<'_>, limit: Limit, asked: u32, maximu
         ),
         Limit::Queues => write!(
             formatter,
-            "there are {maximum} queues already, the maximum; raise it in /proc/sys/fs/mqueue/queues_max, or unlink some"
+            "there are {maximum} queues already, the maximum; raise it in /proc/sys/fs/mqueue/queues_max, \
+             or unlink some"
         ),
         Limit::Descriptors => {
             write!(
@@ -149,7 +170,7 @@ fn explain_limit(formatter: &mut Formatter<'_>, limit: Limit, asked: u32, maximu
                 "the process has its {maximum} descriptors open; close some, or raise it with `ulimit -n`"
             )
         }
-        Limit::QueueBytes | Limit::SystemDescriptors => {
+        Limit::QueueBytes | Limit::SystemDescriptors | Limit::DevShm => {
             write!(formatter, "{asked} are above the maximum of {maximum}")
         }
     }

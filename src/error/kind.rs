@@ -75,7 +75,8 @@ impl ErrorKind {
 pub enum Limit {
     /// The most messages that a queue may be made for: `fs.mqueue.msg_max`, or 65,536 with CAP_SYS_RESOURCE.
     MaxMessages,
-    /// The longest message that a queue may be made for, in bytes: `fs.mqueue.msgsize_max`, or 16 MiB with CAP_SYS_RESOURCE.
+    /// The longest message that a queue may be made for, in bytes: `fs.mqueue.msgsize_max`, or 16 MiB with
+    /// CAP_SYS_RESOURCE.
     MaxMessageSize,
     /// The bytes that all queues of a user may cost together: RLIMIT_MSGQUEUE.
     QueueBytes,
@@ -85,4 +86,6 @@ pub enum Limit {
     Descriptors,
     /// The open files of the whole system: `fs.file-max`.
     SystemDescriptors,
+    /// The space in `/dev/shm`.
+    DevShm,
 }

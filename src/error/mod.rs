@@ -1,8 +1,9 @@
 //! One error type for the whole crate.
 //!
-//! An [`Error`] is 16 bytes, `Copy`, and never allocates. It keeps the errno, says which [`Operation`] failed, sorts the failure
-//! by [`ErrorKind`], and its `Display` is a sentence that a person can act on. Where the kernel's errno leaves open what was
-//! wrong (EMFILE of a queue's creation has two causes, EINVAL has three), the cause was looked for when the call failed.
+//! An [`Error`] is 16 bytes, `Copy`, and never allocates. It keeps the errno, says which [`Operation`] failed, sorts
+//! the failure by [`ErrorKind`], and its `Display` is a sentence that a person can act on. Where the kernel's errno
+//! leaves open what was wrong (EMFILE of a queue's creation has two causes, EINVAL has three), the cause was looked for
+//! when the call failed.
 
 mod display;
 mod kind;
@@ -38,7 +39,8 @@ const _: () = assert!(size_of::<Error>() == 16 && size_of::<Result<()>>() == 16)
 
 /// A number that was given or needed, and the bound that it broke.
 ///
-/// The unit is that of the failure: bytes for sizes of messages, buffers and queues, messages for a queue's length, else a count.
+/// The unit is that of the failure: bytes for sizes of messages, buffers and queues, messages for a queue's length,
+/// else a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
     /// What was given (a message's length, a buffer's size) or needed (a queue's bytes).
@@ -88,6 +90,10 @@ pub(crate) enum Cause {
     NoMqueueMount,
     /// There is no `/dev/shm`.
     NoDevShm,
+    /// `/dev/shm` has no space left.
+    DevShmFull,
+    /// A file is not the semaphore that it should be.
+    SemaphoreFile(SemaphoreFault),
 }
 
 impl Cause {
@@ -116,7 +122,21 @@ pub(crate) enum NameFault {
     SecondSlash,
     Nul,
     Dots,
-    TooLong,
+    LongerThan(u8),
+    PrefixLongerThan(u8),
+}
+
+/// What is wrong with a file that should be a semaphore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SemaphoreFault {
+    SymbolicLink,
+    NotRegular,
+    Size,
+    Content,
+    IsGnu64,
+    IsGnu32,
+    IsMusl,
+    NeedsWideAtomics,
 }
 
 /// The argument that was wrong, where it is not a name or a limit.
@@ -128,12 +148,12 @@ pub(crate) enum Argument {
     ZeroMessageSize,
     Priority,
     Nanoseconds,
-    PrefixTooLong,
     #[cfg_attr(not(feature = "zerocopy"), expect(dead_code, reason = "only typed messages have it"))]
     TypeSize,
     SignalNumber,
     NotArmed,
     OtherProcess,
+    SemaphoreValue,
 }
 
 impl Error {
@@ -164,7 +184,7 @@ impl Error {
                 ErrorKind::BufferTooSmall
             }
             Cause::System => ErrorKind::of_errno(self.errno()),
-            Cause::Name(..) | Cause::Argument(Argument::PrefixTooLong, _) => ErrorKind::InvalidName,
+            Cause::Name(..) => ErrorKind::InvalidName,
             Cause::Argument(..) | Cause::NotAQueue => ErrorKind::InvalidInput,
             Cause::AboveLimit { limit, .. } => ErrorKind::LimitExceeded(limit),
             Cause::QueueBytes { .. } => ErrorKind::LimitExceeded(Limit::QueueBytes),
@@ -172,7 +192,9 @@ impl Error {
             Cause::MessageTooLong { .. } => ErrorKind::MessageTooLong,
             Cause::WrongLength { .. } => ErrorKind::Malformed,
             Cause::WrongDirection => ErrorKind::BadDescriptor,
-            Cause::UnknownStatus => ErrorKind::Malformed,
+            Cause::SemaphoreFile(SemaphoreFault::NeedsWideAtomics) => ErrorKind::Unsupported,
+            Cause::UnknownStatus | Cause::SemaphoreFile(_) => ErrorKind::Malformed,
+            Cause::DevShmFull => ErrorKind::LimitExceeded(Limit::DevShm),
             Cause::NoProc | Cause::NoMqueueMount | Cause::NoDevShm => ErrorKind::Unsupported,
         }
     }
@@ -241,8 +263,8 @@ pub(crate) const fn saturate(size: u64) -> u32 {
     if size > u32::MAX as u64 { u32::MAX } else { size as u32 }
 }
 
-/// What a queue costs its user, in bytes, by the kernel's formula: the messages, a header for each, and a tree node for each
-/// priority that can be in use at once.
+/// What a queue costs its user, in bytes, by the kernel's formula: the messages, a header for each, and a tree node for
+/// each priority that can be in use at once.
 pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 {
     const HEADER: u64 = 6 * size_of::<usize>() as u64;
     const TREE_NODE: u64 = 6 * size_of::<usize>() as u64;
@@ -253,8 +275,8 @@ pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 
 
 /// Calls `operation` again as long as a signal handler interrupts it.
 ///
-/// Right for calls without a time limit and for those with a [`Deadline`](crate::Deadline), which is absolute; not for those
-/// with a relative time-out, which would start anew each time. Any other error is returned as it is.
+/// Right for calls without a time limit and for those with a [`Deadline`](crate::Deadline), which is absolute; not for
+/// those with a relative time-out, which would start anew each time. Any other error is returned as it is.
 ///
 /// ```
 /// # use rawipc::{Deadline, MessageBuffer, MessageQueue, Priority, name, retry_on_interrupt};

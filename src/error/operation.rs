@@ -40,6 +40,16 @@ pub enum Operation {
     CheckLimits,
     /// Listing objects.
     List,
+    /// Creating a semaphore, or opening it if it exists.
+    CreateSemaphore,
+    /// Opening an existing semaphore.
+    OpenSemaphore,
+    /// Removing a semaphore's name.
+    UnlinkSemaphore,
+    /// Adding tokens to a semaphore.
+    Post,
+    /// Taking a token from a semaphore.
+    Wait,
     /// Sending a message.
     Send,
     /// Receiving a message.
@@ -68,6 +78,11 @@ impl Operation {
             Self::ReadLimits => "reading the limits",
             Self::CheckLimits => "checking the sizes",
             Self::List => "listing",
+            Self::CreateSemaphore => "creating the semaphore",
+            Self::OpenSemaphore => "opening the semaphore",
+            Self::UnlinkSemaphore => "unlinking the semaphore",
+            Self::Post => "posting the semaphore",
+            Self::Wait => "waiting for the semaphore",
             Self::Send => "sending",
             Self::Receive => "receiving",
         }

@@ -41,7 +41,8 @@ impl AsRawFd for MessageQueue {
 }
 
 impl From<MessageQueue> for OwnedFd {
-    /// Gives the descriptor away. The name stays, whatever [`unlink_on_drop`](super::MessageQueueOptions::unlink_on_drop) said.
+    /// Gives the descriptor away. The name stays, whatever
+    /// [`unlink_on_drop`](super::MessageQueueOptions::unlink_on_drop) said.
     fn from(mut queue: MessageQueue) -> Self {
         queue.name.keep();
         queue.descriptor

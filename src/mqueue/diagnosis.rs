@@ -83,7 +83,8 @@ fn size_above_maximum(sizes: Sizes) -> Option<Cause> {
     Some(Cause::above(limit, asked, sysctl.read().unwrap_or(hard)))
 }
 
-/// EMFILE has two causes: no free descriptor, or a queue too costly for the user. Whether another descriptor can be had tells.
+/// EMFILE has two causes: no free descriptor, or a queue too costly for the user. Whether another descriptor can be had
+/// tells.
 fn of_emfile(sizes: Option<Sizes>) -> Cause {
     if let Err(Errno::MFILE) = eventfd(0, EventfdFlags::CLOEXEC) {
         let maximum = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);

@@ -34,8 +34,8 @@ use crate::time::Deadline;
 #[derive(Debug)]
 pub struct Sender(MessageQueue);
 
-/// The receiving end of a queue. What its methods do is said at [`MessageQueue`]'s of the same name. See [`Sender`] for an
-/// example.
+/// The receiving end of a queue. What its methods do is said at [`MessageQueue`]'s of the same name. See [`Sender`] for
+/// an example.
 #[derive(Debug)]
 pub struct Receiver(MessageQueue);
 

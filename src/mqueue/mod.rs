@@ -42,8 +42,8 @@ use unlink::QueueName;
 
 /// An open POSIX message queue: whole messages with priorities, kept by the kernel until somebody receives them.
 ///
-/// The same object that `mq_open` of C and Python's `posix_ipc` open by the same name. A handle is a descriptor and the name it
-/// was opened by; all methods take `&self`, and a handle may be used by any number of threads at once.
+/// The same object that `mq_open` of C and Python's `posix_ipc` open by the same name. A handle is a descriptor and the
+/// name it was opened by; all methods take `&self`, and a handle may be used by any number of threads at once.
 ///
 /// ```
 /// use core::time::Duration;
@@ -72,23 +72,26 @@ use unlink::QueueName;
 /// On a nonblocking queue nothing waits, as POSIX has it: the timed calls too fail with
 /// [`WouldBlock`](crate::ErrorKind::WouldBlock) at once.
 ///
-/// Waits by the wall clock, and waits without a limit, happen inside the send or receive call: the kernel hands messages to its
-/// waiters in order of their scheduling priority, then of their arrival. The kernel has no such call for the monotonic clock; there
-/// the handle waits until the queue is ready (`poll`) and tries again until the time is over. All who wait in that way wake
-/// together and race for the message, and a waiter inside a receive call is served before any of them.
+/// Waits by the wall clock, and waits without a limit, happen inside the send or receive call: the kernel hands
+/// messages to its waiters in order of their scheduling priority, then of their arrival. The kernel has no such call
+/// for the monotonic clock; there the handle waits until the queue is ready (`poll`) and tries again until the time is
+/// over. All who wait in that way wake together and race for the message, and a waiter inside a receive call is served
+/// before any of them.
 ///
 /// # Signals
-/// A handler installed without SA_RESTART interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted), and nothing was sent
-/// or received. [`retry_on_interrupt`](crate::retry_on_interrupt) goes on waiting. With SA_RESTART, calls without a limit go on by
-/// themselves; timed ones may be interrupted all the same.
+/// A handler installed without SA_RESTART interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted), and
+/// nothing was sent or received. [`retry_on_interrupt`](crate::retry_on_interrupt) goes on waiting. With SA_RESTART,
+/// calls without a limit go on by themselves; timed ones may be interrupted all the same.
 ///
 /// # Fork and exec
-/// A child of `fork` has the same open queue; the nonblocking flag is common to both. Every descriptor is closed by `exec`.
+/// A child of `fork` has the same open queue; the nonblocking flag is common to both. Every descriptor is closed by
+/// `exec`.
 ///
 /// # When a peer dies
-/// A message that `send` accepted is in the kernel and survives its sender. A message is taken from the queue and copied out in
-/// one call, so a receiver killed before or during that call takes nothing. A wait for a peer that is dead ends only by its time
-/// limit; to end it from another thread, `poll` the descriptor together with one that can be signalled.
+/// A message that `send` accepted is in the kernel and survives its sender. A message is taken from the queue and
+/// copied out in one call, so a receiver killed before or during that call takes nothing. A wait for a peer that is
+/// dead ends only by its time limit; to end it from another thread, `poll` the descriptor together with one that can be
+/// signalled.
 ///
 /// # References
 /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html),
@@ -111,8 +114,9 @@ impl MessageQueue {
     /// Removes a queue's name. Those who have it open go on using it; the queue ends with its last descriptor.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`PermissionDenied`](crate::ErrorKind::PermissionDenied) unless it is the user's
-    /// own queue or the caller has CAP_FOWNER; [`Unsupported`](crate::ErrorKind::Unsupported) on a kernel without message queues.
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`PermissionDenied`](crate::ErrorKind::PermissionDenied) unless it is
+    /// the user's own queue or the caller has CAP_FOWNER; [`Unsupported`](crate::ErrorKind::Unsupported) on a kernel
+    /// without message queues.
     ///
     /// # References
     /// [`mq_unlink(3)`](https://man7.org/linux/man-pages/man3/mq_unlink.3.html),
@@ -122,18 +126,19 @@ impl MessageQueue {
         sys::mq_unlink(OwnedName::new(name).c_str()).map_err(|errno| Error::system(Operation::UnlinkQueue, errno))
     }
 
-    /// The name it was opened by; `None` for an adopted descriptor. The name may be gone, or stand for another queue by now.
+    /// The name it was opened by; `None` for an adopted descriptor. The name may be gone, or stand for another queue by
+    /// now.
     #[must_use]
     pub fn name(&self) -> Option<&Name> {
         self.name.get().map(OwnedName::name)
     }
 
-    /// Closes the queue, after removing its name if [`unlink_on_drop`](MessageQueueOptions::unlink_on_drop) asks for it.
-    /// Dropping does the same and has nowhere to report an error.
+    /// Closes the queue, after removing its name if [`unlink_on_drop`](MessageQueueOptions::unlink_on_drop) asks for
+    /// it. Dropping does the same and has nowhere to report an error.
     ///
     /// # Errors
-    /// Those of [`unlink`](Self::unlink), except that a name that is gone already is as good. The descriptor is closed in any
-    /// case.
+    /// Those of [`unlink`](Self::unlink), except that a name that is gone already is as good. The descriptor is closed
+    /// in any case.
     ///
     /// # References
     /// [`mq_close(3)`](https://man7.org/linux/man-pages/man3/mq_close.3.html),

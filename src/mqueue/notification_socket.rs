@@ -21,18 +21,19 @@ use crate::time::Deadline;
 pub enum Notified {
     /// A message arrived in the empty queue. The registration is used up.
     Arrived,
-    /// The registration was removed without a message: by this process, which cancelled it or closed a descriptor of the queue.
+    /// The registration was removed without a message: by this process, which cancelled it or closed a descriptor of
+    /// the queue.
     Removed,
 }
 
 /// Tells by a descriptor that a message arrived: no signal, no thread.
 ///
-/// It belongs to one queue, which it is made with: `&MessageQueue`, an `Arc<MessageQueue>`, or the `MessageQueue` itself. It is a
-/// socket of its own, to be polled together with anything else; the queue's own descriptor is readable while there are messages, this
-/// one once when the first of them comes. See [`MessageQueue::notify`] for when that is.
+/// It belongs to one queue, which it is made with: `&MessageQueue`, an `Arc<MessageQueue>`, or the `MessageQueue`
+/// itself. It is a socket of its own, to be polled together with anything else; the queue's own descriptor is readable
+/// while there are messages, this one once when the first of them comes. See [`MessageQueue::notify`] for when that is.
 ///
-/// The loop that misses nothing arms **before** it empties the queue, since a message that comes into a queue that is not empty
-/// notifies nobody:
+/// The loop that misses nothing arms **before** it empties the queue, since a message that comes into a queue that is
+/// not empty notifies nobody:
 ///
 /// ```
 /// use rawipc::{ErrorKind, MessageBuffer, MessageQueue, NotificationSocket, Notified, Priority, name};
@@ -60,11 +61,12 @@ pub enum Notified {
 /// # Ok::<(), rawipc::Error>(())
 /// ```
 ///
-/// Dropping it cancels its registration, if that has not fired yet, and closes the socket. Somebody else's registration stays.
+/// Dropping it cancels its registration, if that has not fired yet, and closes the socket. Somebody else's registration
+/// stays.
 ///
 /// # Fork
-/// A registration belongs to the process that made it. In a forked child every method fails, and dropping changes nothing for
-/// the parent: make a new one there.
+/// A registration belongs to the process that made it. In a forked child every method fails, and dropping changes
+/// nothing for the parent: make a new one there.
 ///
 /// # References
 /// [`mq_notify(3)`](https://man7.org/linux/man-pages/man3/mq_notify.3.html): what the C library builds its threads on.
@@ -82,9 +84,9 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
     /// Makes a socket for a queue; it is not armed yet. The queue may be open in either direction.
     ///
     /// # Errors
-    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`Unsupported`](crate::ErrorKind::Unsupported) where netlink
-    /// sockets are not allowed or not known; [`LimitExceeded`](crate::ErrorKind::LimitExceeded) for lack of descriptors. The queue
-    /// is given back.
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`Unsupported`](crate::ErrorKind::Unsupported) where
+    /// netlink sockets are not allowed or not known; [`LimitExceeded`](crate::ErrorKind::LimitExceeded) for lack of
+    /// descriptors. The queue is given back.
     pub fn new(queue: Q) -> core::result::Result<Self, Refused<Q>> {
         match socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None) {
             Ok(socket) => Ok(Self { queue, socket, creator: Creator::this_process(), registration: 0, armed: false }),
@@ -104,8 +106,8 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
         self.armed
     }
 
-    /// Registers for the next message that arrives in the empty queue; again after each [`Notified::Arrived`]. One system call
-    /// (and a look at the PID).
+    /// Registers for the next message that arrives in the empty queue; again after each [`Notified::Arrived`]. One
+    /// system call (and a look at the PID).
     ///
     /// # Errors
     /// [`Busy`](crate::ErrorKind::Busy) if the slot is taken, also if by this socket; else as [`MessageQueue::notify`].
@@ -119,8 +121,8 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
         Ok(())
     }
 
-    /// Like [`arm`](Self::arm), in place of a registration that this process may have, of any kind. Another process's is not
-    /// touched.
+    /// Like [`arm`](Self::arm), in place of a registration that this process may have, of any kind. Another process's
+    /// is not touched.
     ///
     /// # Errors
     /// As [`MessageQueue::replace_notification`].
@@ -137,7 +139,8 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
     /// As [`MessageQueue::cancel_notification`].
     pub fn cancel(&mut self) -> Result<()> {
         self.check_process(Operation::Notify)?;
-        // What is in the socket tells whether the registration has been used up: if so, the slot may be somebody else's by now.
+        // What is in the socket tells whether the registration has been used up: if so, the slot may be somebody else's
+        // by now.
         while self.armed {
             if self.read(RecvFlags::DONTWAIT).is_err() {
                 self.queue.borrow().cancel_notification()?;

@@ -9,10 +9,10 @@ use rustix::io::Errno;
 use super::diagnosis::{self, Sizes};
 use super::unlink::QueueName;
 use super::{MessageQueue, Operation};
-use crate::error::{Argument, Cause, Error, Result, saturate};
+use crate::error::{Argument, Cause, Error, Result};
 use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
-use crate::open::{MODE_BITS, PREFIX_MAX, RACES, unique_name};
+use crate::open::{MODE_BITS, RACES, unique_name};
 use crate::sys;
 
 /// How to open or create a message queue; made by [`MessageQueue::options`].
@@ -92,14 +92,15 @@ impl MessageQueueOptions {
 
     /// Like [`mode`](Self::mode), but exactly these bits whatever the umask, which is not touched.
     ///
-    /// One call more at creation; until it is made, the queue has fewer rights, never more. A queue that exists already keeps its
-    /// mode.
+    /// One call more at creation; until it is made, the queue has fewer rights, never more. A queue that exists already
+    /// keeps its mode.
     #[doc(alias = "fchmod")]
     pub const fn exact_mode(self, mode: u32) -> Self {
         Self { mode, exact_mode: true, ..self }
     }
 
-    /// The most messages that a queue created here can hold: 1 to `fs.mqueue.msg_max`. Default: `fs.mqueue.msg_default`.
+    /// The most messages that a queue created here can hold: 1 to `fs.mqueue.msg_max`. Default:
+    /// `fs.mqueue.msg_default`.
     #[doc(alias = "mq_maxmsg")]
     pub const fn max_messages(self, messages: usize) -> Self {
         Self { max_messages: Some(messages), ..self }
@@ -112,20 +113,21 @@ impl MessageQueueOptions {
         Self { max_message_size: Some(bytes), ..self }
     }
 
-    /// Whether the handle removes the queue's name when it is dropped or closed, if it is the handle that created the queue.
+    /// Whether the handle removes the queue's name when it is dropped or closed, if it is the handle that created the
+    /// queue.
     ///
-    /// Only in the process that created it: a forked child's copy never does. And only this queue's name: if the name has been
-    /// removed meanwhile and stands for a new queue, it stays. The process is told by its PID, so a child that is PID 1 of a new
-    /// PID namespace of its own passes for a parent that is PID 1 too.
+    /// Only in the process that created it: a forked child's copy never does. And only this queue's name: if the name
+    /// has been removed meanwhile and stands for a new queue, it stays. The process is told by its PID, so a child that
+    /// is PID 1 of a new PID namespace of its own passes for a parent that is PID 1 too.
     pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
         Self { unlink_on_drop, ..self }
     }
 
     /// Opens or creates the queue of this name.
     ///
-    /// Without sizes the kernel's defaults hold; giving one of the two, the other is read from `/proc`. Sizes and mode say nothing
-    /// about a queue that exists: [`MessageQueue::attributes`] tells what it has. Always close-on-exec. One system call, unless
-    /// [`exact_mode`](Self::exact_mode) or [`unlink_on_drop`](Self::unlink_on_drop) ask for more.
+    /// Without sizes the kernel's defaults hold; giving one of the two, the other is read from `/proc`. Sizes and mode
+    /// say nothing about a queue that exists: [`MessageQueue::attributes`] tells what it has. Always close-on-exec. One
+    /// system call, unless [`exact_mode`](Self::exact_mode) or [`unlink_on_drop`](Self::unlink_on_drop) ask for more.
     ///
     /// # Errors
     /// | kind | when |
@@ -171,19 +173,14 @@ impl MessageQueueOptions {
     /// ```
     ///
     /// # Errors
-    /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if more than 239 bytes follow the prefix's
-    /// slash.
+    /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if more than 239 bytes follow the
+    /// prefix's slash.
     pub fn create_unique(&self, prefix: &Name) -> Result<MessageQueue> {
         let options = self.create_new(true);
         options.check()?;
-        let length = prefix.as_bytes().len() - 1;
-        if length > PREFIX_MAX {
-            let cause = Cause::Argument(Argument::PrefixTooLong, saturate(length as u64));
-            return Err(Error::caused(Operation::CreateQueue, Errno::NAMETOOLONG, cause));
-        }
         let mut races = 0;
         loop {
-            let name = unique_name(prefix).map_err(|errno| Error::system(Operation::CreateQueue, errno))?;
+            let name = unique_name(prefix, Operation::CreateQueue)?;
             match options.create_exclusively(name) {
                 Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
                 result => return result,

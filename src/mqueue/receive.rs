@@ -13,10 +13,12 @@ use crate::sys;
 use crate::time::Deadline;
 
 impl MessageQueue {
-    /// Receives the oldest message of the highest priority, waiting without a limit while the queue is empty. One system call.
+    /// Receives the oldest message of the highest priority, waiting without a limit while the queue is empty. One
+    /// system call.
     ///
-    /// The buffer must have room for the queue's longest message, [`max_message_size`](super::Attributes::max_message_size) bytes,
-    /// however short the next one is. Each message goes to exactly one receiver; several threads may receive on one handle.
+    /// The buffer must have room for the queue's longest message,
+    /// [`max_message_size`](super::Attributes::max_message_size) bytes, however short the next one is. Each message
+    /// goes to exactly one receiver; several threads may receive on one handle.
     ///
     /// # Errors
     /// | kind | when |
@@ -39,8 +41,8 @@ impl MessageQueue {
 
     /// Receives a message if there is one, whether or not the queue is nonblocking; touches no flag.
     ///
-    /// One system call on a nonblocking queue; on a blocking one a look before it, which is all that happens if the queue is
-    /// empty.
+    /// One system call on a nonblocking queue; on a blocking one a look before it, which is all that happens if the
+    /// queue is empty.
     ///
     /// # Errors
     /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if the queue is empty, else as [`receive`](Self::receive).
@@ -49,8 +51,8 @@ impl MessageQueue {
         self.receive_by(buffer, |receiving| receiving.now())
     }
 
-    /// Receives a message, waiting at most so long while the queue is empty. Measured by the monotonic clock: setting the wall
-    /// clock does not matter. A time-out of zero tries once. One system call if it need not wait.
+    /// Receives a message, waiting at most so long while the queue is empty. Measured by the monotonic clock: setting
+    /// the wall clock does not matter. A time-out of zero tries once. One system call if it need not wait.
     ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`receive`](Self::receive).

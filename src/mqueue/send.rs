@@ -15,8 +15,8 @@ use crate::time::Deadline;
 impl MessageQueue {
     /// Sends a message, waiting without a limit while the queue is full. One system call.
     ///
-    /// `message` is 0 to [`max_message_size`](super::Attributes::max_message_size) bytes. Once it returns `Ok` the message is in
-    /// the kernel and survives this process.
+    /// `message` is 0 to [`max_message_size`](super::Attributes::max_message_size) bytes. Once it returns `Ok` the
+    /// message is in the kernel and survives this process.
     ///
     /// # Errors
     /// | kind | when |
@@ -40,7 +40,8 @@ impl MessageQueue {
 
     /// Sends a message if the queue is not full, whether or not the queue is nonblocking; touches no flag.
     ///
-    /// One system call on a nonblocking queue; on a blocking one a look before it, which is all that happens if the queue is full.
+    /// One system call on a nonblocking queue; on a blocking one a look before it, which is all that happens if the
+    /// queue is full.
     ///
     /// # Errors
     /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if the queue is full, else as [`send`](Self::send).
@@ -49,8 +50,8 @@ impl MessageQueue {
         self.sending(message, priority).now()
     }
 
-    /// Sends a message, waiting at most so long while the queue is full. Measured by the monotonic clock: setting the wall clock
-    /// does not matter. A time-out of zero tries once. One system call if it need not wait.
+    /// Sends a message, waiting at most so long while the queue is full. Measured by the monotonic clock: setting the
+    /// wall clock does not matter. A time-out of zero tries once. One system call if it need not wait.
     ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`send`](Self::send).

@@ -55,8 +55,8 @@ impl MessageQueue {
         self.send(start, priority).map(|()| start.len())
     }
 
-    /// Sends a payload of any length as messages of at most the queue's message size, waiting without a limit while the queue is
-    /// full. An empty payload is one empty message.
+    /// Sends a payload of any length as messages of at most the queue's message size, waiting without a limit while the
+    /// queue is full. An empty payload is one empty message.
     ///
     /// All messages have one priority, so they arrive in order; messages of other senders may come between them.
     ///
@@ -79,8 +79,8 @@ impl MessageQueue {
         self.send_chunks(payload, |chunk| self.send_deadline(chunk, priority, deadline))
     }
 
-    /// Sends from a payload, cut into messages, until it is all sent or the queue is full; never waits. Returns how many bytes were
-    /// sent: go on with `payload[sent..]` when the queue has room again (`poll` says when).
+    /// Sends from a payload, cut into messages, until it is all sent or the queue is full; never waits. Returns how
+    /// many bytes were sent: go on with `payload[sent..]` when the queue has room again (`poll` says when).
     ///
     /// An empty payload sends nothing. The end of a stream is an empty message: `try_send(&[], priority)`.
     ///
@@ -122,13 +122,14 @@ impl MessageQueue {
 
     /// Receives all messages that are there into one buffer, joined without a gap; never waits. Priorities are dropped.
     ///
-    /// Stops after an empty message, which marks the end of a stream and is taken too; when the queue is empty; or when the rest of
-    /// the buffer could not hold another message of the queue's longest. No message is ever cut. See [`fill`](Self::fill) for an
-    /// example.
+    /// Stops after an empty message, which marks the end of a stream and is taken too; when the queue is empty; or when
+    /// the rest of the buffer could not hold another message of the queue's longest. No message is ever cut. See
+    /// [`fill`](Self::fill) for an example.
     ///
     /// # Errors
-    /// [`BufferTooSmall`](ErrorKind::BufferTooSmall) if the buffer cannot hold even one message of the queue's longest; else as
-    /// [`receive`](Self::receive), with the number of bytes that had been received: they are at the start of the buffer.
+    /// [`BufferTooSmall`](ErrorKind::BufferTooSmall) if the buffer cannot hold even one message of the queue's longest;
+    /// else as [`receive`](Self::receive), with the number of bytes that had been received: they are at the start of
+    /// the buffer.
     pub fn drain<'buffer, B: Buffer + ?Sized>(
         &self,
         buffer: &'buffer mut B,

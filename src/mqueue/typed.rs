@@ -120,8 +120,8 @@ impl<T: FromBytes> TypedReceiver<T> {
     /// Receives a value as [`MessageQueue::receive`] receives a message.
     ///
     /// # Errors
-    /// The same; and [`Malformed`](crate::ErrorKind::Malformed) with both lengths if a peer sent a shorter message. That message
-    /// is taken from the queue and dropped.
+    /// The same; and [`Malformed`](crate::ErrorKind::Malformed) with both lengths if a peer sent a shorter message.
+    /// That message is taken from the queue and dropped.
     #[inline]
     pub fn receive(&self) -> Result<(T, Priority)> {
         self.receive_by(|receiving| receiving.wait())

@@ -7,8 +7,8 @@ use crate::name::OwnedName;
 use crate::open::Creator;
 use crate::sys;
 
-/// The name a handle knows, if any; removed when this is dropped, if the handle is to do so, in the process that created the
-/// queue and in no other.
+/// The name a handle knows, if any; removed when this is dropped, if the handle is to do so, in the process that
+/// created the queue and in no other.
 pub(super) struct QueueName {
     name: Option<OwnedName>,
     removal: Option<Removal>,

@@ -1,7 +1,7 @@
 //! The six `mq_*` system calls, each wrapped once by a function that is safe to call.
 //!
-//! rustix makes every other call of this crate; it has none of these. The wrappers pass through what the kernel says and add
-//! nothing: meaning (kinds of errors, limits, retries) is made in the layers above.
+//! rustix makes every other call of this crate; it has none of these. The wrappers pass through what the kernel says
+//! and add nothing: meaning (kinds of errors, limits, retries) is made in the layers above.
 
 #![allow(unsafe_code)]
 
@@ -58,7 +58,8 @@ impl Attributes {
 pub(crate) fn mq_open(name: &CStr, flags: u32, mode: u32, sizes: Option<&Attributes>) -> Result<OwnedFd> {
     let sizes = sizes.map_or(ptr::null(), ptr::from_ref);
     let arguments = [kernel_name(name), flags as usize, mode as usize, sizes.expose_provenance(), 0];
-    // SAFETY: the name ends in a NUL byte and `sizes` is null or points to a whole `mq_attr`; the kernel only reads both.
+    // SAFETY: the name ends in a NUL byte and `sizes` is null or points to a whole `mq_attr`; the kernel only reads
+    // both.
     let descriptor = check(unsafe { syscall(number::MQ_OPEN, arguments) })?;
     // SAFETY: the kernel has just made this descriptor, so nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor as RawFd) })
@@ -79,8 +80,8 @@ pub(crate) fn mq_timedsend(queue: &OwnedFd, message: &[u8], priority: u32, deadl
     check(unsafe { timed::send(arguments, deadline) }).map(drop)
 }
 
-/// Receives one message into `room`; returns its length, which is at most `room.len()`, and its priority. On success the first
-/// `length` bytes of `room` are initialised; on an error no byte of a message has been taken.
+/// Receives one message into `room`; returns its length, which is at most `room.len()`, and its priority. On success
+/// the first `length` bytes of `room` are initialised; on an error no byte of a message has been taken.
 #[inline]
 pub(crate) fn mq_timedreceive(
     queue: &OwnedFd,
@@ -114,7 +115,8 @@ pub(crate) fn mq_getsetattr(queue: BorrowedFd<'_>, new: Option<&Attributes>) -> 
 pub(crate) fn mq_notify(queue: BorrowedFd<'_>, event: Option<&SignalEvent>) -> Result<()> {
     let event = event.map_or(ptr::null(), ptr::from_ref);
     let arguments = [queue.as_raw_fd() as usize, event.expose_provenance(), 0, 0, 0];
-    // SAFETY: the event is null or a whole `sigevent` that the kernel only reads; a cookie it points to is borrowed by it.
+    // SAFETY: the event is null or a whole `sigevent` that the kernel only reads; a cookie it points to is borrowed by
+    // it.
     check(unsafe { syscall(number::MQ_NOTIFY, arguments) }).map(drop)
 }
 

@@ -1,4 +1,5 @@
-//! The two timed calls where a `long` has 32 bits: the `_time64` forms of Linux 5.1, and the old ones on kernels before it.
+//! The two timed calls where a `long` has 32 bits: the `_time64` forms of Linux 5.1, and the old ones on kernels before
+//! it.
 //!
 //! The first call that the kernel does not know decides for the whole process, once.
 

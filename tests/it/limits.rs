@@ -118,7 +118,8 @@ fn sizes_beyond_any_kernel_are_told_apart() -> Ending {
     Ok(())
 }
 
-/// By the kernel's formula: a header and a tree node for each message, 48 bytes each on 64-bit machines, 24 on 32-bit ones.
+/// By the kernel's formula: a header and a tree node for each message, 48 bytes each on 64-bit machines, 24 on 32-bit
+/// ones.
 fn cost(max_messages: usize, max_message_size: usize) -> u64 {
     (max_messages * (2 * 6 * size_of::<usize>() + max_message_size)) as u64
 }

@@ -1,7 +1,7 @@
 //! The integration tests: one module a subject, one list a module.
 //!
-//! A test that needs another process starts this program again in a role, and so does one that needs a process for itself (see
-//! `harness`).
+//! A test that needs another process starts this program again in a role, and so does one that needs a process for
+//! itself (see `harness`).
 
 // Nothing of a test program is for others.
 #![allow(missing_docs, unreachable_pub)]
@@ -27,6 +27,8 @@ mod send_receive;
 mod signals;
 mod stream;
 mod threads;
+#[cfg(feature = "cli")]
+mod tool;
 mod tracing;
 #[cfg(feature = "zerocopy")]
 mod typed;
@@ -41,34 +43,36 @@ const ROLES: &[&[harness::Role]] =
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
+        allocation::tests(),
+        buffers::tests(),
+        #[cfg(feature = "alloc")]
+        buffers::vectors::tests(),
         denied::tests(),
-        errors::tests(),
+        descriptor::tests(),
+        ends::tests(),
         #[cfg(feature = "std")]
         errors::io::tests(),
+        errors::tests(),
         fork_exec::tests(),
         injected::tests(),
+        kill::tests(),
         limits::tests(),
         names::tests(),
         options::tests(),
         ownership::tests(),
-        signals::tests(),
-        send_receive::tests(),
-        buffers::tests(),
-        #[cfg(feature = "alloc")]
-        buffers::vectors::tests(),
-        waits::tests(),
-        stream::tests(),
-        ends::tests(),
-        #[cfg(feature = "zerocopy")]
-        typed::tests(),
-        descriptor::tests(),
-        threads::tests(),
-        processes::tests(),
-        kill::tests(),
         peers::c::tests(),
         peers::python::tests(),
+        processes::tests(),
+        send_receive::tests(),
+        signals::tests(),
+        stream::tests(),
+        threads::tests(),
+        #[cfg(feature = "cli")]
+        tool::tests(),
         tracing::tests(),
-        allocation::tests(),
+        #[cfg(feature = "zerocopy")]
+        typed::tests(),
+        waits::tests(),
     ]
     .into_iter()
     .flatten()

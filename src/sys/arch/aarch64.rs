@@ -10,12 +10,13 @@ pub(in crate::sys) use super::generic as number;
 /// Makes a system call; returns what the kernel returned, a negative errno included.
 ///
 /// # Safety
-/// The call must be sound with these arguments: every pointer among them valid for what the kernel reads or writes there.
+/// The call must be sound with these arguments: every pointer among them valid for what the kernel reads or writes
+/// there.
 #[inline]
 pub(in crate::sys) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
     let result;
-    // SAFETY: the registers are those of the kernel's convention, all clobbers are named, and the caller vouches for the
-    // arguments.
+    // SAFETY: the registers are those of the kernel's convention, all clobbers are named, and the caller vouches for
+    // the arguments.
     unsafe {
         asm!(
             "svc 0",

@@ -1,18 +1,20 @@
 //! 32-bit ARM (EABI), in ARM and Thumb state: `svc 0`, number in `r7`, arguments in `r0`–`r4`.
 //!
-//! In Thumb state `r7` is the frame pointer and may not be an operand, so it is moved aside and back around the call; the
-//! same instructions serve ARM state, where that costs two moves.
+//! In Thumb state `r7` is the frame pointer and may not be an operand, so it is moved aside and back around the call;
+//! the same instructions serve ARM state, where that costs two moves.
 
 use core::arch::asm;
 
 /// Makes a system call; returns what the kernel returned, a negative errno included.
 ///
 /// # Safety
-/// The call must be sound with these arguments: every pointer among them valid for what the kernel reads or writes there.
+/// The call must be sound with these arguments: every pointer among them valid for what the kernel reads or writes
+/// there.
 #[inline]
 pub(in crate::sys) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
     let result;
-    // SAFETY: the registers are those of the kernel's convention, `r7` is restored, and the caller vouches for the arguments.
+    // SAFETY: the registers are those of the kernel's convention, `r7` is restored, and the caller vouches for the
+    // arguments.
     unsafe {
         asm!(
             "mov {saved}, r7",

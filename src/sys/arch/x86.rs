@@ -1,21 +1,22 @@
 //! 32-bit x86: `int 0x80`, number in `eax`, arguments in `ebx ecx edx esi edi`.
 //!
-//! `esi` may not be an operand, and with five arguments no register is left to hold its value, so the number and the fourth
-//! argument are read from memory once `esi` is saved. `ebx`, the pointer to the global offset table in position-independent
-//! code, is an ordinary operand: the compiler saves it where it must.
+//! `esi` may not be an operand, and with five arguments no register is left to hold its value, so the number and the
+//! fourth argument are read from memory once `esi` is saved. `ebx`, the pointer to the global offset table in
+//! position-independent code, is an ordinary operand: the compiler saves it where it must.
 
 use core::arch::asm;
 
 /// Makes a system call; returns what the kernel returned, a negative errno included.
 ///
 /// # Safety
-/// The call must be sound with these arguments: every pointer among them valid for what the kernel reads or writes there.
+/// The call must be sound with these arguments: every pointer among them valid for what the kernel reads or writes
+/// there.
 #[inline]
 pub(in crate::sys) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
     let number_and_fourth = [number, arguments[3]];
     let result;
-    // SAFETY: the registers are those of the kernel's convention, `esi` is restored, the two words are read before `eax` is
-    // overwritten, and the caller vouches for the arguments.
+    // SAFETY: the registers are those of the kernel's convention, `esi` is restored, the two words are read before
+    // `eax` is overwritten, and the caller vouches for the arguments.
     unsafe {
         asm!(
             "push esi",

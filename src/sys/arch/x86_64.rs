@@ -1,16 +1,18 @@
-//! x86-64: `syscall`, number in `rax`, arguments in `rdi rsi rdx r10 r8`; the instruction itself overwrites `rcx` and `r11`.
+//! x86-64: `syscall`, number in `rax`, arguments in `rdi rsi rdx r10 r8`; the instruction itself overwrites `rcx` and
+//! `r11`.
 
 use core::arch::asm;
 
 /// Makes a system call; returns what the kernel returned, a negative errno included.
 ///
 /// # Safety
-/// The call must be sound with these arguments: every pointer among them valid for what the kernel reads or writes there.
+/// The call must be sound with these arguments: every pointer among them valid for what the kernel reads or writes
+/// there.
 #[inline]
 pub(in crate::sys) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
     let result;
-    // SAFETY: the registers are those of the kernel's convention, all clobbers are named, and the caller vouches for the
-    // arguments.
+    // SAFETY: the registers are those of the kernel's convention, all clobbers are named, and the caller vouches for
+    // the arguments.
     unsafe {
         asm!(
             "syscall",

@@ -1,0 +1,10 @@
+//! Fuzz targets as plain functions: each takes any bytes and panics if it finds something wrong.
+//!
+//! `cargo xtask fuzz` calls them with bytes that libFuzzer thinks of, `cargo test` with those that were kept in
+//! `corpus`.
+
+mod names;
+mod options;
+
+pub use names::names;
+pub use options::options;

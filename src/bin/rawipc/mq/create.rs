@@ -1,0 +1,42 @@
+use clap::Args;
+use rawipc::{MessageQueue, Name};
+
+use crate::arguments;
+use crate::failure::Failure;
+
+/// Create a message queue; fails if there is one of this name.
+#[derive(Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Create {
+    /// The queue's name, with or without its slash.
+    #[arg(value_parser = arguments::name())]
+    name: &'static Name,
+    /// The most messages it can hold [default: /proc/sys/fs/mqueue/msg_default].
+    #[arg(long, value_name = "N", value_parser = arguments::positive, allow_negative_numbers = true)]
+    max_messages: Option<usize>,
+    /// The most bytes a message can have [default: /proc/sys/fs/mqueue/msgsize_default].
+    #[arg(long, value_name = "BYTES", value_parser = arguments::positive, allow_negative_numbers = true)]
+    max_message_size: Option<usize>,
+    /// Who may receive (r) and send (w), as for chmod, whatever the umask.
+    #[arg(long, value_name = "OCTAL", value_parser = arguments::mode, default_value = "600")]
+    mode: u32,
+}
+
+const HELP: &str = "\
+The queue stays, with its messages, until it is unlinked or the machine restarts.
+
+Example:
+  rawipc mq create jobs --max-messages 8 --max-message-size 256 --mode 660";
+
+impl Create {
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let mut options = MessageQueue::options().read(true).create_new(true).exact_mode(self.mode);
+        if let Some(messages) = self.max_messages {
+            options = options.max_messages(messages);
+        }
+        if let Some(bytes) = self.max_message_size {
+            options = options.max_message_size(bytes);
+        }
+        options.open(self.name).and_then(MessageQueue::close).map_err(Failure::about(self.name))
+    }
+}

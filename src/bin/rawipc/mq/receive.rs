@@ -1,0 +1,75 @@
+use std::io;
+use std::time::Duration;
+
+use clap::Args;
+use rawipc::{Name, Receiver};
+
+use crate::arguments;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::progress::Progress;
+
+/// Receive messages and write each as a line.
+#[derive(Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Receive {
+    /// The queue's name, with or without its slash.
+    #[arg(value_parser = arguments::name())]
+    name: &'static Name,
+    /// Receive so many messages.
+    #[arg(long, value_name = "N", value_parser = arguments::positive, allow_negative_numbers = true)]
+    count: Option<usize>,
+    /// Receive until interrupted, or until --timeout.
+    #[arg(long, conflicts_with = "count")]
+    follow: bool,
+    /// How long to wait for each message; 0 does not wait [default: for ever].
+    #[arg(long, value_name = "SECONDS", value_parser = arguments::seconds, allow_negative_numbers = true)]
+    timeout: Option<Duration>,
+    /// Write the bytes alone, without a newline after each message.
+    #[arg(long)]
+    raw: bool,
+}
+
+const HELP: &str = "\
+Without --count or --follow it is one message. Each is written out before the next one is taken,
+so a receiver that is killed, or cannot write, loses at most one.
+
+Example:
+  rawipc mq receive jobs --follow >> jobs.log
+  rawipc mq receive jobs --timeout 0 || echo none";
+
+impl Receive {
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let failure = Failure::about(self.name);
+        let receiver = Receiver::open(self.name).map_err(&failure)?;
+        let size = receiver.queue().attributes().map_err(&failure)?.max_message_size;
+        let mut message = Vec::with_capacity(size + 1); // A newline more than the longest message.
+        let mut output = Output::open()?;
+        let mut progress = Progress::new("received", &io::stdout());
+        let mut left = if self.follow { usize::MAX } else { self.count.unwrap_or(1) };
+        while left > 0 {
+            self.receive(&receiver, &mut message).map_err(|error| failure(error).and(progress.so_far()))?;
+            let length = message.len();
+            if !self.raw {
+                message.push(b'\n');
+            }
+            output.write(&message).map_err(|failure| {
+                failure.and(format_args!("the message just received from {} ({length} bytes) is lost", self.name))
+            })?;
+            progress.count(length);
+            if !self.follow {
+                left -= 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&self, receiver: &Receiver, message: &mut Vec<u8>) -> rawipc::Result<()> {
+        match self.timeout {
+            None => receiver.receive(message),
+            Some(Duration::ZERO) => receiver.try_receive(message),
+            Some(timeout) => receiver.receive_timeout(message, timeout),
+        }
+        .map(drop)
+    }
+}

@@ -1,0 +1,276 @@
+//! POSIX semaphores: futex words in memory that processes share.
+
+mod file;
+mod gnu32;
+#[cfg(target_has_atomic = "64")]
+mod gnu64;
+mod layout;
+#[cfg(loom)]
+mod model;
+mod musl;
+mod named;
+mod options;
+mod permit;
+mod primitive;
+mod protocol;
+
+#[cfg(target_has_atomic = "64")]
+pub use layout::Gnu64;
+pub use layout::{Abi, Gnu32, Layout, Musl, Native, Private, Scope};
+pub use named::{Diagnosis, NamedSemaphore};
+pub use options::NamedSemaphoreOptions;
+pub use permit::{Permit, Tokens};
+pub use protocol::Tuning;
+
+use core::fmt;
+use core::time::Duration;
+
+use rustix::io::Errno;
+
+use crate::error::{Error, Operation, Result};
+use crate::time::Deadline;
+use protocol::{Patience, Protocol, VALUE_MAX};
+
+/// A semaphore in memory, in the layout of the target's own C library. See [`SemaphoreOf`].
+pub type Semaphore = SemaphoreOf<Native>;
+
+/// A POSIX semaphore, in the place where it is put and in the layout `L`: a counter that can be waited for.
+///
+/// It is a `sem_t` of the C library that the layout names: 32 or 16 bytes that can lie in a static, on a stack, or in
+/// memory that several processes map. Waiting and posting make no system call unless somebody has to sleep or to be
+/// woken.
+///
+/// ```
+/// use rawipc::Semaphore;
+/// static SLOTS: Semaphore = Semaphore::new(2);
+/// let first = SLOTS.acquire()?;
+/// let second = SLOTS.acquire()?;
+/// assert!(SLOTS.try_wait().is_err());
+/// drop(first); // Gives the token back.
+/// SLOTS.wait()?;
+/// # drop(second);
+/// # Ok::<(), rawipc::Error>(())
+/// ```
+///
+/// # Memory of zeros
+/// is a semaphore of value 0 that this crate's users share between processes, in all layouts. For musl's own programs
+/// it is so too; glibc's take it for one that is private to a process. Where those take part, put [`new`](Self::new)'s
+/// bytes there.
+///
+/// # Waiting
+/// A wait looks at the value a few times, then sleeps; and while it sleeps it looks again every second (see
+/// [`Tuning`]). There is no order among those who wait. What a thread did before it posted is seen by the one whose
+/// wait took that token.
+///
+/// # Signals, fork, threads
+/// A signal handler interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted), and no token was taken. (With
+/// SA_RESTART a wait may go on instead.) [`post`](Self::post) may be called in a handler. A child of `fork` shares a
+/// semaphore that lies in shared memory, and has its own copy of any other. All methods may be called by any number of
+/// threads at once.
+///
+/// # When a peer dies
+/// A semaphore has no owner: the token that a dead process had taken is gone for good, and nobody can tell. One killed
+/// while it waited stays recorded as a waiter, so each post makes a needless call;
+/// [`reset_waiters`](Self::reset_waiters) repairs that. One killed just after it was woken leaves its token there, and
+/// others who wait find it when they look again.
+///
+/// # References
+/// [`sem_overview(7)`](https://man7.org/linux/man-pages/man7/sem_overview.7.html),
+/// [`semaphore.h` in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/semaphore.h.html)
+#[doc(alias = "sem_t")]
+#[repr(transparent)]
+pub struct SemaphoreOf<L: Layout> {
+    words: L::Words,
+}
+
+/// `const` constructors, which a trait cannot have.
+macro_rules! constructors {
+    ($($(#[$attribute:meta])* $layout:ident in $module:ident),*) => {$(
+        $(#[$attribute])*
+        #[cfg(not(loom))]
+        impl SemaphoreOf<$layout> {
+            /// A semaphore of this value, shared between the processes that map its memory.
+            ///
+            /// # Panics
+            /// If the value is above 2³¹ − 1. In a constant, that is an error of the compilation.
+            ///
+            /// # References
+            /// [`sem_init(3)`](https://man7.org/linux/man-pages/man3/sem_init.3.html)
+            #[doc(alias = "sem_init")]
+            #[must_use]
+            pub const fn new(value: u32) -> Self {
+                assert!(value <= VALUE_MAX, "a semaphore's value is at most 2147483647");
+                Self { words: $module::Words::new(value, Scope::Shared) }
+            }
+        }
+
+        $(#[$attribute])*
+        #[cfg(not(loom))]
+        impl SemaphoreOf<Private<$layout>> {
+            /// A semaphore of this value for the threads of one process.
+            ///
+            /// # Panics
+            /// If the value is above 2³¹ − 1. In a constant, that is an error of the compilation.
+            #[must_use]
+            pub const fn new(value: u32) -> Self {
+                assert!(value <= VALUE_MAX, "a semaphore's value is at most 2147483647");
+                Self { words: $module::Words::new(value, Scope::Private) }
+            }
+        }
+    )*};
+}
+
+constructors!(#[cfg(target_has_atomic = "64")] Gnu64 in gnu64, Gnu32 in gnu32, Musl in musl);
+
+impl<L: Layout> SemaphoreOf<L> {
+    /// Joins a semaphore that lies somewhere already: a C program's `sem_t`, for example as a field of its struct.
+    ///
+    /// Use a layout in [`Private`] if C initialised it with `pshared` 0, else the layout itself.
+    ///
+    /// # Safety
+    /// For the whole of `'memory`, the pointer is aligned for `Self` and points to that many bytes, mapped for reading
+    /// and writing, and nobody accesses them but as a semaphore of this layout.
+    #[must_use]
+    #[allow(unsafe_code)]
+    pub unsafe fn from_ptr<'memory>(pointer: *mut Self) -> &'memory Self {
+        // SAFETY: the caller vouches for the memory; all fields are atomics, for which any bytes are a value.
+        unsafe { &*pointer }
+    }
+
+    /// Adds a token, and wakes a waiter if there is one. No system call if nobody waits.
+    ///
+    /// The semaphore is not touched any more once the token is out, so whoever takes it may free the memory.
+    ///
+    /// # Errors
+    /// [`Overflow`](crate::ErrorKind::Overflow) at the maximum of 2³¹ − 1; nothing is added.
+    ///
+    /// # References
+    /// [`sem_post(3)`](https://man7.org/linux/man-pages/man3/sem_post.3.html),
+    /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/sem_post.html)
+    #[doc(alias = "sem_post")]
+    #[inline]
+    pub fn post(&self) -> Result<()> {
+        self.words.post(L::SCOPE).map_err(post_error)
+    }
+
+    /// Adds that many tokens at once and wakes as many waiters.
+    ///
+    /// # Errors
+    /// [`Overflow`](crate::ErrorKind::Overflow) if the value would be above 2³¹ − 1; nothing is added.
+    pub fn post_many(&self, tokens: u32) -> Result<()> {
+        self.words.post_many(tokens, L::SCOPE).map_err(post_error)
+    }
+
+    /// Takes a token, waiting without a limit until there is one. No system call if there is one.
+    ///
+    /// # Errors
+    /// [`Interrupted`](crate::ErrorKind::Interrupted) by a signal handler; no token was taken.
+    ///
+    /// # References
+    /// [`sem_wait(3)`](https://man7.org/linux/man-pages/man3/sem_wait.3.html),
+    /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/sem_wait.html)
+    #[doc(alias = "sem_wait")]
+    #[inline]
+    pub fn wait(&self) -> Result<()> {
+        if self.words.take() { Ok(()) } else { self.wait_tuned(None, Tuning::DEFAULT) }
+    }
+
+    /// Takes a token if there is one. Never a system call.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if there is none.
+    ///
+    /// # References
+    /// [`sem_trywait` in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/sem_trywait.html)
+    #[doc(alias = "sem_trywait")]
+    #[inline]
+    pub fn try_wait(&self) -> Result<()> {
+        if self.words.try_take() { Ok(()) } else { Err(wait_error(Errno::AGAIN)) }
+    }
+
+    /// Takes a token, waiting at most so long, by the monotonic clock. A time-out of zero tries once, without a system
+    /// call.
+    ///
+    /// # Errors
+    /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`wait`](Self::wait).
+    #[inline]
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<()> {
+        if self.words.take() {
+            Ok(())
+        } else if timeout.is_zero() {
+            Err(wait_error(Errno::TIMEDOUT))
+        } else {
+            self.wait_tuned(Some(Deadline::after(timeout)), Tuning::DEFAULT)
+        }
+    }
+
+    /// Takes a token, waiting until the deadline. A deadline in the past tries once, without a system call.
+    ///
+    /// # Errors
+    /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`wait`](Self::wait).
+    ///
+    /// # References
+    /// [`sem_clockwait` in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/sem_clockwait.html)
+    #[doc(alias = "sem_timedwait")]
+    #[doc(alias = "sem_clockwait")]
+    #[inline]
+    pub fn wait_deadline(&self, deadline: Deadline) -> Result<()> {
+        if self.words.take() { Ok(()) } else { self.wait_tuned(Some(deadline), Tuning::DEFAULT) }
+    }
+
+    /// Takes a token, waiting until the deadline or without a limit, and spinning and sleeping as told.
+    ///
+    /// # Errors
+    /// As [`wait_deadline`](Self::wait_deadline).
+    pub fn wait_tuned(&self, deadline: Option<Deadline>, tuning: Tuning) -> Result<()> {
+        self.words.wait(L::SCOPE, &Patience::new(deadline, tuning)).map_err(wait_error)
+    }
+
+    /// Waits like [`wait`](Self::wait) for a token that is given back when the permit is dropped.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn acquire(&self) -> Result<Permit<'_, Self>> {
+        self.wait().map(|()| Permit::new(self))
+    }
+
+    /// How many tokens there are now. Never negative: waiters do not count.
+    ///
+    /// # References
+    /// [`sem_getvalue(3)`](https://man7.org/linux/man-pages/man3/sem_getvalue.3.html)
+    #[doc(alias = "sem_getvalue")]
+    #[must_use]
+    pub fn value(&self) -> u32 {
+        self.words.value()
+    }
+
+    /// How many waiters are recorded: those that wait, and those that were killed while they did.
+    #[must_use]
+    pub fn waiters(&self) -> u32 {
+        self.words.waiters()
+    }
+
+    /// Forgets all recorded waiters, so that posts make no needless calls after a waiter was killed.
+    ///
+    /// For when nobody waits: one who does would not be woken any more, and if it is not of this crate, which looks
+    /// again, sleep for ever.
+    pub fn reset_waiters(&self) {
+        self.words.reset_waiters();
+    }
+}
+
+impl<L: Layout> fmt::Debug for SemaphoreOf<L> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Semaphore").field("value", &self.value()).field("waiters", &self.waiters()).finish()
+    }
+}
+
+#[cold]
+fn post_error(errno: Errno) -> Error {
+    Error::system(Operation::Post, errno)
+}
+
+#[cold]
+fn wait_error(errno: Errno) -> Error {
+    Error::system(Operation::Wait, errno)
+}

@@ -1,0 +1,343 @@
+//! Named semaphores: those that `sem_open` of the C libraries opens.
+
+#![allow(unsafe_code)]
+
+use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::time::Duration;
+
+use rustix::fd::AsFd;
+use rustix::fs::unlink;
+use rustix::io::Errno;
+
+use super::file::{FilePath, Identity, detect};
+#[cfg(target_has_atomic = "64")]
+use super::layout::Gnu64;
+use super::layout::{Abi, Gnu32, Musl};
+use super::options::NamedSemaphoreOptions;
+use super::permit::{Permit, Tokens, sealed};
+use super::protocol::{Protocol, Tuning};
+use super::{SemaphoreOf, wait_error};
+use crate::error::{Error, Operation, Result, SemaphoreFault};
+use crate::name::{Name, OwnedName};
+use crate::open::Creator;
+use crate::shm::Mapping;
+use crate::time::Deadline;
+
+/// How many bytes a semaphore has at most.
+const SIZE: usize = 32;
+
+/// A semaphore that processes find by its name; the same that `sem_open` of C and Python open.
+///
+/// It is a file in `/dev/shm`: `sem.NAME` for glibc, `NAME` for musl. Opening looks at it and speaks the protocol of
+/// the C library that made it. What is said of waiting, signals, fork and dying peers at [`SemaphoreOf`] holds here
+/// too; programs of the two C libraries cannot share one semaphore, and before musl 1.2.4 that library's protocol was
+/// another.
+///
+/// ```
+/// use core::time::Duration;
+/// use rawipc::{NamedSemaphore, name};
+/// let done = NamedSemaphore::options().create(true).initial_value(0)
+///     .unlink_on_drop(true).open(name!("/rawipc-doc-done"))?;
+/// done.post()?;
+/// done.wait_timeout(Duration::from_secs(1))?;
+/// # Ok::<(), rawipc::Error>(())
+/// ```
+///
+/// A static musl program on a system of glibc's programs asks for their layout when it creates one:
+/// `NamedSemaphore::options().abi(Abi::Gnu64)`.
+///
+/// # References
+/// [`sem_overview(7)`](https://man7.org/linux/man-pages/man7/sem_overview.7.html)
+#[doc(alias = "sem_open")]
+pub struct NamedSemaphore {
+    abi: Abi,
+    mapping: Mapping,
+    tuning: Tuning,
+    name: SemaphoreName,
+}
+
+/// Does the same with the semaphore in its layout.
+macro_rules! in_layout {
+    ($named:expr, $semaphore:ident => $action:expr) => {
+        match $named.abi {
+            #[cfg(target_has_atomic = "64")]
+            Abi::Gnu64 => {
+                // SAFETY: `new` has seen a file of this layout, of 32 bytes, whose words are all atomics.
+                let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Gnu64>>() };
+                $action
+            }
+            Abi::Musl => {
+                // SAFETY: `new` has seen a file of this layout, whose words are all atomics; those beyond its end, of
+                // which no operation makes use, lie in the same page.
+                let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Musl>>() };
+                $action
+            }
+            // Or `Gnu64` where `new` refuses that one.
+            _ => {
+                // SAFETY: `new` has seen a file of this layout, of 16 bytes, whose words are all atomics.
+                let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Gnu32>>() };
+                $action
+            }
+        }
+    };
+}
+
+impl NamedSemaphore {
+    /// Options for opening or creating a semaphore; nothing is chosen yet but the mode 0o600 and the value 0.
+    pub const fn options() -> NamedSemaphoreOptions {
+        NamedSemaphoreOptions::new()
+    }
+
+    /// Removes a semaphore's name, in the place where the target's own C library keeps it. Those who have it open go on
+    /// using it. For another library's: [`NamedSemaphoreOptions::unlink`].
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied),
+    /// [`InvalidName`](crate::ErrorKind::InvalidName) beyond 251 bytes for glibc's.
+    ///
+    /// # References
+    /// [`sem_unlink(3)`](https://man7.org/linux/man-pages/man3/sem_unlink.3.html),
+    /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/sem_unlink.html)
+    #[doc(alias = "sem_unlink")]
+    pub fn unlink(name: &Name) -> Result<()> {
+        Self::options().abi(Abi::NATIVE).unlink(name)
+    }
+
+    /// Adds a token: [`SemaphoreOf::post`].
+    ///
+    /// # Errors
+    /// The same.
+    #[inline]
+    pub fn post(&self) -> Result<()> {
+        in_layout!(self, semaphore => semaphore.post())
+    }
+
+    /// Adds many tokens: [`SemaphoreOf::post_many`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn post_many(&self, tokens: u32) -> Result<()> {
+        in_layout!(self, semaphore => semaphore.post_many(tokens))
+    }
+
+    /// Takes a token, waiting without a limit: [`SemaphoreOf::wait`].
+    ///
+    /// # Errors
+    /// The same.
+    #[inline]
+    pub fn wait(&self) -> Result<()> {
+        in_layout!(self, semaphore => {
+            if semaphore.words.take() { Ok(()) } else { semaphore.wait_tuned(None, self.tuning) }
+        })
+    }
+
+    /// Takes a token if there is one: [`SemaphoreOf::try_wait`].
+    ///
+    /// # Errors
+    /// The same.
+    #[inline]
+    pub fn try_wait(&self) -> Result<()> {
+        in_layout!(self, semaphore => semaphore.try_wait())
+    }
+
+    /// Takes a token, waiting at most so long: [`SemaphoreOf::wait_timeout`].
+    ///
+    /// # Errors
+    /// The same.
+    #[inline]
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<()> {
+        in_layout!(self, semaphore => {
+            if semaphore.words.take() {
+                Ok(())
+            } else if timeout.is_zero() {
+                Err(wait_error(Errno::TIMEDOUT))
+            } else {
+                semaphore.wait_tuned(Some(Deadline::after(timeout)), self.tuning)
+            }
+        })
+    }
+
+    /// Takes a token, waiting until a deadline: [`SemaphoreOf::wait_deadline`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn wait_deadline(&self, deadline: Deadline) -> Result<()> {
+        in_layout!(self, semaphore => {
+            if semaphore.words.take() { Ok(()) } else { semaphore.wait_tuned(Some(deadline), self.tuning) }
+        })
+    }
+
+    /// Waits for a token that is given back when the permit is dropped: [`SemaphoreOf::acquire`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn acquire(&self) -> Result<Permit<'_, Self>> {
+        self.wait().map(|()| Permit::new(self))
+    }
+
+    /// How many tokens there are now: [`SemaphoreOf::value`].
+    #[must_use]
+    pub fn value(&self) -> u32 {
+        in_layout!(self, semaphore => semaphore.value())
+    }
+
+    /// How many waiters are recorded: [`SemaphoreOf::waiters`].
+    #[must_use]
+    pub fn waiters(&self) -> u32 {
+        in_layout!(self, semaphore => semaphore.waiters())
+    }
+
+    /// Forgets all recorded waiters, for when nobody waits: [`SemaphoreOf::reset_waiters`].
+    pub fn reset_waiters(&self) {
+        in_layout!(self, semaphore => semaphore.reset_waiters());
+    }
+
+    /// The layout and protocol that it has.
+    #[must_use]
+    pub const fn abi(&self) -> Abi {
+        self.abi
+    }
+
+    /// The name it was opened by. The name may be gone, or stand for another semaphore by now.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        self.name.name.name()
+    }
+
+    /// How waits of this handle spin and sleep.
+    #[must_use]
+    pub const fn tuning(&self) -> Tuning {
+        self.tuning
+    }
+
+    /// Sets how waits of this handle spin and sleep.
+    pub const fn set_tuning(&mut self, tuning: Tuning) {
+        self.tuning = tuning;
+    }
+
+    /// What there is to know about it, for people; its `Display` is a sentence.
+    #[must_use]
+    pub fn diagnose(&self) -> Diagnosis {
+        Diagnosis { abi: self.abi, value: self.value(), waiters: self.waiters() }
+    }
+
+    /// Closes the semaphore, after removing its name if [`unlink_on_drop`](NamedSemaphoreOptions::unlink_on_drop) asks
+    /// for it. Dropping does the same and has nowhere to report an error.
+    ///
+    /// # Errors
+    /// Those of [`unlink`](Self::unlink), except that a name that is gone already is as good.
+    ///
+    /// # References
+    /// [`sem_close(3)`](https://man7.org/linux/man-pages/man3/sem_close.3.html)
+    #[doc(alias = "sem_close")]
+    pub fn close(mut self) -> Result<()> {
+        self.name.remove().map_err(|errno| Error::system(Operation::UnlinkSemaphore, errno))
+    }
+
+    /// Maps a file of a semaphore's size; `Err` of the inner result if it holds none.
+    pub(super) fn new(
+        file: &impl AsFd,
+        is_gnu_path: bool,
+        tuning: Tuning,
+        name: SemaphoreName,
+    ) -> rustix::io::Result<core::result::Result<Self, SemaphoreFault>> {
+        let mapping = Mapping::new(file.as_fd(), SIZE)?;
+        // SAFETY: the file has a semaphore's size, and the rest of its page is there too; the words are atomics.
+        let words = unsafe { mapping.at_start::<[AtomicU32; SIZE / 4]>() };
+        let words = words.each_ref().map(|word| word.load(Relaxed));
+        Ok(match detect(words, is_gnu_path) {
+            Some(Abi::Gnu64) if cfg!(not(target_has_atomic = "64")) => Err(SemaphoreFault::NeedsWideAtomics),
+            Some(abi) => Ok(Self { abi, mapping, tuning, name }),
+            None => Err(SemaphoreFault::Content),
+        })
+    }
+}
+
+/// What is known about a semaphore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// The layout and protocol.
+    pub abi: Abi,
+    /// How many tokens there are.
+    pub value: u32,
+    /// How many waiters are recorded: those that wait, and those that were killed while they did.
+    pub waiters: u32,
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { abi, value, waiters } = self;
+        write!(formatter, "layout {abi}, value {value}, {waiters} recorded as waiting")
+    }
+}
+
+/// A semaphore's name, and whether and by whom it is to be removed.
+pub(super) struct SemaphoreName {
+    name: OwnedName,
+    removal: Option<Removal>,
+}
+
+#[derive(Clone, Copy)]
+struct Removal {
+    abi: Abi,
+    file: Identity,
+    creator: Creator,
+}
+
+impl SemaphoreName {
+    /// A name that stays.
+    pub(super) fn kept(name: &Name) -> Self {
+        Self { name: OwnedName::new(name), removal: None }
+    }
+
+    /// A name to be removed by this process, as long as it stands for this file.
+    pub(super) fn removed_on_drop(name: &Name, abi: Abi, file: Identity) -> Self {
+        Self { name: OwnedName::new(name), removal: Some(Removal { abi, file, creator: Creator::this_process() }) }
+    }
+
+    fn remove(&mut self) -> rustix::io::Result<()> {
+        let Some(removal) = self.removal.take() else { return Ok(()) };
+        if !removal.creator.is_this_process() {
+            return Ok(());
+        }
+        let Some(path) = FilePath::new(self.name.name(), removal.abi) else { return Ok(()) };
+        match Identity::of_path(&path) {
+            Ok(file) if file == removal.file => {}
+            // Gone, or somebody else's by now.
+            Ok(_) | Err(Errno::NOENT) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+        match unlink(path.c_str()) {
+            Err(Errno::NOENT) => Ok(()),
+            result => result,
+        }
+    }
+}
+
+impl Drop for SemaphoreName {
+    fn drop(&mut self) {
+        // There is nobody to tell; `close` reports it.
+        let _ = self.remove();
+    }
+}
+
+impl sealed::Sealed for NamedSemaphore {}
+
+impl Tokens for NamedSemaphore {
+    fn give_back(&self) -> Result<()> {
+        self.post()
+    }
+}
+
+impl fmt::Debug for NamedSemaphore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("NamedSemaphore")
+            .field("name", &self.name())
+            .field("abi", &self.abi)
+            .field("value", &self.value())
+            .field("waiters", &self.waiters())
+            .finish()
+    }
+}

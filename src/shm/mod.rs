@@ -1,0 +1,5 @@
+//! Memory that processes share.
+
+mod mapping;
+
+pub(crate) use mapping::Mapping;

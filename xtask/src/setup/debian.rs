@@ -1,0 +1,52 @@
+//! Programs and headers, which Debian has as packages.
+
+use anyhow::{Context, Result, bail};
+use xshell::{Shell, cmd};
+
+/// A package, and a shell command that succeeds where what we need of it is there, however it was installed.
+struct Need {
+    package: &'static str,
+    probe: &'static str,
+}
+
+const NEEDS: [Need; 6] = [
+    Need { package: "gcc", probe: "cc --version" },
+    // libFuzzer is written in C++.
+    Need { package: "g++", probe: "echo '#include <string>' | c++ -E -x c++ -" },
+    Need { package: "libc6-dev", probe: "echo '#include <mqueue.h>' | cc -E -" },
+    Need { package: "python3", probe: "python3 --version" },
+    Need { package: "python3-venv", probe: "python3 -c 'import ensurepip, venv'" },
+    Need { package: "strace", probe: "strace --version" },
+];
+
+/// Installs the packages of what is missing.
+pub fn install(shell: &Shell) -> Result<()> {
+    let missing = missing(shell)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let command = format!("apt-get install {}", missing.join(" "));
+    if cmd!(shell, "id --user").quiet().read()? != "0" {
+        bail!("missing: {}; run `{command}` as root, or install the like", missing.join(", "));
+    }
+    println!("missing: {}", missing.join(", "));
+    cmd!(shell, "apt-get update --quiet").run().context("Debian's package lists cannot be had")?;
+    cmd!(shell, "apt-get install --quiet --yes --no-install-recommends {missing...}")
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .run()
+        .with_context(|| format!("`{command}` failed"))?;
+    let missing = self::missing(shell)?;
+    anyhow::ensure!(missing.is_empty(), "still missing after `{command}`: {}", missing.join(", "));
+    Ok(())
+}
+
+fn missing(shell: &Shell) -> Result<Vec<&'static str>> {
+    let mut missing = Vec::new();
+    for Need { package, probe } in NEEDS {
+        let output = cmd!(shell, "sh -c {probe}").quiet().ignore_status().output()?;
+        if !output.status.success() {
+            missing.push(package);
+        }
+    }
+    Ok(missing)
+}

@@ -1,0 +1,18 @@
+//! What the checks need beyond a Rust toolchain: looked for, installed if it is missing, else named in an error.
+
+mod debian;
+mod python;
+mod rust_src;
+
+use anyhow::Result;
+use xshell::Shell;
+
+use crate::steps::Steps;
+
+pub use python::python;
+
+pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
+    steps.run("setup: Debian packages", || debian::install(shell))?;
+    steps.run("setup: Python packages", || python::install(shell))?;
+    steps.run("setup: the standard library's source", || rust_src::install(shell))
+}

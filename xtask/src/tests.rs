@@ -1,0 +1,22 @@
+//! Running the tests, and what the README promises.
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use crate::steps::Steps;
+use crate::{fuzz, readme, setup};
+
+pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
+    let commands = readme::commands()?;
+    steps.run("tests, by the README's command", || strictly(shell, &commands.tests))?;
+    steps.run("main job, by the README's command", || strictly(shell, &commands.main_job))?;
+    steps.run("xtask's tests", || Ok(cmd!(shell, "cargo test --quiet --package xtask").run()?))?;
+    steps.run("fuzz corpora", || fuzz::replay(shell))
+}
+
+/// Runs a command line as a user would, but what the machine lacks is a failure and no test is skipped.
+fn strictly(shell: &Shell, line: &str) -> Result<()> {
+    let python = setup::python();
+    cmd!(shell, "sh -c {line}").env("RAWIPC_STRICT", "1").env("RAWIPC_PYTHON", python).run()?;
+    Ok(())
+}
