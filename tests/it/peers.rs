@@ -105,6 +105,8 @@ fn their_queue_has_the_sizes_and_the_mode_they_chose(start: Start) -> Ending {
     assert_eq!((attributes.max_messages, attributes.max_message_size, attributes.messages), (5, 77, 0));
     assert_eq!((queue.mode().unwrap(), attributes.nonblocking), (0o640, false));
     assert_eq!(queue.send(&[0; 78], Priority::MIN).unwrap_err().kind(), ErrorKind::MessageTooLong);
+    let error = queue.receive_timeout(&mut [0; 77], Duration::from_millis(5)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
     let opened = small().create(true).open(&free).unwrap();
     assert_eq!(opened.attributes().unwrap(), attributes);
     assert_eq!(small().create_new(true).open(&free).unwrap_err().kind(), ErrorKind::AlreadyExists);

@@ -1,12 +1,14 @@
 //! The system calls of each operation, counted by ptrace: exactly those it must make.
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::Duration;
 
 use rawipc::{Deadline, MessageBuffer, MessageQueue, Priority, name};
 
 use crate::harness::queues::FreeName;
 use crate::harness::tracer::{Call, be_traced, calls_of, piece};
+use crate::harness::waiting::wait_until_blocked;
 use crate::harness::{Ending, Lacking, Role, role, small};
 
 crate::tests!(
@@ -220,8 +222,21 @@ fn trace_waits(_: &[String]) {
     failing(6, || full.send_timeout(b"x", Priority::MIN, Duration::ZERO));
     piece(7, || full.receive_timeout(&mut buffer, Duration::MAX).map(drop)).unwrap();
     piece(8, || full.send_timeout(b"x", Priority::MIN, Duration::MAX)).unwrap();
+    trace_a_wait_that_a_peer_ends(&empty);
     failing(20, || empty.receive_deadline(&mut buffer, Deadline::realtime_after(short)).map(drop));
     failing(21, || full.send_deadline(b"x", Priority::MIN, Deadline::realtime_after(short)));
+}
+
+/// The peer is a thread, which is not traced: only the one that let itself be traced is.
+fn trace_a_wait_that_a_peer_ends(queue: &MessageQueue) {
+    let this_process = std::process::id() as i32;
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            wait_until_blocked(this_process, this_process);
+            queue.send(b"woken", Priority::MIN).unwrap();
+        });
+        piece(9, || queue.receive_timeout(&mut [0; 64], SOON).map(drop)).unwrap();
+    });
 }
 
 fn is_queue_call(call: &&Call) -> bool {
@@ -230,7 +245,7 @@ fn is_queue_call(call: &&Call) -> bool {
 
 fn no_realtime_deadline_comes_from_a_timeout() -> Ending {
     let pieces = traced("trace_waits")?;
-    for piece in 1..=8 {
+    for piece in 1..=9 {
         for call in pieces[&piece].iter().filter(is_queue_call) {
             assert_eq!(call.time, Some([0, 0]), "piece {piece} gives the kernel a deadline");
         }
@@ -239,7 +254,7 @@ fn no_realtime_deadline_comes_from_a_timeout() -> Ending {
             assert!(seconds <= 24 * 60 * 60, "piece {piece} polls with an absolute time: {seconds}");
         }
     }
-    for piece in 1..=4 {
+    for piece in [1, 2, 3, 4, 9] {
         assert!(pieces[&piece].iter().any(|call| call.number == POLL), "piece {piece} has not waited");
     }
     Ok(())
