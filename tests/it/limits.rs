@@ -79,6 +79,12 @@ fn too_many_messages_are_told_with_the_maximum() -> Ending {
     assert_error(error, kind, Errno::INVAL, Operation::CreateQueue, "9 messages are above the maximum of 8;");
     assert_error(error, kind, Errno::INVAL, Operation::CreateQueue, "/proc/sys/fs/mqueue/msg_max");
     assert_bounds(error, 9, 8);
+    #[cfg(feature = "std")]
+    {
+        let converted = std::io::Error::from(error);
+        assert_eq!(converted.kind(), std::io::ErrorKind::QuotaExceeded);
+        assert_eq!(converted.to_string(), error.to_string());
+    }
     Ok(())
 }
 

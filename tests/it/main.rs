@@ -8,46 +8,70 @@
 
 mod harness;
 
+mod allocation;
 mod buffers;
 mod denied;
+mod descriptor;
+mod ends;
 mod errors;
 mod fork_exec;
 mod injected;
+mod kill;
 mod limits;
 mod names;
 mod options;
 mod ownership;
+mod peers;
+mod processes;
 mod send_receive;
 mod signals;
+mod stream;
+mod threads;
 #[cfg(feature = "cli")]
 mod tool;
+mod tracing;
+#[cfg(feature = "zerocopy")]
+mod typed;
 mod waits;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES];
+const ROLES: &[&[harness::Role]] =
+    &[allocation::ROLES, fork_exec::ROLES, kill::ROLES, processes::ROLES, tracing::ROLES];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
+        allocation::tests(),
+        buffers::tests(),
+        #[cfg(feature = "alloc")]
+        buffers::vectors::tests(),
         denied::tests(),
-        errors::tests(),
+        descriptor::tests(),
+        ends::tests(),
         #[cfg(feature = "std")]
         errors::io::tests(),
+        errors::tests(),
         fork_exec::tests(),
         injected::tests(),
+        kill::tests(),
         limits::tests(),
         names::tests(),
         options::tests(),
         ownership::tests(),
-        signals::tests(),
+        peers::c::tests(),
+        peers::python::tests(),
+        processes::tests(),
         send_receive::tests(),
-        buffers::tests(),
-        #[cfg(feature = "alloc")]
-        buffers::vectors::tests(),
+        signals::tests(),
+        stream::tests(),
+        threads::tests(),
         #[cfg(feature = "cli")]
         tool::tests(),
+        tracing::tests(),
+        #[cfg(feature = "zerocopy")]
+        typed::tests(),
         waits::tests(),
     ]
     .into_iter()
