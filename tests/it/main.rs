@@ -23,11 +23,14 @@ mod signals;
 mod tool;
 mod waits;
 
+mod notify;
+mod notify_support;
+
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES];
+const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, notify_support::ROLES];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "cli")]
         tool::tests(),
         waits::tests(),
+        notify::tests(),
     ]
     .into_iter()
     .flatten()
