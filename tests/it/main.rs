@@ -24,6 +24,8 @@ mod tool;
 mod waits;
 
 mod notify;
+mod notify_signal;
+mod notify_socket;
 mod notify_support;
 
 use std::process::ExitCode;
@@ -53,6 +55,8 @@ fn main() -> ExitCode {
         tool::tests(),
         waits::tests(),
         notify::tests(),
+        notify_signal::tests(),
+        notify_socket::tests(),
     ]
     .into_iter()
     .flatten()

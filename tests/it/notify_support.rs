@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write, stdin};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use rawipc::{Delivery, MessageQueue, Name, NotificationSocket, Notify, OpenFlags, Priority, Registration, Result};
@@ -92,6 +92,11 @@ impl Registrant {
     pub fn end(self) {
         drop(self.commands);
         self.peer.succeed();
+    }
+
+    /// Waits until it has ended; by which signal.
+    pub fn ended_by(mut self) -> Option<i32> {
+        self.peer.wait().expect("it is ours").signal()
     }
 
     pub fn kill(self) {
