@@ -30,7 +30,8 @@ crate::tests!(
     two_sockets_of_two_queues_are_told_apart,
     one_queue_can_have_several_sockets_in_turn,
     readable_means_there_is_something_to_read,
-    ten_thousand_rounds_leave_no_descriptor
+    ten_thousand_rounds_leave_no_descriptor,
+    news_that_nobody_reads_never_block
 );
 
 fn would_block(socket: &mut NotificationSocket<impl Borrow<MessageQueue>>) -> bool {
@@ -294,4 +295,25 @@ fn ten_thousand_rounds_leave_no_descriptor() {
     // Other tests have descriptors too, but not thousands.
     assert!(highest < 2_000, "{highest}");
     assert_eq!(slot(&queue), None);
+}
+
+/// The kernel lets whoever registers with a full socket wait for room in it, for ever.
+fn news_that_nobody_reads_never_block() {
+    let queue = small_queue();
+    let mut socket = NotificationSocket::new(&queue).unwrap();
+    for _ in 0..5_000 {
+        socket.replace().unwrap();
+    }
+    for _ in 0..5_000 {
+        socket.cancel().unwrap();
+        socket.arm().unwrap();
+    }
+    send(&queue, b"message");
+    assert_eq!(socket.try_wait(), Ok(Notified::Arrived));
+    for _ in 0..5_000 {
+        take(&queue);
+        socket.arm().unwrap();
+        send(&queue, b"message");
+    }
+    assert_eq!(socket.try_wait(), Ok(Notified::Arrived));
 }
