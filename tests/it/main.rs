@@ -24,15 +24,17 @@ mod tool;
 mod waits;
 
 mod notify;
+mod notify_producers;
 mod notify_signal;
 mod notify_socket;
 mod notify_support;
+mod notify_wait;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, notify_support::ROLES];
+const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, notify_producers::ROLES, notify_support::ROLES];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
@@ -55,8 +57,10 @@ fn main() -> ExitCode {
         tool::tests(),
         waits::tests(),
         notify::tests(),
+        notify_producers::tests(),
         notify_signal::tests(),
         notify_socket::tests(),
+        notify_wait::tests(),
     ]
     .into_iter()
     .flatten()
