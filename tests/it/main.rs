@@ -24,10 +24,13 @@ mod tool;
 mod waits;
 
 mod notify;
+mod notify_fork;
 mod notify_producers;
 mod notify_signal;
 mod notify_socket;
 mod notify_support;
+#[cfg(feature = "std")]
+mod notify_thread;
 mod notify_wait;
 
 use std::process::ExitCode;
@@ -57,9 +60,12 @@ fn main() -> ExitCode {
         tool::tests(),
         waits::tests(),
         notify::tests(),
+        notify_fork::tests(),
         notify_producers::tests(),
         notify_signal::tests(),
         notify_socket::tests(),
+        #[cfg(feature = "std")]
+        notify_thread::tests(),
         notify_wait::tests(),
     ]
     .into_iter()
