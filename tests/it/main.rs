@@ -24,6 +24,7 @@ mod tool;
 mod waits;
 
 mod notify;
+mod notify_errors;
 mod notify_fork;
 mod notify_producers;
 mod notify_signal;
@@ -32,6 +33,7 @@ mod notify_support;
 #[cfg(feature = "std")]
 mod notify_thread;
 mod notify_wait;
+mod status;
 
 use std::process::ExitCode;
 
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         tool::tests(),
         waits::tests(),
         notify::tests(),
+        notify_errors::tests(),
         notify_fork::tests(),
         notify_producers::tests(),
         notify_signal::tests(),
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "std")]
         notify_thread::tests(),
         notify_wait::tests(),
+        status::tests(),
     ]
     .into_iter()
     .flatten()
