@@ -23,6 +23,8 @@ mod signals;
 mod tool;
 mod waits;
 
+mod limits_check;
+mod limits_read;
 mod notify;
 mod notify_errors;
 mod notify_fork;
@@ -61,6 +63,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "cli")]
         tool::tests(),
         waits::tests(),
+        limits_check::tests(),
+        limits_read::tests(),
         notify::tests(),
         notify_errors::tests(),
         notify_fork::tests(),
