@@ -123,7 +123,9 @@ fn agree_around(messages: &[usize], message_sizes: &[usize], limits: &[u64]) {
             }
         }
         for _ in 0..200 {
-            let below = |random: &mut Random, limits: &[usize]| random.below(limits.iter().min().unwrap() * 5 / 4);
+            let below = |random: &mut Random, limits: &[usize]| {
+                random.below(limits.iter().find(|limit| **limit > 1).unwrap() * 5 / 4)
+            };
             assert_agree(sizes(below(&mut random, messages), below(&mut random, message_sizes)));
         }
     }
@@ -132,7 +134,7 @@ fn agree_around(messages: &[usize], message_sizes: &[usize], limits: &[u64]) {
 fn the_check_says_what_creating_says() -> Ending {
     private_user(&[("msg_max", 20), ("msgsize_max", 1000)])?;
     let limits = [0, 1, 97, 5_000, 12_345, 21_920, 100_000];
-    agree_around(&[20, HARD_MESSAGES, usize::MAX - 1], &[1000, HARD_SIZE, usize::MAX - 1], &limits);
+    agree_around(&[1, 20, HARD_MESSAGES, usize::MAX - 1], &[1, 1000, HARD_SIZE, usize::MAX - 1], &limits);
     set_limit(Resource::Msgqueue, 21_919);
     let error = Limits::current().unwrap().check(sizes(20, 1000)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded(Limit::QueueBytes));
