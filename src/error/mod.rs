@@ -152,6 +152,8 @@ pub(crate) enum Argument {
     TypeSize,
     SignalNumber,
     NotArmed,
+    ListBuffer,
+    NotAQueue,
     OtherProcess,
     SemaphoreValue,
 }
