@@ -25,6 +25,8 @@ mod waits;
 
 mod limits_check;
 mod limits_read;
+mod list_queues;
+mod list_support;
 mod notify;
 mod notify_errors;
 mod notify_fork;
@@ -41,7 +43,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, notify_producers::ROLES, notify_support::ROLES];
+const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, notify_producers::ROLES, notify_support::ROLES, list_queues::ROLES];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         waits::tests(),
         limits_check::tests(),
         limits_read::tests(),
+        list_queues::tests(),
         notify::tests(),
         notify_errors::tests(),
         notify_fork::tests(),
