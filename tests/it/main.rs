@@ -25,6 +25,7 @@ mod waits;
 
 mod limits_check;
 mod limits_read;
+mod list_files;
 mod list_queues;
 mod list_support;
 mod notify;
@@ -43,7 +44,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, notify_producers::ROLES, notify_support::ROLES, list_queues::ROLES];
+const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, notify_producers::ROLES, notify_support::ROLES, list_files::ROLES, list_queues::ROLES];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         waits::tests(),
         limits_check::tests(),
         limits_read::tests(),
+        list_files::tests(),
         list_queues::tests(),
         notify::tests(),
         notify_errors::tests(),
