@@ -1,4 +1,5 @@
-//! Reading the limits and what the platform supports, where `/proc`, `/dev` and the calls are as they should be, and where not.
+//! Reading the limits and what the platform supports, where `/proc`, `/dev` and the calls are as they should be, and
+//! where not.
 
 use std::fs;
 

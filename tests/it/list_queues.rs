@@ -75,7 +75,7 @@ fn owners_are_shown() -> Ending {
     if !rustix::process::geteuid().is_root() {
         return Err(Lacking("the right to give a queue away".into()));
     }
-    // Without a user namespace, which would know only one user. Nothing is mounted here, and if it were, nobody would see it.
+    // Without a user namespace, which would know only one user.
     let lacking = |errno| Lacking(format!("private namespaces ({errno})"));
     // SAFETY: this process has one thread and shares nothing by reference.
     unsafe { unshare_unsafe(UnshareFlags::NEWIPC | UnshareFlags::NEWNS) }.map_err(lacking)?;

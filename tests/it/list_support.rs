@@ -62,8 +62,8 @@ fn all(mut listing: Listing<'_>) -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
-/// A `/dev` of this process's own, with an empty `shm` and, where `mqueue` is asked for, an mqueue file system; queues too are
-/// its own.
+/// A `/dev` of this process's own, with an empty `shm` and, where `mqueue` is asked for, an mqueue file system; queues
+/// too are its own.
 pub fn private_dev(mqueue: bool) -> Ending {
     private_ipc_and_mounts()?;
     let lacking = |errno| Lacking(format!("the right to mount ({errno})"));

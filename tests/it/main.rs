@@ -28,6 +28,7 @@ mod limits_read;
 mod list_files;
 mod list_queues;
 mod list_support;
+mod event_loop;
 mod notify;
 mod notify_errors;
 mod notify_fork;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         limits_read::tests(),
         list_files::tests(),
         list_queues::tests(),
+        event_loop::tests(),
         notify::tests(),
         notify_errors::tests(),
         notify_fork::tests(),

@@ -240,7 +240,7 @@ fn exec_exit_and_death_free_the_slot() {
     assert_eq!(other_process.ask("arm"), "()");
     assert_eq!(slot(&queue), of(other_process.pid(), Delivery::Socket));
     other_process.kill();
-    // The dead process's descriptors are closed before it can be waited for; the loop is for kernels that think otherwise.
+    // Its descriptors are closed before it can be waited for; the loop is for kernels that think otherwise.
     wait_until("the slot is free", || slot(&queue).is_none());
     queue.send(b"nobody is told", Priority::MIN).unwrap();
 }

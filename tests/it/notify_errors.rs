@@ -1,8 +1,6 @@
 //! What notification does where the kernel refuses: filters, limits, a closed queue.
 
-use std::fs;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 
 use rawipc::{Errno, Error, ErrorKind, Limit, MessageQueue, NotificationSocket, Notify, Operation};
 use rustix::process::Resource;
@@ -19,8 +17,6 @@ crate::tests!(
     netlink_that_is_not_known_is_unsupported,
     too_few_descriptors_are_told,
     a_kernel_without_the_call_is_unsupported,
-    a_thread_that_cannot_start_leaves_nothing_registered,
-    a_thread_without_a_descriptor_for_stopping_leaves_nothing_registered,
     a_queue_closed_behind_the_handles_back_is_told
 );
 
@@ -50,8 +46,6 @@ fn netlink_that_is_forbidden_is_told_and_the_queue_given_back() -> Ending {
     queue.notify(Notify::Signal { number: SIGNAL, value: 0 }).unwrap();
     queue.replace_notification(Notify::None).unwrap();
     queue.cancel_notification().unwrap();
-    let error = MessageQueue::notify_thread(queue, |_| {}).unwrap_err();
-    assert_eq!((error.kind(), error.operation()), (ErrorKind::PermissionDenied, Operation::NotificationSocket));
     Ok(())
 }
 
@@ -98,40 +92,13 @@ fn a_kernel_without_the_call_is_unsupported() -> Ending {
     Ok(())
 }
 
-fn descriptors() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-fn a_thread_that_cannot_start_leaves_nothing_registered() -> Ending {
-    let queue = Arc::new(small_queue());
-    let before = descriptors();
-    // The C library falls back from the one to the other.
-    fail_calls(&[libc::SYS_clone3, libc::SYS_clone], Errno::AGAIN)?;
-    let error = MessageQueue::notify_thread(Arc::clone(&queue), |_| unreachable!()).unwrap_err();
-    let part = "starting the notification's thread";
-    assert_error(error, ErrorKind::WouldBlock, Errno::AGAIN, Operation::NotificationThread, part);
-    assert_eq!((slot(&queue), Arc::strong_count(&queue), descriptors()), (None, 1, before));
-    Ok(())
-}
-
-fn a_thread_without_a_descriptor_for_stopping_leaves_nothing_registered() -> Ending {
-    let queue = Arc::new(small_queue());
-    let before = descriptors();
-    fail_calls(&[libc::SYS_eventfd2], Errno::MFILE)?;
-    let error = MessageQueue::notify_thread(Arc::clone(&queue), |_| unreachable!()).unwrap_err();
-    let kind = ErrorKind::LimitExceeded(Limit::Descriptors);
-    assert_error(error, kind, Errno::MFILE, Operation::NotificationThread, "too many open descriptors");
-    assert_eq!((slot(&queue), Arc::strong_count(&queue), descriptors()), (None, 1, before));
-    Ok(())
-}
-
 fn a_queue_closed_behind_the_handles_back_is_told() {
     let queue = small_queue();
     let mut socket = NotificationSocket::new(queue.try_clone().unwrap()).unwrap();
     let second = queue.try_clone().unwrap();
     let closed = second.as_raw_fd();
     for descriptor in [closed, socket.queue().as_raw_fd()] {
-        // SAFETY: closes what the handles believe to own; they are forgotten below, and nothing else is opened until then.
+        // SAFETY: closes what the handles believe to own; they are forgotten below, and until then nothing is opened.
         assert_eq!(unsafe { libc::close(descriptor) }, 0);
     }
     let results = [second.notify(Notify::None), second.cancel_notification(), socket.arm(), socket.replace()];

@@ -58,8 +58,8 @@ fn among_producers(queue: &MessageQueue, answers: Option<&[MessageQueue]>, consu
     assert!(queue.is_empty().unwrap());
 }
 
-/// The loop that the documentation has: arm, drain, wait. `heard` learns after each draining whose messages came; returns the
-/// number of wake-ups.
+/// The loop that the documentation has: arm, drain, wait. `heard` learns after each draining whose messages came; returns
+/// the number of wake-ups.
 fn consume(queue: &MessageQueue, mut heard: impl FnMut(&[u8])) -> u32 {
     let mut socket = NotificationSocket::new(queue).unwrap();
     let mut next = [0_u32; PRODUCERS];
@@ -100,8 +100,8 @@ fn a_hundred_thousand_messages_of_four_producers() {
     among_producers(&queue, None, || assert!(consume(&queue, |_| {}) > 0));
 }
 
-/// Here each producer sends its next message only when the last one was answered, after the draining: so the queue is empty again
-/// and again, and at least every fourth message is an arrival in the empty queue.
+/// Here each producer sends its next message only when the last one was answered, after the draining: so the queue is
+/// empty again and again, and at least every fourth message is an arrival in the empty queue.
 fn a_hundred_thousand_messages_with_answers() {
     let queue = small_queue();
     let one_byte = small().max_messages(1).max_message_size(1);

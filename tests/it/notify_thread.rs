@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
-use rawipc::{Delivery, Ended, ErrorKind, MessageQueue, NotificationSocket, NotificationThread, Notify};
+use rawipc::{
+    Delivery, Ended, Errno, ErrorKind, Limit, MessageQueue, NotificationSocket, NotificationThread, Notify, Operation,
+};
 
+use crate::harness::kernel::fail_calls;
+use crate::harness::queues::assert_error;
 use crate::harness::waiting::{PATIENCE, wait_until};
-use crate::harness::{exists, name_of, small_queue};
+use crate::harness::{Ending, exists, name_of, small_queue};
 use crate::notify_support::{Registrant, of, own, send, slot, take};
 
 crate::tests!(
@@ -22,7 +26,10 @@ crate::tests!(
     rearming_that_is_refused_ends_it,
     an_owned_queue_ends_with_its_thread,
     a_dropped_handle_lets_it_go_on;
-    alone: a_taken_slot_is_busy_and_leaves_nothing_running
+    alone: a_taken_slot_is_busy_and_leaves_nothing_running,
+    a_forbidden_socket_is_told,
+    a_thread_that_cannot_start_leaves_nothing_registered,
+    a_thread_without_a_descriptor_for_stopping_leaves_nothing_registered
 );
 
 type Socket = NotificationSocket<Arc<MessageQueue>>;
@@ -217,4 +224,34 @@ fn a_taken_slot_is_busy_and_leaves_nothing_running() {
     assert_eq!(count("task"), before.0 + 1);
     assert_eq!(thread.stop().unwrap(), Ok(Ended::Stopped));
     wait_until("the kernel has let go of the thread", || (count("task"), count("fd")) == before);
+}
+
+fn a_forbidden_socket_is_told() -> Ending {
+    fail_calls(&[libc::SYS_socket], Errno::PERM)?;
+    let error = MessageQueue::notify_thread(queue(), |_| unreachable!()).unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::PermissionDenied, Operation::NotificationSocket));
+    Ok(())
+}
+
+fn a_thread_that_cannot_start_leaves_nothing_registered() -> Ending {
+    let queue = queue();
+    let before = count("fd");
+    // The C library falls back from the one to the other.
+    fail_calls(&[libc::SYS_clone3, libc::SYS_clone], Errno::AGAIN)?;
+    let error = MessageQueue::notify_thread(Arc::clone(&queue), |_| unreachable!()).unwrap_err();
+    let part = "starting the notification's thread";
+    assert_error(error, ErrorKind::WouldBlock, Errno::AGAIN, Operation::NotificationThread, part);
+    assert_eq!((slot(&queue), Arc::strong_count(&queue), count("fd")), (None, 1, before));
+    Ok(())
+}
+
+fn a_thread_without_a_descriptor_for_stopping_leaves_nothing_registered() -> Ending {
+    let queue = queue();
+    let before = count("fd");
+    fail_calls(&[libc::SYS_eventfd2], Errno::MFILE)?;
+    let error = MessageQueue::notify_thread(Arc::clone(&queue), |_| unreachable!()).unwrap_err();
+    let kind = ErrorKind::LimitExceeded(Limit::Descriptors);
+    assert_error(error, kind, Errno::MFILE, Operation::NotificationThread, "too many open descriptors");
+    assert_eq!((slot(&queue), Arc::strong_count(&queue), count("fd")), (None, 1, before));
+    Ok(())
 }
