@@ -4,9 +4,9 @@
 //!
 //! - The queue's own descriptor (`jobs` here) is readable while there are messages, for every process that has it open.
 //!   Whoever polls it is woken for each message, also for those that somebody else takes.
-//! - A [`NotificationSocket`] (of `news` here) is readable once when a message comes into the empty queue, for the one
-//!   process that is registered, and not if a receiver waits in its call already. A program that only wants to know that
-//!   there is something to do again sleeps through the rest.
+//! - A [`NotificationSocket`] (of `news` here) is readable once when a message comes into the empty queue, for the
+//!   one process that is registered, and not if a receiver waits in its call already. A program that only wants to
+//!   know that there is something to do again sleeps through the rest.
 //!
 //! A notification is armed before the queue is emptied, never after: between the two a message would tell nobody.
 //!

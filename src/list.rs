@@ -228,8 +228,8 @@ impl<'listing> Entry<'listing> {
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the right to receive;
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is
-    /// no queue.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`InvalidInput`](crate::ErrorKind::InvalidInput) if it
+    /// is no queue.
     pub fn queue_status(&self) -> Result<Status> {
         if self.kind != ObjectKind::Queue {
             return Err(Error::argument(Operation::QueueStatus, Argument::NotAQueue, 0));

@@ -142,10 +142,10 @@ fn a_missing_dev_shm_is_seen() -> Ending {
 fn the_constants_are_the_c_librarys() {
     // SAFETY: takes a number only.
     let configured = |name| unsafe { libc::sysconf(name) };
-    assert_eq!(i64::from(SEMAPHORE_VALUE_MAX), configured(libc::_SC_SEM_VALUE_MAX) as i64);
-    let priorities = configured(libc::_SC_MQ_PRIO_MAX) as i64;
+    assert_eq!(SEMAPHORE_VALUE_MAX as libc::c_long, configured(libc::_SC_SEM_VALUE_MAX));
+    let priorities = configured(libc::_SC_MQ_PRIO_MAX);
     // musl and glibc say 32,768, the number of priorities.
-    assert_eq!(i64::from(Priority::MAX.get()) + 1, priorities);
+    assert_eq!(libc::c_long::from(Priority::MAX.get()) + 1, priorities);
     assert_eq!(NAME_MAX as i32, libc::NAME_MAX);
 }
 

@@ -286,7 +286,7 @@ fn what_may_not_be_read_is_listed_all_the_same() -> Ending {
     private_dev(false)?;
     for name in ["sem.glibc", "musl", "memory"] {
         file(name, &[0; 32]);
-        fs::set_permissions(format!("/dev/shm/{name}"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(format!("/dev/shm/{name}"), fs::Permissions::from_mode(0o0)).unwrap();
     }
     drop_capabilities();
     assert_eq!(semaphores().unwrap(), [Listed::new("/glibc", ObjectKind::Semaphore, 32, 0)]);

@@ -45,7 +45,13 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, notify_producers::ROLES, notify_support::ROLES, list_files::ROLES, list_queues::ROLES];
+const ROLES: &[&[harness::Role]] = &[
+    fork_exec::ROLES,
+    notify_producers::ROLES,
+    notify_support::ROLES,
+    list_files::ROLES,
+    list_queues::ROLES,
+];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [

@@ -65,13 +65,12 @@ fn an_inherited_socket_fails_and_its_end_changes_nothing() {
 }
 
 fn a_forked_child_that_closes_the_queue_changes_nothing() {
-    let queue = Some(small_queue());
-    let mut child_queue = queue.as_ref().map(|queue| queue.try_clone().unwrap());
-    let queue = queue.unwrap();
+    let queue = small_queue();
+    let mut inherited = Some(queue.try_clone().unwrap());
     let mut socket = NotificationSocket::new(&queue).unwrap();
     socket.arm().unwrap();
     in_child(|| {
-        drop(child_queue.take());
+        drop(inherited.take());
         drop(queue.try_clone().unwrap());
         assert_eq!(queue.cancel_notification(), Ok(()), "there is nothing of the child's");
     });

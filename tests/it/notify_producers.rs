@@ -58,8 +58,8 @@ fn among_producers(queue: &MessageQueue, answers: Option<&[MessageQueue]>, consu
     assert!(queue.is_empty().unwrap());
 }
 
-/// The loop that the documentation has: arm, drain, wait. `heard` learns after each draining whose messages came; returns
-/// the number of wake-ups.
+/// The loop that the documentation has: arm, drain, wait. `heard` learns after each draining whose messages came;
+/// returns the number of wake-ups.
 fn consume(queue: &MessageQueue, mut heard: impl FnMut(&[u8])) -> u32 {
     let mut socket = NotificationSocket::new(queue).unwrap();
     let mut next = [0_u32; PRODUCERS];

@@ -28,19 +28,16 @@ crate::tests!(
 );
 
 type Socket<'queue> = NotificationSocket<&'queue MessageQueue>;
+type Wait = fn(&mut Socket<'_>) -> Result<Notified>;
 
 /// All that may sleep in a wait.
 const CALLS: [libc::c_long; 3] = [libc::SYS_recvfrom, libc::SYS_ppoll, 414];
 
-fn long() -> Duration {
-    PATIENCE
-}
-
-const WAITS: [fn(&mut Socket<'_>) -> Result<Notified>; 4] = [
+const WAITS: [Wait; 4] = [
     |socket| socket.wait(),
-    |socket| socket.wait_timeout(long()),
-    |socket| socket.wait_deadline(Deadline::after(long())),
-    |socket| socket.wait_deadline(Deadline::realtime_after(long())),
+    |socket| socket.wait_timeout(PATIENCE),
+    |socket| socket.wait_deadline(Deadline::after(PATIENCE)),
+    |socket| socket.wait_deadline(Deadline::realtime_after(PATIENCE)),
 ];
 
 fn an_expired_time_limit_looks_once() {
@@ -63,30 +60,31 @@ fn an_expired_time_limit_looks_once() {
 }
 
 fn a_short_time_limit_ends_the_wait() {
+    const SHORT: Duration = Duration::from_millis(20);
     let queue = small_queue();
     let mut socket = NotificationSocket::new(&queue).unwrap();
     socket.arm().unwrap();
-    let short = Duration::from_millis(20);
-    let waits: [&dyn Fn(&mut Socket<'_>) -> Result<Notified>; 3] =
-        [&|socket| socket.wait_timeout(short), &|socket| socket.wait_deadline(Deadline::after(short)), &|socket| {
-            socket.wait_deadline(Deadline::realtime_after(short))
-        }];
+    let waits: [Wait; 3] = [
+        |socket| socket.wait_timeout(SHORT),
+        |socket| socket.wait_deadline(Deadline::after(SHORT)),
+        |socket| socket.wait_deadline(Deadline::realtime_after(SHORT)),
+    ];
     for wait in waits {
         let start = Instant::now();
         assert_eq!(wait(&mut socket).unwrap_err().kind(), ErrorKind::TimedOut);
         // Not before its time; the wall clock may be set by a millisecond meanwhile.
-        assert!(start.elapsed() >= short - Duration::from_millis(1), "{:?}", start.elapsed());
+        assert!(start.elapsed() >= SHORT - Duration::from_millis(1), "{:?}", start.elapsed());
         assert!(socket.is_armed(), "the time is over, not the registration");
     }
     send(&queue, b"message");
-    assert_eq!(socket.wait_timeout(short), Ok(Notified::Arrived));
+    assert_eq!(socket.wait_timeout(SHORT), Ok(Notified::Arrived));
 }
 
 /// Starts a wait in a thread and returns when it sleeps.
 fn start_wait<'scope>(
     scope: &'scope Scope<'scope, '_>,
     socket: &'scope mut Socket<'_>,
-    wait: fn(&mut Socket<'_>) -> Result<Notified>,
+    wait: Wait,
 ) -> Waiter<'scope, Result<Notified>> {
     let waiter = Waiter::start_free(scope, move || wait(socket));
     wait_until("the wait sleeps", || sleeps_in(id(), waiter.tid, &CALLS));
@@ -189,7 +187,7 @@ fn signals() -> OwnedFd {
 
 fn ready(loop_: impl AsFd) -> Vec<u64> {
     let mut events = [epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) }; 8];
-    let limit = Timespec { tv_sec: long().as_secs() as _, tv_nsec: 0 };
+    let limit = Timespec { tv_sec: PATIENCE.as_secs() as _, tv_nsec: 0 };
     let count = epoll::wait(loop_, &mut events, Some(&limit)).unwrap();
     assert!(count > 0, "nothing came");
     let mut ready: Vec<u64> = events[..count].iter().map(|event| event.data.u64()).collect();
