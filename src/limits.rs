@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::error::{Cause, Error, Limit, Operation, Result, queue_cost};
 use crate::sys;
-use crate::sysctl::Sysctl;
+use crate::sysctl::{HARD_MAX_MESSAGE_SIZE, HARD_MAX_MESSAGES, Sysctl};
 
 /// This crate's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -105,17 +105,24 @@ impl Limits {
     pub fn check(&self, sizes: QueueSizes) -> Result<u64> {
         use crate::error::Argument::{ZeroMessageSize, ZeroMessages};
         let refuse = |errno, cause| Err(Error::caused(Operation::CheckLimits, errno, cause));
-        for (size, zero, limit, maximum) in [
-            (sizes.max_messages, ZeroMessages, Limit::MaxMessages, self.max_messages),
-            (sizes.max_message_size, ZeroMessageSize, Limit::MaxMessageSize, self.max_message_size),
-        ] {
-            let size = size as u64;
-            if size == 0 {
-                return refuse(Errno::INVAL, Cause::Argument(zero, 0));
-            }
-            if size > maximum {
-                return refuse(Errno::INVAL, Cause::above(limit, size, maximum));
-            }
+        let candidates = [
+            (sizes.max_messages as u64, ZeroMessages, Limit::MaxMessages, self.max_messages, HARD_MAX_MESSAGES),
+            (
+                sizes.max_message_size as u64,
+                ZeroMessageSize,
+                Limit::MaxMessageSize,
+                self.max_message_size,
+                HARD_MAX_MESSAGE_SIZE,
+            ),
+        ];
+        if let Some((_, zero, ..)) = candidates.into_iter().find(|(size, ..)| *size == 0) {
+            return refuse(Errno::INVAL, Cause::Argument(zero, 0));
+        }
+        // As when a queue is created: a size above the kernel's own maximum is wrong for everybody, so it is named.
+        let hard = candidates.into_iter().find(|(size, .., hard)| size > hard);
+        let above = hard.or_else(|| candidates.into_iter().find(|(size, _, _, maximum, _)| size > maximum));
+        if let Some((size, _, limit, maximum, _)) = above {
+            return refuse(Errno::INVAL, Cause::above(limit, size, maximum));
         }
         match self.queue_bytes {
             Some(rlimit) if sizes.cost() > rlimit => refuse(

@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, open, openat, st
 use rustix::io::{self, Errno, read};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
-use crate::error::{Cause, Error, Operation, Result};
+use crate::error::{Argument, Cause, Error, Operation, Result};
 use crate::mqueue::Status;
 use crate::name::{Name, OwnedName};
 use crate::time::Time;
@@ -77,6 +77,8 @@ pub struct Listing<'buffer> {
     entries: RawDir<'buffer, OwnedFd>,
     sort: Sort,
     name: OwnedName,
+    /// The directory could not be read on, and never will.
+    failed: bool,
 }
 
 /// What a listing looks for.
@@ -135,7 +137,7 @@ impl<'buffer> Listing<'buffer> {
     /// The next object; `None` after the last one.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the buffer is too small for an entry.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the buffer is too small for an entry; that ends the walk.
     #[allow(clippy::should_implement_trait, reason = "an entry borrows from the listing")]
     pub fn next(&mut self) -> Option<Result<Entry<'_>>> {
         let (kind, status) = loop {
@@ -143,7 +145,7 @@ impl<'buffer> Listing<'buffer> {
                 Ok(Some(found)) => break found,
                 // Not of this sort, or gone already.
                 Ok(None) => {}
-                Err(errno) => return Some(Err(list_error(errno))),
+                Err(error) => return Some(Err(error)),
             }
         };
         Some(Ok(Entry::new(self.name.name(), &self.directory, kind, &status)))
@@ -151,14 +153,23 @@ impl<'buffer> Listing<'buffer> {
 
     fn new(directory: OwnedFd, sort: Sort, buffer: &'buffer mut [MaybeUninit<u8>]) -> Result<Self> {
         let own = openat(&directory, c".", DIRECTORY, Mode::empty()).map_err(list_error)?;
-        Ok(Self { directory, entries: RawDir::new(own, buffer), sort, name: OwnedName::EMPTY })
+        Ok(Self { directory, entries: RawDir::new(own, buffer), sort, name: OwnedName::EMPTY, failed: false })
     }
 
     /// Looks at the next file; keeps its name if it is an object of the sort.
-    fn find(&mut self) -> Option<io::Result<Option<(ObjectKind, Stat)>>> {
+    fn find(&mut self) -> Option<Result<Option<(ObjectKind, Stat)>>> {
+        if self.failed {
+            return None;
+        }
         let entry = match self.entries.next()? {
             Ok(entry) => entry,
-            Err(errno) => return Some(Err(errno)),
+            Err(errno) => {
+                self.failed = true;
+                return Some(Err(match errno {
+                    Errno::INVAL => Error::argument(Operation::List, Argument::ListBuffer, 0),
+                    errno => list_error(errno),
+                }));
+            }
         };
         let file = entry.file_name().to_bytes();
         let glibc = file.strip_prefix(b"sem.");
@@ -171,7 +182,7 @@ impl<'buffer> Listing<'buffer> {
         let status = match statat(&self.directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(status) if FileType::from_raw_mode(status.st_mode) == FileType::RegularFile => status,
             Ok(_) | Err(Errno::NOENT) => return Some(Ok(None)),
-            Err(errno) => return Some(Err(errno)),
+            Err(errno) => return Some(Err(list_error(errno))),
         };
         let kind = match self.sort {
             Sort::Queues => ObjectKind::Queue,
@@ -217,9 +228,12 @@ impl<'listing> Entry<'listing> {
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the right to receive;
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`Malformed`](crate::ErrorKind::Malformed) if it is no
-    /// queue.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`InvalidInput`](crate::ErrorKind::InvalidInput) if it
+    /// is no queue.
     pub fn queue_status(&self) -> Result<Status> {
+        if self.kind != ObjectKind::Queue {
+            return Err(Error::argument(Operation::QueueStatus, Argument::NotAQueue, 0));
+        }
         let name = OwnedName::new(self.name);
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let queue = openat(self.directory, name.file(), flags, Mode::empty()).map_err(list_error)?;

@@ -158,6 +158,10 @@ fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u3
         Argument::Unaligned => write!(formatter, "the offset is not a multiple of {value}, the type's alignment"),
         Argument::SemaphoreValue => write!(formatter, "the value {value} is above 2147483647"),
         Argument::SignalNumber => write!(formatter, "{} is not a signal; signals are 1 to 64", value.cast_signed()),
+        Argument::ListBuffer => {
+            formatter.write_str("the buffer is too small for an entry; give it `Listing::BUFFER_SIZE`")
+        }
+        Argument::NotAQueue => formatter.write_str("the object is not a message queue"),
         Argument::NotArmed => formatter.write_str("the socket is not armed, so nothing would ever come"),
         Argument::OtherProcess => {
             write!(formatter, "the socket belongs to process {value}; after fork, make a new one")

@@ -170,6 +170,8 @@ pub(crate) enum Argument {
     TypeSize,
     SignalNumber,
     NotArmed,
+    ListBuffer,
+    NotAQueue,
     OtherProcess,
     SemaphoreValue,
     MemorySize,

@@ -34,12 +34,39 @@ mod tracing;
 mod typed;
 mod waits;
 
+mod event_loop;
+mod limits_check;
+mod limits_read;
+mod list_files;
+mod list_queues;
+mod list_support;
+mod notify;
+mod notify_errors;
+mod notify_fork;
+mod notify_producers;
+mod notify_signal;
+mod notify_socket;
+mod notify_support;
+#[cfg(feature = "std")]
+mod notify_thread;
+mod notify_wait;
+mod status;
+
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] =
-    &[allocation::ROLES, fork_exec::ROLES, kill::ROLES, processes::ROLES, tracing::ROLES];
+const ROLES: &[&[harness::Role]] = &[
+    allocation::ROLES,
+    fork_exec::ROLES,
+    kill::ROLES,
+    list_files::ROLES,
+    list_queues::ROLES,
+    notify_producers::ROLES,
+    notify_support::ROLES,
+    processes::ROLES,
+    tracing::ROLES,
+];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
@@ -73,6 +100,21 @@ fn main() -> ExitCode {
         #[cfg(feature = "zerocopy")]
         typed::tests(),
         waits::tests(),
+        limits_check::tests(),
+        limits_read::tests(),
+        list_files::tests(),
+        list_queues::tests(),
+        event_loop::tests(),
+        notify::tests(),
+        notify_errors::tests(),
+        notify_fork::tests(),
+        notify_producers::tests(),
+        notify_signal::tests(),
+        notify_socket::tests(),
+        #[cfg(feature = "std")]
+        notify_thread::tests(),
+        notify_wait::tests(),
+        status::tests(),
     ]
     .into_iter()
     .flatten()
