@@ -11,6 +11,7 @@ use std::path::Path;
 use rawipc::{Errno, ErrorKind, Listing, Name, ObjectKind, Operation, Time};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, mknodat, utimensat};
 
+use crate::harness::queues::text;
 use crate::harness::queues::{FreeName, assert_error};
 use crate::harness::random::Random;
 use crate::harness::{Ending, Peer, Role, role};
@@ -97,23 +98,23 @@ fn file(name: impl AsRef<[u8]>, content: &[u8]) {
 /// Other objects may be there too, and tests that run at the same time make and remove some.
 fn objects_of_the_c_library_are_found_beside_others() {
     let (first, second, third) = (FreeName::new(), FreeName::new(), FreeName::new());
-    let _semaphore = CSemaphore::new(first.as_str(), 0o600, 7);
-    let _memory = CMemory::new(second.as_str(), 0o600, 12_345);
+    let _semaphore = CSemaphore::new(text(&first), 0o600, 7);
+    let _memory = CMemory::new(text(&second), 0o600, 12_345);
     // One name for both is no clash.
-    let _both = (CSemaphore::new(third.as_str(), 0o600, 0), CMemory::new(third.as_str(), 0o600, 1));
+    let _both = (CSemaphore::new(text(&third), 0o600, 0), CMemory::new(text(&third), 0o600, 1));
     let mine = |listed: Vec<Listed>| -> Vec<Listed> {
-        let names = [first.as_str(), second.as_str(), third.as_str()];
+        let names = [text(&first), text(&second), text(&third)];
         listed.into_iter().filter(|entry| names.iter().any(|name| name.as_bytes() == entry.name)).collect()
     };
     let mut expected = vec![
-        Listed::new(first.as_str(), OWN_KIND, SEMAPHORE_SIZE, 0o600),
-        Listed::new(third.as_str(), OWN_KIND, SEMAPHORE_SIZE, 0o600),
+        Listed::new(text(&first), OWN_KIND, SEMAPHORE_SIZE, 0o600),
+        Listed::new(text(&third), OWN_KIND, SEMAPHORE_SIZE, 0o600),
     ];
     expected.sort();
     assert_eq!(mine(semaphores().unwrap()), expected);
     let mut expected = vec![
-        Listed::new(second.as_str(), ObjectKind::SharedMemory, 12_345, 0o600),
-        Listed::new(third.as_str(), ObjectKind::SharedMemory, 1, 0o600),
+        Listed::new(text(&second), ObjectKind::SharedMemory, 12_345, 0o600),
+        Listed::new(text(&third), ObjectKind::SharedMemory, 1, 0o600),
     ];
     expected.sort();
     assert_eq!(mine(shared_memory().unwrap()), expected);
