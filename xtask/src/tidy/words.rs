@@ -11,7 +11,8 @@ const HIDING: [&str; 2] = ["#[ignore", "thread::sleep"];
 const PANICKING: [&str; 5] = [".unwrap()", ".expect(", "panic!(", "unreachable!(", "assert!(false"];
 
 /// The functions of the library that may panic: they do so in constants, where that is an error of the compilation.
-const MAY_PANIC: [(&str, &str); 1] = [("src/name.rs", "fn of_constant")];
+const MAY_PANIC: [(&str, &str); 3] =
+    [("src/name.rs", "fn of_constant"), ("src/semaphore/model.rs", "fn sleep"), ("src/semaphore/model.rs", "fn wake")];
 
 /// What is to be done is in the issues; comments count here.
 pub fn nothing_is_left_undone(source: &Source) -> Vec<Fault> {
@@ -26,8 +27,14 @@ pub fn nothing_is_left_undone(source: &Source) -> Vec<Fault> {
     faults
 }
 
+/// The one place that pauses between looks at a condition, with a bound.
+const PAUSES: &str = "tests/it/harness/waiting.rs";
+
 /// A test that cannot run says so when it runs, and none waits for something "to happen".
 pub fn tests_neither_sleep_nor_hide(source: &Source) -> Vec<Fault> {
+    if source.path == PAUSES || source.path.starts_with("src/bin/") {
+        return Vec::new();
+    }
     find(source, &HIDING, usize::MAX)
 }
 
