@@ -29,10 +29,10 @@ pub(super) const SHARED: u32 = 128;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Words {
-    state: AtomicU32,
+    pub(super) state: AtomicU32,
     private: Unused,
     unused: Unused,
-    waiters: AtomicU32,
+    pub(super) waiters: AtomicU32,
 }
 
 #[cfg(not(loom))]

@@ -26,7 +26,7 @@ pub(super) const SHARED: u32 = 128;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Words {
-    data: AtomicU64,
+    pub(super) data: AtomicU64,
     private: Unused,
     rest: [Unused; 5],
 }

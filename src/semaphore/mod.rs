@@ -5,6 +5,8 @@ mod gnu32;
 #[cfg(target_has_atomic = "64")]
 mod gnu64;
 mod layout;
+#[cfg(all(test, loom))]
+mod loom_tests;
 #[cfg(loom)]
 mod model;
 mod musl;
@@ -30,7 +32,9 @@ use rustix::io::Errno;
 use crate::error::{Error, Operation, Result};
 use crate::shm::Shareable;
 use crate::time::Deadline;
-use protocol::{Patience, Protocol, VALUE_MAX};
+#[cfg(not(loom))]
+use protocol::VALUE_MAX;
+use protocol::{Patience, Protocol};
 
 /// A semaphore in memory, in the layout of the target's own C library. See [`SemaphoreOf`].
 pub type Semaphore = SemaphoreOf<Native>;

@@ -25,8 +25,8 @@ const WAITED_FOR: u32 = 1 << 31;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Words {
-    state: AtomicU32,
-    waiters: AtomicU32,
+    pub(super) state: AtomicU32,
+    pub(super) waiters: AtomicU32,
     private: Unused,
     rest: [Unused; REST],
 }
