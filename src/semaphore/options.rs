@@ -207,8 +207,8 @@ impl NamedSemaphoreOptions {
     fn open_at(&self, name: &Name, path: &FilePath, is_gnu_path: bool) -> Result<NamedSemaphore> {
         let system = |errno| Error::system(self.operation(), errno);
         let file = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
-        let semaphore = NamedSemaphore::new(&file, is_gnu_path, self.tuning, SemaphoreName::kept(name))
-            .map_err(system)?
+        let mapping = file::map(&file).map_err(system)?;
+        let semaphore = NamedSemaphore::new(mapping, is_gnu_path, self.tuning, SemaphoreName::kept(name))
             .map_err(|fault| self.fault(fault))?;
         match self.abi {
             Some(abi) if abi != semaphore.abi() => Err(self.fault(match semaphore.abi() {
@@ -228,15 +228,14 @@ impl NamedSemaphoreOptions {
             Errno::NOSPC => Error::caused(operation, errno, Cause::DevShmFull),
             errno => Error::system(operation, errno),
         };
-        let file = file::create(path, abi, self.initial_value, self.mode, self.exact_mode).map_err(system)?;
+        let created = file::create(path, abi, self.initial_value, self.mode, self.exact_mode);
+        let (file, mapping) = created.map_err(system)?;
         let name = if self.unlink_on_drop {
             SemaphoreName::removed_on_drop(name, abi, Identity::of_file(&file).map_err(system)?)
         } else {
             SemaphoreName::kept(name)
         };
-        NamedSemaphore::new(&file, abi != Abi::Musl, self.tuning, name)
-            .map_err(system)?
-            .map_err(|fault| self.fault(fault))
+        NamedSemaphore::new(mapping, abi != Abi::Musl, self.tuning, name).map_err(|fault| self.fault(fault))
     }
 
     fn fault(&self, fault: SemaphoreFault) -> Error {
