@@ -141,12 +141,14 @@ impl NamedSemaphoreOptions {
     /// # Errors
     /// Those of [`open`](Self::open); [`InvalidName`](ErrorKind::InvalidName) if the prefix leaves no room.
     pub fn create_unique(&self, prefix: &Name) -> Result<NamedSemaphore> {
-        self.check()?;
+        // It creates, whether that was chosen or not, and its errors say so.
+        let options = self.create_new(true);
+        options.check()?;
         let mut races = 0;
         loop {
-            let name = unique_name(prefix, self.operation())?;
-            let path = self.path(name.name(), self.abi.unwrap_or(Abi::NATIVE))?;
-            match self.create_at(name.name(), &path) {
+            let name = unique_name(prefix, options.operation())?;
+            let path = options.path(name.name(), self.abi.unwrap_or(Abi::NATIVE))?;
+            match options.create_at(name.name(), &path) {
                 Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
                 result => return result,
             }

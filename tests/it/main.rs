@@ -23,6 +23,12 @@ mod signals;
 mod tool;
 mod waits;
 
+mod semaphore_c;
+mod semaphore_errors;
+mod semaphore_memory;
+mod semaphore_named;
+mod semaphore_support;
+
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
@@ -49,6 +55,10 @@ fn main() -> ExitCode {
         #[cfg(feature = "cli")]
         tool::tests(),
         waits::tests(),
+        semaphore_c::tests(),
+        semaphore_errors::tests(),
+        semaphore_memory::tests(),
+        semaphore_named::tests(),
     ]
     .into_iter()
     .flatten()
