@@ -141,13 +141,7 @@ pub(super) fn create(path: &FilePath, abi: Abi, value: u32, mode: u32, exact_mod
 }
 
 /// As [`create`], by a temporary name, which a process killed at the wrong moment leaves behind.
-fn create_renamed(
-    path: &FilePath,
-    abi: Abi,
-    value: u32,
-    mode: Mode,
-    exact_mode: bool,
-) -> Result<(OwnedFd, Mapping)> {
+fn create_renamed(path: &FilePath, abi: Abi, value: u32, mode: Mode, exact_mode: bool) -> Result<(OwnedFd, Mapping)> {
     let temporary = FilePath::temporary()?;
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
     let file = open(temporary.c_str(), flags, mode)?;

@@ -25,8 +25,10 @@ mod waits;
 
 mod semaphore_c;
 mod semaphore_errors;
+mod semaphore_malformed;
 mod semaphore_memory;
 mod semaphore_named;
+mod semaphore_sandbox;
 mod semaphore_support;
 
 use std::process::ExitCode;
@@ -57,8 +59,10 @@ fn main() -> ExitCode {
         waits::tests(),
         semaphore_c::tests(),
         semaphore_errors::tests(),
+        semaphore_malformed::tests(),
         semaphore_memory::tests(),
         semaphore_named::tests(),
+        semaphore_sandbox::tests(),
     ]
     .into_iter()
     .flatten()
