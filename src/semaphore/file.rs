@@ -12,6 +12,10 @@ use crate::devshm::{self, FilePath, Unfit};
 use crate::error::SemaphoreFault;
 use crate::name::NAME_MAX;
 use crate::open::random_suffix;
+use crate::shm::Mapping;
+
+/// How many bytes a semaphore has at most.
+pub(super) const SIZE: usize = 32;
 
 /// The most bytes that may follow the slash in the name of one of glibc's semaphores.
 pub(crate) const GNU_NAME_MAX: usize = NAME_MAX - GNU_PREFIX.len();
@@ -59,16 +63,17 @@ fn image(abi: Abi, value: u32) -> ([u32; 8], usize) {
 }
 
 /// Makes a whole semaphore and then gives it its name; EEXIST if the name is taken. At no moment does anybody see a
-/// part of it, and a process killed meanwhile leaves nothing.
-pub(super) fn create(path: &FilePath, abi: Abi, value: u32, mode: u32, exact_mode: bool) -> Result<OwnedFd> {
+/// part of it, and a process killed meanwhile leaves nothing. It is mapped first too: once it has its name, nothing can
+/// fail.
+pub(super) fn create(path: &FilePath, abi: Abi, value: u32, mode: u32, exact_mode: bool) -> Result<(OwnedFd, Mapping)> {
     let mode = Mode::from_raw_mode(mode);
     match open(c"/dev/shm", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
         Ok(file) => {
-            fill(&file, abi, value, exact_mode.then_some(mode))?;
+            let mapping = fill(&file, abi, value, exact_mode.then_some(mode))?;
             match link_nameless(&file, path) {
                 // Neither the right to link by descriptor nor /proc.
                 Err(Errno::NOENT) => create_renamed(path, abi, value, mode, exact_mode),
-                result => result.map(|()| file),
+                result => result.map(|()| (file, mapping)),
             }
         }
         // A file system without such files.
@@ -78,18 +83,21 @@ pub(super) fn create(path: &FilePath, abi: Abi, value: u32, mode: u32, exact_mod
 }
 
 /// As [`create`], by a temporary name, which a process killed at the wrong moment leaves behind.
-fn create_renamed(path: &FilePath, abi: Abi, value: u32, mode: Mode, exact_mode: bool) -> Result<OwnedFd> {
+fn create_renamed(path: &FilePath, abi: Abi, value: u32, mode: Mode, exact_mode: bool) -> Result<(OwnedFd, Mapping)> {
     let temporary = FilePath::joined(b"sem.rawipc-", &random_suffix()?).ok_or(Errno::NAMETOOLONG)?;
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
     let file = open(temporary.c_str(), flags, mode)?;
-    let result = fill(&file, abi, value, exact_mode.then_some(mode))
-        .and_then(|()| linkat(CWD, temporary.c_str(), CWD, path.c_str(), AtFlags::empty()));
+    let result = fill(&file, abi, value, exact_mode.then_some(mode)).and_then(|mapping| {
+        linkat(CWD, temporary.c_str(), CWD, path.c_str(), AtFlags::empty())?;
+        Ok(mapping)
+    });
     // The file is this call's own, so this cannot hit another's.
     let _ = unlink(temporary.c_str());
-    result.map(|()| file)
+    result.map(|mapping| (file, mapping))
 }
 
-fn fill(file: &OwnedFd, abi: Abi, value: u32, exact_mode: Option<Mode>) -> Result<()> {
+/// Makes a new file a semaphore and maps it.
+fn fill(file: &OwnedFd, abi: Abi, value: u32, exact_mode: Option<Mode>) -> Result<Mapping> {
     let (words, count) = image(abi, value);
     let mut bytes = [0; 32];
     for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
@@ -99,7 +107,13 @@ fn fill(file: &OwnedFd, abi: Abi, value: u32, exact_mode: Option<Mode>) -> Resul
     if write(file, bytes)? != bytes.len() {
         return Err(Errno::NOSPC);
     }
-    exact_mode.map_or(Ok(()), |mode| fchmod(file, mode))
+    exact_mode.map_or(Ok(()), |mode| fchmod(file, mode))?;
+    map(file)
+}
+
+/// Maps a file of a semaphore's size.
+pub(super) fn map(file: &OwnedFd) -> Result<Mapping> {
+    Mapping::of_file(file, SIZE)
 }
 
 /// Gives a nameless file its name: by its descriptor, which takes CAP_DAC_READ_SEARCH before Linux 6.10, else through

@@ -6,10 +6,9 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
 
-use rustix::fd::AsFd;
 use rustix::io::Errno;
 
-use super::file::detect;
+use super::file::{SIZE, detect};
 #[cfg(target_has_atomic = "64")]
 use super::layout::Gnu64;
 use super::layout::{Abi, Gnu32, Musl};
@@ -22,9 +21,6 @@ use crate::error::{Error, Operation, Result, SemaphoreFault};
 use crate::name::Name;
 use crate::shm::Mapping;
 use crate::time::Deadline;
-
-/// How many bytes a semaphore has at most.
-const SIZE: usize = 32;
 
 /// A semaphore that processes find by its name; the same that `sem_open` of C and Python open.
 ///
@@ -234,22 +230,21 @@ impl NamedSemaphore {
         self.name.remove().map_err(|errno| Error::system(Operation::UnlinkSemaphore, errno))
     }
 
-    /// Maps a file of a semaphore's size; `Err` of the inner result if it holds none.
+    /// Takes over the mapping of a file that has a semaphore's size; an error if it holds none.
     pub(super) fn new(
-        file: impl AsFd,
+        mapping: Mapping,
         is_gnu_path: bool,
         tuning: Tuning,
         name: ObjectName,
-    ) -> rustix::io::Result<core::result::Result<Self, SemaphoreFault>> {
-        let mapping = Mapping::of_file(file, SIZE)?;
+    ) -> core::result::Result<Self, SemaphoreFault> {
         // SAFETY: the file has a semaphore's size, and the rest of its page is there too; the words are atomics.
         let words = unsafe { mapping.at_start::<[AtomicU32; SIZE / 4]>() };
         let words = words.each_ref().map(|word| word.load(Relaxed));
-        Ok(match detect(words, is_gnu_path) {
+        match detect(words, is_gnu_path) {
             Some(Abi::Gnu64) if cfg!(not(target_has_atomic = "64")) => Err(SemaphoreFault::NeedsWideAtomics),
             Some(abi) => Ok(Self { abi, mapping, tuning, name }),
             None => Err(SemaphoreFault::Content),
-        })
+        }
     }
 }
 

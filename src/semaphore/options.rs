@@ -142,12 +142,14 @@ impl NamedSemaphoreOptions {
     /// # Errors
     /// Those of [`open`](Self::open); [`InvalidName`](ErrorKind::InvalidName) if the prefix leaves no room.
     pub fn create_unique(&self, prefix: &Name) -> Result<NamedSemaphore> {
-        self.check()?;
+        // It creates, whether that was chosen or not, and its errors say so.
+        let options = self.create_new(true);
+        options.check()?;
         let mut races = 0;
         loop {
-            let name = unique_name(prefix, self.operation())?;
-            let path = self.path(name.name(), self.abi.unwrap_or(Abi::NATIVE))?;
-            match self.create_at(name.name(), &path) {
+            let name = unique_name(prefix, options.operation())?;
+            let path = options.path(name.name(), self.abi.unwrap_or(Abi::NATIVE))?;
+            match options.create_at(name.name(), &path) {
                 Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
                 result => return result,
             }
@@ -208,8 +210,8 @@ impl NamedSemaphoreOptions {
     fn open_at(&self, name: &Name, path: &FilePath, is_gnu_path: bool) -> Result<NamedSemaphore> {
         let system = |errno| Error::system(self.operation(), errno);
         let file = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
-        let semaphore = NamedSemaphore::new(&file, is_gnu_path, self.tuning, ObjectName::kept(name))
-            .map_err(system)?
+        let mapping = file::map(&file).map_err(system)?;
+        let semaphore = NamedSemaphore::new(mapping, is_gnu_path, self.tuning, ObjectName::kept(name))
             .map_err(|fault| self.fault(fault))?;
         match self.abi {
             Some(abi) if abi != semaphore.abi() => Err(self.fault(match semaphore.abi() {
@@ -229,20 +231,14 @@ impl NamedSemaphoreOptions {
             Errno::NOSPC => Error::caused(operation, errno, Cause::DevShmFull),
             errno => Error::system(operation, errno),
         };
-        let file = file::create(path, abi, self.initial_value, self.mode, self.exact_mode).map_err(system)?;
-        let finish = || {
-            let name = if self.unlink_on_drop {
-                ObjectName::removed_on_drop(name, prefix(abi), Identity::of_file(&file)?)
-            } else {
-                ObjectName::kept(name)
-            };
-            NamedSemaphore::new(&file, abi != Abi::Musl, self.tuning, name)
+        let created = file::create(path, abi, self.initial_value, self.mode, self.exact_mode);
+        let (file, mapping) = created.map_err(system)?;
+        let name = if self.unlink_on_drop {
+            ObjectName::removed_on_drop(name, prefix(abi), Identity::of_file(&file).map_err(system)?)
+        } else {
+            ObjectName::kept(name)
         };
-        let result = finish().map_err(system).and_then(|result| result.map_err(|fault| self.fault(fault)));
-        result.inspect_err(|_| {
-            // What was created a moment ago is of no use to anybody; if this fails there is nobody to tell.
-            let _ = unlink(path.c_str());
-        })
+        NamedSemaphore::new(mapping, abi != Abi::Musl, self.tuning, name).map_err(|fault| self.fault(fault))
     }
 
     fn fault(&self, fault: SemaphoreFault) -> Error {

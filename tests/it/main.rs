@@ -50,6 +50,13 @@ mod notify_support;
 #[cfg(feature = "std")]
 mod notify_thread;
 mod notify_wait;
+mod semaphore_c;
+mod semaphore_errors;
+mod semaphore_malformed;
+mod semaphore_memory;
+mod semaphore_named;
+mod semaphore_sandbox;
+mod semaphore_support;
 mod status;
 
 use std::process::ExitCode;
@@ -115,6 +122,12 @@ fn main() -> ExitCode {
         notify_thread::tests(),
         notify_wait::tests(),
         status::tests(),
+        semaphore_c::tests(),
+        semaphore_errors::tests(),
+        semaphore_malformed::tests(),
+        semaphore_memory::tests(),
+        semaphore_named::tests(),
+        semaphore_sandbox::tests(),
     ]
     .into_iter()
     .flatten()
