@@ -9,7 +9,7 @@ struct Need {
     probe: &'static str,
 }
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 7] = [
     Need { package: "gcc", probe: "cc --version" },
     // libFuzzer is written in C++.
     Need { package: "g++", probe: "echo '#include <string>' | c++ -E -x c++ -" },
@@ -17,6 +17,7 @@ const NEEDS: [Need; 6] = [
     Need { package: "python3", probe: "python3 --version" },
     Need { package: "python3-venv", probe: "python3 -c 'import ensurepip, venv'" },
     Need { package: "strace", probe: "strace --version" },
+    Need { package: "valgrind", probe: "valgrind --version" },
 ];
 
 /// Installs the packages of what is missing.
