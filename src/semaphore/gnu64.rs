@@ -19,6 +19,9 @@ use super::protocol::{Patience, Protocol, VALUE_MAX, look_again};
 /// One waiter.
 const WAITER: u64 = 1 << 32;
 
+/// From here on a post changes the value only if it is still as it was seen.
+const NEAR_MAX: u32 = VALUE_MAX / 2;
+
 /// What [`Scope::Shared`] is in the second word.
 pub(super) const SHARED: u32 = 128;
 
@@ -60,8 +63,14 @@ const fn waiters_of(data: u64) -> u32 {
 
 impl Words {
     #[cold]
+    fn post_near_maximum(&self, scope: Scope) -> Result<()> {
+        self.post_many(1, scope)
+    }
+
+    #[cold]
     fn post_slow(&self, old: u64, scope: Scope) -> Result<()> {
         if value_of(old) >= VALUE_MAX {
+            // Others posted half a maximum between the look and the addition.
             self.data.fetch_sub(1, Relaxed);
             return Err(Errno::OVERFLOW);
         }
@@ -109,8 +118,13 @@ impl Words {
 impl Protocol for Words {
     #[inline]
     fn post(&self, scope: Scope) -> Result<()> {
+        // glibc's post refuses at the maximum exactly. Above it, be it for the moment until a token too many is taken back, it goes
+        // on and on. So the addition is not left to find the limit out; a look that nothing waits for costs next to nothing.
+        if value_of(self.data.load(Relaxed)) >= NEAR_MAX {
+            return self.post_near_maximum(scope);
+        }
         let old = self.data.fetch_add(1, Release);
-        // One comparison for both rare cases: a waiter, or the maximum.
+        // One comparison for both rare cases: a waiter, or the maximum after all.
         if old >= u64::from(VALUE_MAX) { self.post_slow(old, scope) } else { Ok(()) }
     }
 

@@ -183,7 +183,7 @@ pub(super) fn wake(word: &impl Word, count: u32, _: Scope) {
 }
 
 /// Ends every limited sleep: those in progress with this error, later ones at once as by a signal handler.
-pub(super) fn end_limited_sleeps(word: &impl Word, error: Errno) {
+pub(super) fn end_limited_sleeps(word: &dyn Word, error: Errno) {
     word.now();
     let mut sleepers = word.futex().sleepers();
     sleepers.over = true;
@@ -196,7 +196,7 @@ pub(super) fn end_limited_sleeps(word: &impl Word, error: Errno) {
 }
 
 /// From now on the word may be used for nothing but wake-ups.
-pub(super) fn bury(word: &impl Word) {
+pub(super) fn bury(word: &dyn Word) {
     word.futex().gone.store(true, Ordering::Relaxed);
 }
 

@@ -1,10 +1,13 @@
 //! The C libraries' own algorithms on our words, step by step as their sources have them.
 
+use std::vec;
+use std::vec::Vec;
+
 use rustix::io::{Errno, Result};
 
 use super::Layout;
 use crate::semaphore::layout::Scope;
-use crate::semaphore::model::{bury, end_limited_sleeps};
+use crate::semaphore::model::Word;
 use crate::semaphore::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::semaphore::primitive::{low_half, sleep, wake};
 use crate::semaphore::protocol::VALUE_MAX;
@@ -68,12 +71,8 @@ impl Layout for gnu64::Words {
         }
     }
 
-    fn end_limited_sleeps(&self, error: Errno) {
-        end_limited_sleeps(&self.data, error);
-    }
-
-    fn bury(&self) {
-        bury(&self.data);
+    fn words(&self) -> Vec<&dyn Word> {
+        vec![&self.data]
     }
 }
 
@@ -113,13 +112,8 @@ impl Layout for gnu32::Words {
         result
     }
 
-    fn end_limited_sleeps(&self, error: Errno) {
-        end_limited_sleeps(&self.state, error);
-    }
-
-    fn bury(&self) {
-        bury(&self.state);
-        bury(&self.waiters);
+    fn words(&self) -> Vec<&dyn Word> {
+        vec![&self.state, &self.waiters]
     }
 }
 
@@ -203,13 +197,8 @@ impl Layout for musl::Words {
         Ok(())
     }
 
-    fn end_limited_sleeps(&self, error: Errno) {
-        end_limited_sleeps(&self.state, error);
-    }
-
-    fn bury(&self) {
-        bury(&self.state);
-        bury(&self.waiters);
+    fn words(&self) -> Vec<&dyn Word> {
+        vec![&self.state, &self.waiters]
     }
 }
 

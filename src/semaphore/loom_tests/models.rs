@@ -2,12 +2,14 @@
 
 use std::format;
 use std::sync::Arc;
+use std::vec::Vec;
 
 use loom::cell::UnsafeCell;
 use rustix::io::Errno;
 
 use super::{Layout, Library, Ours, Search, Side, Spinning, assert_at_rest, explore, join, limit, spawn};
 use crate::semaphore::layout::Scope;
+use crate::semaphore::model::{bury, end_limited_sleeps};
 use crate::semaphore::protocol::VALUE_MAX;
 
 /// A number that only whoever may reads or writes: loom reports every access that is not ordered after the last.
@@ -52,7 +54,7 @@ pub(super) fn mutex<L: Layout, const N: usize>(search: Search, sides: [Side; N])
             })
             .into_iter();
         let last = turns.next().expect("somebody takes part");
-        let threads: std::vec::Vec<_> = turns.map(|turn| spawn(&words, turn)).collect();
+        let threads: Vec<_> = turns.map(|turn| spawn(&words, turn)).collect();
         last(&words);
         join(threads);
         assert_at_rest(&*words, 1);
@@ -117,7 +119,7 @@ fn time_out<L: Layout>(search: Search, waiter: Side, poster: Side, error: Errno)
     explore::<L>(format!("limited wait {waiter:?}, {error:?}, post {poster:?}"), search, move || {
         let words = Arc::new(L::with_value(0));
         let limited = spawn(&words, move |words| waiter.wait(words, limit()));
-        let time = spawn(&words, move |words| words.end_limited_sleeps(error));
+        let time = spawn(&words, move |words| end_limited_sleeps(words.words()[0], error));
         assert_eq!(poster.post(&*words), Ok(()));
         let left = match limited.join().expect("no thread panics") {
             Ok(()) => 0,
@@ -136,7 +138,7 @@ fn time_out_beside_a_waiter<L: Layout>(search: Search, waiters: [Side; 2], poste
         let words = Arc::new(L::with_value(0));
         let limited = spawn(&words, move |words| waiters[0].wait(words, limit()));
         let unlimited = spawn(&words, move |words| waiters[1].wait(words, None));
-        let time = spawn(&words, move |words| words.end_limited_sleeps(error));
+        let time = spawn(&words, move |words| end_limited_sleeps(words.words()[0], error));
         assert_eq!(poster.post(&*words), Ok(()));
         if limited.join().expect("no thread panics").is_ok() {
             assert_eq!(poster.post(&*words), Ok(()));
@@ -175,13 +177,31 @@ fn overflow_beside_a_wait<L: Layout>(search: Search, value: u32, posters: [Side;
     });
 }
 
+/// A thread is stopped in the middle of a post, or before it, while another posts so many that the maximum is reached.
+fn overflow_by_many<L: Layout>(search: Search, poster: Side) {
+    const MANY: u32 = 1 << 30;
+    const VALUE: u32 = VALUE_MAX - MANY;
+    explore::<L>(format!("a post {poster:?} and one of {MANY}"), search, move || {
+        let words = Arc::new(L::with_value(VALUE));
+        let other = spawn(&words, move |words| poster.post(words));
+        let many = words.post_many(MANY, Scope::Shared);
+        let one = other.join().expect("no thread panics");
+        let added = match (one, many) {
+            (Ok(()), Err(Errno::OVERFLOW)) => 1,
+            (Err(Errno::OVERFLOW), Ok(())) => MANY,
+            results => panic!("{results:?}"),
+        };
+        assert_at_rest(&*words, VALUE + added);
+    });
+}
+
 /// Whoever has taken the only token takes the memory away, while the post may still be waking.
 fn destruction<L: Layout>(search: Search, waiter: Side, poster: Side) {
     explore::<L>(format!("wait {waiter:?} and destroy, post {poster:?}"), search, move || {
         let words = Arc::new(L::with_value(0));
         let thread = spawn(&words, move |words| {
             assert_eq!(waiter.wait(words, None), Ok(()));
-            words.bury();
+            words.words().into_iter().for_each(bury);
         });
         assert_eq!(poster.post(&*words), Ok(()));
         join([thread]);
@@ -205,7 +225,7 @@ macro_rules! tests {
             #[test]
             fn mutual_exclusion_of_three() {
                 for sides in [[Ours, Ours, Ours], [Ours, Library, Ours], [Library, Ours, Library]] {
-                    mutex::<Words, 3>(Search::Three, sides);
+                    mutex::<Words, 3>(Search::Preemptions(3), sides);
                 }
             }
 
@@ -213,12 +233,12 @@ macro_rules! tests {
             fn two_waiters_and_two_posts() {
                 for waiters in [[Ours, Ours], [Ours, Library]] {
                     for poster in [Ours, Library] {
-                        two_posts_of_one::<Words>(Search::Three, waiters, poster);
+                        two_posts_of_one::<Words>(Search::Preemptions(3), waiters, poster);
                     }
                     for posters in [[Ours, Ours], [Ours, Library]] {
-                        posts_of_two::<Words>(Search::Three, waiters, posters);
+                        posts_of_two::<Words>(Search::Preemptions(2), waiters, posters);
                     }
-                    post_of_many::<Words>(Search::Three, waiters);
+                    post_of_many::<Words>(Search::Preemptions(3), waiters);
                 }
             }
 
@@ -226,7 +246,7 @@ macro_rules! tests {
             fn time_out_against_post() {
                 for error in [Errno::TIMEDOUT, Errno::INTR] {
                     for (waiter, poster) in [(Ours, Ours), (Ours, Library), (Library, Ours)] {
-                        time_out::<Words>(Search::Three, waiter, poster, error);
+                        time_out::<Words>(Search::Preemptions(3), waiter, poster, error);
                     }
                 }
             }
@@ -237,7 +257,7 @@ macro_rules! tests {
                     for (waiters, poster) in
                         [([Ours, Ours], Ours), ([Ours, Library], Ours), ([Library, Ours], Ours), ([Ours, Ours], Library)]
                     {
-                        time_out_beside_a_waiter::<Words>(Search::Three, waiters, poster, error);
+                        time_out_beside_a_waiter::<Words>(Search::Preemptions(2), waiters, poster, error);
                     }
                 }
             }
@@ -248,9 +268,16 @@ macro_rules! tests {
                     for posters in [[Ours, Ours], [Ours, Library]] {
                         overflow::<Words>(Search::All, value, posters);
                         for waiter in [Ours, Library] {
-                            overflow_beside_a_wait::<Words>(Search::Three, value, posters, waiter);
+                            overflow_beside_a_wait::<Words>(Search::Preemptions(3), value, posters, waiter);
                         }
                     }
+                }
+            }
+
+            #[test]
+            fn a_post_against_one_up_to_the_maximum() {
+                for poster in [Ours, Library] {
+                    overflow_by_many::<Words>(Search::All, poster);
                 }
             }
 
