@@ -25,17 +25,21 @@ mod waits;
 
 mod semaphore_c;
 mod semaphore_errors;
+mod semaphore_images;
+mod semaphore_interop;
 mod semaphore_malformed;
 mod semaphore_memory;
 mod semaphore_named;
+mod semaphore_peers;
 mod semaphore_sandbox;
+mod semaphore_stress;
 mod semaphore_support;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES];
+const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, semaphore_stress::ROLES];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
@@ -59,6 +63,8 @@ fn main() -> ExitCode {
         waits::tests(),
         semaphore_c::tests(),
         semaphore_errors::tests(),
+        semaphore_images::tests(),
+        semaphore_interop::tests(),
         semaphore_malformed::tests(),
         semaphore_memory::tests(),
         semaphore_named::tests(),

@@ -38,6 +38,11 @@ impl FreeName {
         Self(format!("/rawipc-test-{}", unique()))
     }
 
+    /// A longer one, just as free.
+    pub fn with(&self, suffix: &str) -> Self {
+        Self(format!("{}{suffix}", self.0))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
