@@ -24,22 +24,33 @@ mod tool;
 mod waits;
 
 mod semaphore_c;
+mod semaphore_calls;
 mod semaphore_errors;
 mod semaphore_images;
 mod semaphore_interop;
+mod semaphore_kills;
 mod semaphore_malformed;
 mod semaphore_memory;
 mod semaphore_named;
 mod semaphore_peers;
+mod semaphore_races;
 mod semaphore_sandbox;
 mod semaphore_stress;
 mod semaphore_support;
+mod semaphore_time;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES, semaphore_stress::ROLES];
+const ROLES: &[&[harness::Role]] = &[
+    fork_exec::ROLES,
+    semaphore_calls::ROLES,
+    semaphore_kills::ROLES,
+    semaphore_races::ROLES,
+    semaphore_stress::ROLES,
+    semaphore_time::ROLES,
+];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
@@ -62,13 +73,17 @@ fn main() -> ExitCode {
         tool::tests(),
         waits::tests(),
         semaphore_c::tests(),
+        semaphore_calls::tests(),
         semaphore_errors::tests(),
         semaphore_images::tests(),
         semaphore_interop::tests(),
+        semaphore_kills::tests(),
         semaphore_malformed::tests(),
         semaphore_memory::tests(),
         semaphore_named::tests(),
+        semaphore_races::tests(),
         semaphore_sandbox::tests(),
+        semaphore_time::tests(),
     ]
     .into_iter()
     .flatten()

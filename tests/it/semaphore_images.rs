@@ -35,7 +35,7 @@ fn the_layouts_are_as_written_down() {
 fn compare(library: Library) -> Ending {
     let abi = library.abi();
     let options = NamedSemaphore::options().abi(abi);
-    for value in [0, 1, 5, 1_000_000, SEMAPHORE_VALUE_MAX] {
+    for value in [0, 5, SEMAPHORE_VALUE_MAX] {
         let (ours, theirs) = (FreeName::new(), FreeName::new());
         let semaphore = options.create_new(true).initial_value(value).open(&ours).unwrap();
         library.run(&["create", theirs.as_str(), &value.to_string()])?;

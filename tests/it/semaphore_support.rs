@@ -123,6 +123,15 @@ impl Snapshot {
     }
 }
 
+/// No temporary name stays. One of this moment may be another test's, which will remove it.
+#[track_caller]
+pub fn assert_no_temporary() {
+    let is_temporary = |name: &str| name.starts_with("sem.rawipc-") && name.len() == "sem.rawipc-".len() + 16;
+    let files = fs::read_dir("/dev/shm").unwrap().flatten();
+    let temporary: Vec<_> = files.filter(|file| file.file_name().to_str().is_some_and(is_temporary)).collect();
+    wait_until("no temporary name is there", || !temporary.iter().any(|file| file.path().exists()));
+}
+
 /// A thread that waits for a semaphore.
 pub struct Sleeper<'scope, T> {
     thread: ScopedJoinHandle<'scope, T>,
@@ -264,9 +273,4 @@ pub fn elapsed_at_least(start: Instant, least: Duration) {
     let elapsed = start.elapsed();
     assert!(elapsed >= least, "{elapsed:?} is too early, {least:?} was asked for");
     assert!(elapsed < least + PATIENCE, "{elapsed:?} is far too late, {least:?} was asked for");
-}
-
-/// Lets another thread run.
-pub fn yield_now() {
-    thread::yield_now();
 }
