@@ -38,6 +38,11 @@ impl FreeName {
         Self(format!("/rawipc-test-{}", unique()))
     }
 
+    /// A longer one, just as free.
+    pub fn with(&self, suffix: &str) -> Self {
+        Self(format!("{}{suffix}", self.0))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -116,6 +121,15 @@ impl Snapshot {
         let content = status.is_file().then(|| fs::read(file).expect("the file can be read"));
         Self { status: all, content }
     }
+}
+
+/// No temporary name stays. One of this moment may be another test's, which will remove it.
+#[track_caller]
+pub fn assert_no_temporary() {
+    let is_temporary = |name: &str| name.starts_with("sem.rawipc-") && name.len() == "sem.rawipc-".len() + 16;
+    let files = fs::read_dir("/dev/shm").unwrap().flatten();
+    let temporary: Vec<_> = files.filter(|file| file.file_name().to_str().is_some_and(is_temporary)).collect();
+    wait_until("no temporary name is there", || !temporary.iter().any(|file| file.path().exists()));
 }
 
 /// A thread that waits for a semaphore.
@@ -259,9 +273,4 @@ pub fn elapsed_at_least(start: Instant, least: Duration) {
     let elapsed = start.elapsed();
     assert!(elapsed >= least, "{elapsed:?} is too early, {least:?} was asked for");
     assert!(elapsed < least + PATIENCE, "{elapsed:?} is far too late, {least:?} was asked for");
-}
-
-/// Lets another thread run.
-pub fn yield_now() {
-    thread::yield_now();
 }
