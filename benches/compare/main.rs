@@ -4,6 +4,9 @@
 //! Times drift with the machine, ratios much less. So every subject is measured in turns with what it is compared with, and each
 //! figure is the best of many short rounds.
 
+// Nothing of a bench is for others.
+#![allow(unreachable_pub)]
+
 mod measure;
 mod processes;
 mod queue;

@@ -29,15 +29,33 @@ pub struct Table {
 
 impl Table {
     /// Measures the subjects in turns; returns each one's best time for one operation, in nanoseconds.
-    pub fn measure(&mut self, title: &str, rounds: u32, count: u32, mut subjects: Vec<Subject<'_>>) -> Vec<f64> {
-        let mut best = vec![f64::INFINITY; subjects.len()];
+    pub fn measure(&mut self, title: &str, rounds: u32, count: u32, subjects: Vec<Subject<'_>>) -> Vec<f64> {
+        self.measure_by(|times| times[0], title, rounds, count, subjects)
+    }
+
+    /// The same with the median: for what the scheduler has a part in.
+    pub fn measure_medians(&mut self, title: &str, rounds: u32, count: u32, subjects: Vec<Subject<'_>>) -> Vec<f64> {
+        self.measure_by(|times| times[times.len() / 2], title, rounds, count, subjects)
+    }
+
+    fn measure_by(
+        &mut self,
+        choose: impl Fn(&[f64]) -> f64,
+        title: &str,
+        rounds: u32,
+        count: u32,
+        mut subjects: Vec<Subject<'_>>,
+    ) -> Vec<f64> {
+        let mut times = vec![Vec::new(); subjects.len()];
         for _ in 0..rounds {
-            for (subject, best) in subjects.iter_mut().zip(&mut best) {
+            for (subject, times) in subjects.iter_mut().zip(&mut times) {
                 let start = Instant::now();
                 (subject.run)(count);
-                *best = best.min(start.elapsed().as_nanos() as f64 / f64::from(count));
+                times.push(start.elapsed().as_nanos() as f64 / f64::from(count));
             }
         }
+        times.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
+        let best: Vec<f64> = times.iter().map(|times| choose(times)).collect();
         self.lines.push(format!("\n{title}"));
         let names = subjects.iter().map(|subject| subject.name);
         self.lines.extend(names.zip(&best).map(|(name, time)| format!("  {name:44} {time:10.1} ns")));

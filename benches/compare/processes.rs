@@ -103,7 +103,7 @@ fn round_trips(way: Way, count: u32) {
 }
 
 pub fn hand_off(table: &mut Table) {
-    let times = table.measure(
+    let times = table.measure_medians(
         "semaphore: a round trip between two processes",
         15,
         2_000,
@@ -139,7 +139,7 @@ fn four_processes(way: Way, count: u32) {
 
 pub fn contention(table: &mut Table) {
     let start = Instant::now();
-    let times = table.measure(
+    let times = table.measure_medians(
         "semaphore: four processes take turns with one token",
         10,
         40_000,

@@ -4,13 +4,13 @@ use core::ffi::CStr;
 
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchmod, linkat, open, unlink};
-use rustix::io::{Errno, Result, write};
+use rustix::io::{Errno, Result, read, write};
 
-use super::layout::Abi;
+use super::abi::Abi;
 use super::{gnu32, gnu64};
 use crate::devshm::{self, FilePath, Unfit};
 use crate::error::SemaphoreFault;
-use crate::name::NAME_MAX;
+use crate::name::{NAME_MAX, join};
 use crate::open::random_suffix;
 use crate::shm::Mapping;
 
@@ -31,14 +31,29 @@ pub(super) const fn prefix(abi: Abi) -> &'static [u8] {
     }
 }
 
-/// Opens an existing file; its size is that of a semaphore.
-pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<OwnedFd, SemaphoreFault>> {
-    Ok(match devshm::open_existing(path, OFlags::RDWR)? {
-        Err(Unfit::SymbolicLink) => Err(SemaphoreFault::SymbolicLink),
-        Err(Unfit::NotRegular) => Err(SemaphoreFault::NotRegular),
-        Ok((file, status)) if matches!(status.st_size, 16 | 32) => Ok(file),
-        Ok(_) => Err(SemaphoreFault::Size),
-    })
+/// Opens an existing file and reads what it holds: the words of a semaphore, of which those beyond a short one are zero.
+///
+/// One read tells the size too: it is 16 or 32 bytes, and nothing but a regular file has an end there. To look into the mapping instead
+/// would cost more, since touching it for the first time does.
+pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<(OwnedFd, [u32; 8]), SemaphoreFault>> {
+    let file = match devshm::open_file(path, OFlags::RDWR)? {
+        Err(Unfit::SymbolicLink) => return Ok(Err(SemaphoreFault::SymbolicLink)),
+        Err(Unfit::NotRegular) => return Ok(Err(SemaphoreFault::NotRegular)),
+        Ok(file) => file,
+    };
+    let mut bytes = [0; SIZE + 1];
+    let length = match read(&file, &mut bytes) {
+        Err(Errno::AGAIN) => return Ok(Err(SemaphoreFault::NotRegular)),
+        length => length?,
+    };
+    if !matches!(length, 16 | SIZE) {
+        return Ok(Err(SemaphoreFault::Size));
+    }
+    let mut words = [0; SIZE / 4];
+    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(4)) {
+        *word = bytes.try_into().map_or(0, u32::from_ne_bytes);
+    }
+    Ok(Ok((file, words)))
 }
 
 /// The layout that a file's words show; the words beyond a short file are zero.
@@ -144,9 +159,7 @@ fn descriptor_path(buffer: &mut [u8; 32], mut number: u32) -> &CStr {
             break;
         }
     }
-    for (to, from) in buffer.iter_mut().zip(START.iter().chain(digits.get(first..).unwrap_or_default())) {
-        *to = *from;
-    }
+    join(buffer, &[START, digits.get(first..).unwrap_or_default()]);
     CStr::from_bytes_until_nul(buffer).unwrap_or_default()
 }
 

@@ -11,9 +11,9 @@
 
 use rustix::io::{Errno, Result};
 
-use super::layout::Scope;
+use super::abi::Scope;
 use super::primitive::Ordering::{Acquire, Relaxed, Release};
-use super::primitive::{AtomicU64, Unused, const_unless_loom, low_half, sleep, spin_loop, wake};
+use super::primitive::{AtomicU64, Unused, const_unless_loom, low_half, sleep, wake};
 use super::protocol::{Patience, Protocol, VALUE_MAX, look_again};
 
 /// One waiter.
@@ -90,21 +90,7 @@ impl Words {
         Err(data)
     }
 
-    fn spin(&self, limit: u32) -> bool {
-        for _ in 0..limit {
-            let data = self.data.load(Relaxed);
-            if value_of(data) != 0 && self.take_from(data, 0).is_ok() {
-                return true;
-            }
-            if waiters_of(data) != 0 {
-                return false;
-            }
-            spin_loop();
-        }
-        false
-    }
-
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience) -> Result<()> {
         loop {
             if self.take_from(self.data.load(Relaxed), WAITER).is_ok() {
                 return Ok(());
@@ -153,22 +139,19 @@ impl Protocol for Words {
 
     #[inline]
     fn take(&self) -> bool {
-        // The guess that there is one token and no waiter saves a load that would wait for the last locked operation.
-        match self.data.compare_exchange(1, 0, Acquire, Relaxed) {
+        let data = self.data.load(Relaxed);
+        // One token and no waiter: what is compared with is then a constant, and the locked operation need not wait for the load,
+        // since the branch is predicted.
+        let taken = if data == 1 { self.data.compare_exchange(1, 0, Acquire, Relaxed) } else { Err(data) };
+        match taken {
             Ok(_) => true,
             Err(data) => self.take_from(data, 0).is_ok(),
         }
     }
 
-    #[cold]
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
-        if self.spin(patience.spin()) {
-            return Ok(());
-        }
-        // An expired wait is over before it counts as one.
-        patience.slice()?;
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
         self.data.fetch_add(WAITER, Relaxed);
-        self.sleep_and_take(scope, patience).inspect_err(|_| {
+        self.sleep_and_take_as_waiter(scope, patience).inspect_err(|_| {
             self.data.fetch_sub(WAITER, Relaxed);
         })
     }

@@ -1,5 +1,6 @@
 //! POSIX semaphores: futex words in memory that processes share.
 
+mod abi;
 mod file;
 mod gnu32;
 #[cfg(target_has_atomic = "64")]
@@ -16,9 +17,10 @@ mod permit;
 mod primitive;
 mod protocol;
 
+pub use abi::{Abi, Scope};
 #[cfg(target_has_atomic = "64")]
 pub use layout::Gnu64;
-pub use layout::{Abi, Gnu32, Layout, Musl, Native, Private, Scope};
+pub use layout::{Gnu32, Layout, Musl, Native, Private};
 pub use named::{Diagnosis, NamedSemaphore};
 pub use options::NamedSemaphoreOptions;
 pub use permit::{Permit, Tokens};

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use loom::thread::{Thread, current, park};
 use rustix::io::{Errno, Result};
 
-use super::layout::Scope;
+use super::abi::Scope;
 use crate::time::Deadline;
 
 /// What the kernel knows of a word.

@@ -3,8 +3,8 @@
 use rustix::fs::unlink;
 use rustix::io::Errno;
 
+use super::abi::Abi;
 use super::file::{self, GNU_NAME_MAX, prefix};
-use super::layout::Abi;
 use super::named::NamedSemaphore;
 use super::protocol::{Tuning, VALUE_MAX};
 use crate::devshm::{FilePath, Identity, ObjectName};
@@ -209,18 +209,20 @@ impl NamedSemaphoreOptions {
 
     fn open_at(&self, name: &Name, path: &FilePath, is_gnu_path: bool) -> Result<NamedSemaphore> {
         let system = |errno| Error::system(self.operation(), errno);
-        let file = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
-        let mapping = file::map(&file).map_err(system)?;
-        let semaphore = NamedSemaphore::new(mapping, is_gnu_path, self.tuning, ObjectName::kept(name))
-            .map_err(|fault| self.fault(fault))?;
-        match self.abi {
-            Some(abi) if abi != semaphore.abi() => Err(self.fault(match semaphore.abi() {
+        let (file, words) = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
+        let abi = file::detect(words, is_gnu_path).ok_or_else(|| self.fault(SemaphoreFault::Content))?;
+        if abi == Abi::Gnu64 && cfg!(not(target_has_atomic = "64")) {
+            return Err(self.fault(SemaphoreFault::NeedsWideAtomics));
+        }
+        if self.abi.is_some_and(|asked| asked != abi) {
+            return Err(self.fault(match abi {
                 Abi::Gnu64 => SemaphoreFault::IsGnu64,
                 Abi::Gnu32 => SemaphoreFault::IsGnu32,
                 Abi::Musl => SemaphoreFault::IsMusl,
-            })),
-            _ => Ok(semaphore),
+            }));
         }
+        let mapping = file::map(&file).map_err(system)?;
+        Ok(NamedSemaphore::new(mapping, abi, self.tuning, ObjectName::kept(name)))
     }
 
     fn create_at(&self, name: &Name, path: &FilePath) -> Result<NamedSemaphore> {
@@ -238,7 +240,7 @@ impl NamedSemaphoreOptions {
         } else {
             ObjectName::kept(name)
         };
-        NamedSemaphore::new(mapping, abi != Abi::Musl, self.tuning, name).map_err(|fault| self.fault(fault))
+        Ok(NamedSemaphore::new(mapping, abi, self.tuning, name))
     }
 
     fn fault(&self, fault: SemaphoreFault) -> Error {

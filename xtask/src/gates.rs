@@ -10,9 +10,9 @@ use crate::steps::Steps;
 const GATES: [(&str, u64); 6] = [
     ("queue", 25),
     ("queue-timeout", 56),
-    ("semaphore", 14),
+    ("semaphore", 16),
     ("semaphore-five", 20),
-    ("semaphore-named", 24),
+    ("semaphore-named", 28),
     ("semaphore-try", 20),
 ];
 
@@ -25,10 +25,10 @@ pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
     steps.run("gates", || {
         let (program, mut faults) = (program(shell)?, Vec::new());
         for (operation, most) in GATES {
-            let cost = (count(shell, &program, operation, LONG)? - count(shell, &program, operation, SHORT)?) as f64
-                / (LONG - SHORT) as f64;
-            println!("{operation:16} {cost:5.1} instructions, at most {most}");
-            faults.extend((cost > most as f64).then_some(operation));
+            let more = count(shell, &program, operation, LONG)? - count(shell, &program, operation, SHORT)?;
+            let cost = (more as f64 / (LONG - SHORT) as f64).round() as u64;
+            println!("{operation:16} {cost:3} instructions, at most {most}");
+            faults.extend((cost > most).then_some(operation));
         }
         ensure!(faults.is_empty(), "too many instructions: {}", faults.join(", "));
         Ok(())

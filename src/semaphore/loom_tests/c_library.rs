@@ -6,7 +6,7 @@ use std::vec::Vec;
 use rustix::io::{Errno, Result};
 
 use super::Layout;
-use crate::semaphore::layout::Scope;
+use crate::semaphore::abi::Scope;
 use crate::semaphore::model::Word;
 use crate::semaphore::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::semaphore::primitive::{low_half, sleep, wake};

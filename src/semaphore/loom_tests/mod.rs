@@ -23,7 +23,7 @@ use std::vec::Vec;
 use loom::thread::JoinHandle;
 use rustix::io::Result;
 
-use super::layout::Scope;
+use super::abi::Scope;
 use super::model::Word;
 use super::protocol::{Patience, Protocol, Tuning};
 use crate::time::{Clock, Deadline, Time};

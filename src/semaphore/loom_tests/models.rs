@@ -8,7 +8,7 @@ use loom::cell::UnsafeCell;
 use rustix::io::Errno;
 
 use super::{Layout, Library, Ours, Search, Side, Spinning, assert_at_rest, explore, join, limit, spawn};
-use crate::semaphore::layout::Scope;
+use crate::semaphore::abi::Scope;
 use crate::semaphore::model::{bury, end_limited_sleeps};
 use crate::semaphore::protocol::VALUE_MAX;
 

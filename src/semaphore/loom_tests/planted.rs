@@ -14,8 +14,8 @@ use rustix::io::Result;
 
 use super::models::mutex;
 use super::{Layout, Ours, Search};
+use crate::semaphore::abi::Scope;
 use crate::semaphore::gnu64;
-use crate::semaphore::layout::Scope;
 use crate::semaphore::model::Word;
 use crate::semaphore::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::semaphore::primitive::{AtomicU32, low_half, sleep, wake};
