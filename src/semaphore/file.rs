@@ -80,8 +80,8 @@ impl Identity {
     }
 }
 
-/// Opens an existing file; its size is that of a semaphore.
-pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<OwnedFd, SemaphoreFault>> {
+/// Opens an existing file, whose size is that of some semaphore, and tells the size.
+pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<(OwnedFd, usize), SemaphoreFault>> {
     // Nonblocking, since the name may stand for a fifo.
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match open(path.c_str(), flags, Mode::empty()) {
@@ -94,17 +94,19 @@ pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<Owne
         return Ok(Err(SemaphoreFault::NotRegular));
     }
     Ok(match status.st_size {
-        16 | 32 => Ok(file),
+        16 => Ok((file, 16)),
+        32 => Ok((file, 32)),
         _ => Err(SemaphoreFault::Size),
     })
 }
 
-/// The layout that a file's words show; the words beyond a short file are zero.
-pub(super) fn detect(words: [u32; 8], is_gnu_path: bool) -> Option<Abi> {
-    match words {
-        [_, _, gnu64::SHARED, 0, 0, 0, 0, 0] if is_gnu_path => Some(Abi::Gnu64),
-        [_, gnu32::SHARED, 0, _, 0, 0, 0, 0] if is_gnu_path => Some(Abi::Gnu32),
-        [_, _, 0, 0, 0, 0, 0, 0] => Some(Abi::Musl),
+/// The layout that a file's size and words show; the words beyond a short file are zero.
+pub(super) fn detect(words: [u32; 8], size: usize, is_gnu_path: bool) -> Option<Abi> {
+    match (words, size) {
+        ([_, _, gnu64::SHARED, 0, 0, 0, 0, 0], 32) if is_gnu_path => Some(Abi::Gnu64),
+        // As long as 64-bit semaphores are, it is none, and not one of musl's with 128 waiters.
+        ([_, gnu32::SHARED, 0, _, 0, 0, 0, 0], _) if is_gnu_path => (size == 16).then_some(Abi::Gnu32),
+        ([_, _, 0, 0, 0, 0, 0, 0], _) => Some(Abi::Musl),
         _ => None,
     }
 }
@@ -224,10 +226,13 @@ mod tests {
     #[test]
     fn new_images_are_detected_as_what_they_are() {
         for abi in [Abi::Gnu64, Abi::Gnu32, Abi::Musl] {
-            assert_eq!(detect(image(abi, 5).0, abi != Abi::Musl), Some(abi));
+            let (words, count) = image(abi, 5);
+            assert_eq!(detect(words, 4 * count, abi != Abi::Musl), Some(abi));
         }
-        assert_eq!(detect([1, 2, 3, 4, 5, 6, 7, 8], true), None);
-        assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], false), None);
+        assert_eq!(detect([1, 2, 3, 4, 5, 6, 7, 8], 32, true), None);
+        assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], 32, false), None);
+        assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], 16, true), None);
+        assert_eq!(detect([0, gnu32::SHARED, 0, 0, 0, 0, 0, 0], 32, true), None);
     }
 
     #[test]

@@ -231,21 +231,25 @@ impl NamedSemaphore {
         self.name.remove().map_err(|errno| Error::system(Operation::UnlinkSemaphore, errno))
     }
 
-    /// Takes over the mapping of a file that has a semaphore's size; an error if it holds none.
-    pub(super) fn new(
-        mapping: Mapping,
-        is_gnu_path: bool,
-        tuning: Tuning,
-        name: SemaphoreName,
-    ) -> core::result::Result<Self, SemaphoreFault> {
-        // SAFETY: the file has a semaphore's size, and the rest of its page is there too; the words are atomics.
-        let words = unsafe { mapping.at_start::<[AtomicU32; SIZE / 4]>() };
-        let words = words.each_ref().map(|word| word.load(Relaxed));
-        match detect(words, is_gnu_path) {
-            Some(Abi::Gnu64) if cfg!(not(target_has_atomic = "64")) => Err(SemaphoreFault::NeedsWideAtomics),
-            Some(abi) => Ok(Self { abi, mapping, tuning, name }),
-            None => Err(SemaphoreFault::Content),
-        }
+    /// Takes over the mapping of a semaphore of this layout.
+    pub(super) const fn new(mapping: Mapping, abi: Abi, tuning: Tuning, name: SemaphoreName) -> Self {
+        Self { abi, mapping, tuning, name }
+    }
+}
+
+/// The layout of a file of this size, which is some semaphore's, in its mapping; an error if it holds none.
+pub(super) fn layout_of(
+    mapping: &Mapping,
+    size: usize,
+    is_gnu_path: bool,
+) -> core::result::Result<Abi, SemaphoreFault> {
+    // SAFETY: the file has a semaphore's size, and the rest of its page is there too; the words are atomics.
+    let words = unsafe { mapping.at_start::<[AtomicU32; SIZE / 4]>() };
+    let words = words.each_ref().map(|word| word.load(Relaxed));
+    match detect(words, size, is_gnu_path) {
+        Some(Abi::Gnu64) if cfg!(not(target_has_atomic = "64")) => Err(SemaphoreFault::NeedsWideAtomics),
+        Some(abi) => Ok(abi),
+        None => Err(SemaphoreFault::Content),
     }
 }
 

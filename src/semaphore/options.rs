@@ -5,7 +5,7 @@ use rustix::io::Errno;
 
 use super::file::{self, FilePath, GNU_NAME_MAX, Identity};
 use super::layout::Abi;
-use super::named::{NamedSemaphore, SemaphoreName};
+use super::named::{NamedSemaphore, SemaphoreName, layout_of};
 use super::protocol::{Tuning, VALUE_MAX};
 use crate::error::{Argument, Cause, Error, ErrorKind, NameFault, Operation, Result, SemaphoreFault};
 use crate::name::Name;
@@ -208,18 +208,17 @@ impl NamedSemaphoreOptions {
 
     fn open_at(&self, name: &Name, path: &FilePath, is_gnu_path: bool) -> Result<NamedSemaphore> {
         let system = |errno| Error::system(self.operation(), errno);
-        let file = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
+        let (file, size) = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
         let mapping = file::map(&file).map_err(system)?;
-        let semaphore = NamedSemaphore::new(mapping, is_gnu_path, self.tuning, SemaphoreName::kept(name))
-            .map_err(|fault| self.fault(fault))?;
-        match self.abi {
-            Some(abi) if abi != semaphore.abi() => Err(self.fault(match semaphore.abi() {
+        let abi = layout_of(&mapping, size, is_gnu_path).map_err(|fault| self.fault(fault))?;
+        if self.abi.is_some_and(|asked| asked != abi) {
+            return Err(self.fault(match abi {
                 Abi::Gnu64 => SemaphoreFault::IsGnu64,
                 Abi::Gnu32 => SemaphoreFault::IsGnu32,
                 Abi::Musl => SemaphoreFault::IsMusl,
-            })),
-            _ => Ok(semaphore),
+            }));
         }
+        Ok(NamedSemaphore::new(mapping, abi, self.tuning, SemaphoreName::kept(name)))
     }
 
     fn create_at(&self, name: &Name, path: &FilePath) -> Result<NamedSemaphore> {
@@ -237,7 +236,7 @@ impl NamedSemaphoreOptions {
         } else {
             SemaphoreName::kept(name)
         };
-        NamedSemaphore::new(mapping, abi != Abi::Musl, self.tuning, name).map_err(|fault| self.fault(fault))
+        Ok(NamedSemaphore::new(mapping, abi, self.tuning, name))
     }
 
     fn fault(&self, fault: SemaphoreFault) -> Error {
