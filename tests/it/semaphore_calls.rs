@@ -178,16 +178,17 @@ fn use_without_waiting<L: Layout>(semaphore: &SemaphoreOf<L>) {
     assert_eq!((semaphore.value(), semaphore.waiters()), (most, 0));
 }
 
+/// They are looked for when they are used first.
+fn look_at_the_clocks() {
+    let _ = [Clock::Monotonic, Clock::Realtime].map(Time::now);
+}
+
 fn use_memory(_: &[String]) {
     be_traced();
-    // The clocks are looked for when they are used first.
-    for clock in [Clock::Monotonic, Clock::Realtime] {
-        Time::now(clock);
-    }
-    let mut number = 0;
+    look_at_the_clocks();
+    let mut numbers = 1..;
     in_every_layout!(0, semaphore => {
-        number += 1;
-        piece(number, || use_without_waiting(semaphore));
+        piece(numbers.next().expect("no end"), || use_without_waiting(semaphore));
     });
 }
 
@@ -232,19 +233,16 @@ fn a_post_wakes_by_one_call_until_the_waiters_are_reset() -> Ending {
 
 fn sleep_and_wake(_: &[String]) {
     be_traced();
-    for clock in [Clock::Monotonic, Clock::Realtime] {
-        Time::now(clock);
-    }
-    let mut number = 0;
+    look_at_the_clocks();
+    let mut numbers = 1..;
     in_every_layout!(0, semaphore => {
         let soon = |recheck| {
             let tuning = Tuning { recheck: Duration::from_millis(recheck), ..Tuning::DEFAULT };
             assert!(semaphore.wait_tuned(Some(Deadline::after(Duration::from_millis(5))), tuning).is_err());
         };
-        piece(number + 1, || soon(0));
-        piece(number + 2, || soon(1_000));
-        piece(number + 3, || soon(1));
-        number += 3;
+        for recheck in [0, 1_000, 1] {
+            piece(numbers.next().expect("no end"), || soon(recheck));
+        }
     });
     wake::<Gnu64>(100, KILLED_WAITER);
     wake::<Gnu32>(200, KILLED_WAITER_32);
