@@ -1,5 +1,5 @@
-//! One hot operation, so often: `cargo xtask gates` counts the instructions of two runs of different lengths, and the difference is
-//! what the operation costs in user space, its loop included.
+//! One hot operation, so often: `cargo xtask gates` counts the instructions of two runs of different lengths, and the
+//! difference is what the operation costs in user space, its loop included.
 
 use core::hint::black_box;
 use std::error::Error;

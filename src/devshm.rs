@@ -38,8 +38,8 @@ impl FilePath {
     }
 }
 
-/// Opens an existing file, which may be anything that has bytes: never through a symbolic link, and without waiting for a fifo's other
-/// end. The inner error is for what has none.
+/// Opens an existing file, which may be anything that has bytes: never through a symbolic link, and without waiting for
+/// a fifo's other end. The inner error is for what has none.
 pub(crate) fn open_file(path: &FilePath, access: OFlags) -> Result<core::result::Result<OwnedFd, Unfit>> {
     match open(path.c_str(), access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
         Err(Errno::LOOP) => Ok(Err(Unfit::SymbolicLink)),

@@ -1,8 +1,8 @@
-//! rawipc beside its peers, in one run: `cargo bench --bench compare`, or `cargo bench --bench compare -- --check` to fail where a
-//! target of the project is missed.
+//! rawipc beside its peers, in one run: `cargo bench --bench compare`, or `cargo bench --bench compare -- --check` to
+//! fail where a target of the project is missed.
 //!
-//! Times drift with the machine, ratios much less. So every subject is measured in turns with what it is compared with, and each
-//! figure is the best of many short rounds.
+//! Times drift with the machine, ratios much less. So every subject is measured in turns with what it is compared with,
+//! and each figure is the best of many short rounds.
 
 // Nothing of a bench is for others.
 #![allow(unreachable_pub)]

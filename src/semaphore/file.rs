@@ -31,11 +31,26 @@ pub(super) const fn prefix(abi: Abi) -> &'static [u8] {
     }
 }
 
-/// Opens an existing file and reads what it holds: the words of a semaphore, of which those beyond a short one are zero.
+/// An existing file that may be a semaphore.
+pub(super) struct Found {
+    pub(super) file: OwnedFd,
+    words: [u32; SIZE / 4],
+    size: usize,
+}
+
+impl Found {
+    /// The layout that the file shows.
+    pub(super) fn abi(&self, is_gnu_path: bool) -> Option<Abi> {
+        detect(self.words, self.size, is_gnu_path)
+    }
+}
+
+/// Opens an existing file and reads what it holds: the words of a semaphore, of which those beyond a short one are
+/// zero.
 ///
-/// One read tells the size too: it is 16 or 32 bytes, and nothing but a regular file has an end there. To look into the mapping instead
-/// would cost more, since touching it for the first time does.
-pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<(OwnedFd, [u32; 8]), SemaphoreFault>> {
+/// One read tells the size too: it is 16 or 32 bytes, and nothing but a regular file has an end there. To look into the
+/// mapping instead would cost more, since touching it for the first time does.
+pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<Found, SemaphoreFault>> {
     let file = match devshm::open_file(path, OFlags::RDWR)? {
         Err(Unfit::SymbolicLink) => return Ok(Err(SemaphoreFault::SymbolicLink)),
         Err(Unfit::NotRegular) => return Ok(Err(SemaphoreFault::NotRegular)),
@@ -53,15 +68,16 @@ pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<(Own
     for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(4)) {
         *word = bytes.try_into().map_or(0, u32::from_ne_bytes);
     }
-    Ok(Ok((file, words)))
+    Ok(Ok(Found { file, words, size: length }))
 }
 
-/// The layout that a file's words show; the words beyond a short file are zero.
-pub(super) fn detect(words: [u32; 8], is_gnu_path: bool) -> Option<Abi> {
-    match words {
-        [_, _, gnu64::SHARED, 0, 0, 0, 0, 0] if is_gnu_path => Some(Abi::Gnu64),
-        [_, gnu32::SHARED, 0, _, 0, 0, 0, 0] if is_gnu_path => Some(Abi::Gnu32),
-        [_, _, 0, 0, 0, 0, 0, 0] => Some(Abi::Musl),
+/// The layout that a file's size and words show; the words beyond a short file are zero.
+fn detect(words: [u32; 8], size: usize, is_gnu_path: bool) -> Option<Abi> {
+    match (words, size) {
+        ([_, _, gnu64::SHARED, 0, 0, 0, 0, 0], 32) if is_gnu_path => Some(Abi::Gnu64),
+        // As long as 64-bit semaphores are, it is none, and not one of musl's with 128 waiters.
+        ([_, gnu32::SHARED, 0, _, 0, 0, 0, 0], _) if is_gnu_path => (size == 16).then_some(Abi::Gnu32),
+        ([_, _, 0, 0, 0, 0, 0, 0], _) => Some(Abi::Musl),
         _ => None,
     }
 }
@@ -179,9 +195,12 @@ mod tests {
     #[test]
     fn new_images_are_detected_as_what_they_are() {
         for abi in [Abi::Gnu64, Abi::Gnu32, Abi::Musl] {
-            assert_eq!(detect(image(abi, 5).0, abi != Abi::Musl), Some(abi));
+            let (words, count) = image(abi, 5);
+            assert_eq!(detect(words, 4 * count, abi != Abi::Musl), Some(abi));
         }
-        assert_eq!(detect([1, 2, 3, 4, 5, 6, 7, 8], true), None);
-        assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], false), None);
+        assert_eq!(detect([1, 2, 3, 4, 5, 6, 7, 8], 32, true), None);
+        assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], 32, false), None);
+        assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], 16, true), None);
+        assert_eq!(detect([0, gnu32::SHARED, 0, 0, 0, 0, 0, 0], 32, true), None);
     }
 }

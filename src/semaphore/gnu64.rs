@@ -104,8 +104,9 @@ impl Words {
 impl Protocol for Words {
     #[inline]
     fn post(&self, scope: Scope) -> Result<()> {
-        // glibc's post refuses at the maximum exactly. Above it, be it for the moment until a token too many is taken back, it goes
-        // on and on. So the addition is not left to find the limit out; a look that nothing waits for costs next to nothing.
+        // glibc's post refuses at the maximum exactly. Above it, be it for the moment until a token too many is taken
+        // back, it goes on and on. So the addition is not left to find the limit out; a look that nothing waits for
+        // costs next to nothing.
         if value_of(self.data.load(Relaxed)) >= NEAR_MAX {
             return self.post_near_maximum(scope);
         }
@@ -140,8 +141,8 @@ impl Protocol for Words {
     #[inline]
     fn take(&self) -> bool {
         let data = self.data.load(Relaxed);
-        // One token and no waiter: what is compared with is then a constant, and the locked operation need not wait for the load,
-        // since the branch is predicted.
+        // One token and no waiter: what is compared with is then a constant, and the locked operation need not wait for
+        // the load, since the branch is predicted.
         let taken = if data == 1 { self.data.compare_exchange(1, 0, Acquire, Relaxed) } else { Err(data) };
         match taken {
             Ok(_) => true,

@@ -229,7 +229,8 @@ impl NamedSemaphore {
         self.name.remove().map_err(|errno| Error::system(Operation::UnlinkSemaphore, errno))
     }
 
-    /// Takes over the mapping of a file that is known to hold a semaphore of this layout, one that this machine has atomics for.
+    /// Takes over the mapping of a file that is known to hold a semaphore of this layout, one that this machine has
+    /// atomics for.
     pub(super) const fn new(mapping: Mapping, abi: Abi, tuning: Tuning, name: ObjectName) -> Self {
         Self { abi, mapping, tuning, name }
     }

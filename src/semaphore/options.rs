@@ -209,8 +209,8 @@ impl NamedSemaphoreOptions {
 
     fn open_at(&self, name: &Name, path: &FilePath, is_gnu_path: bool) -> Result<NamedSemaphore> {
         let system = |errno| Error::system(self.operation(), errno);
-        let (file, words) = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
-        let abi = file::detect(words, is_gnu_path).ok_or_else(|| self.fault(SemaphoreFault::Content))?;
+        let found = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
+        let abi = found.abi(is_gnu_path).ok_or_else(|| self.fault(SemaphoreFault::Content))?;
         if abi == Abi::Gnu64 && cfg!(not(target_has_atomic = "64")) {
             return Err(self.fault(SemaphoreFault::NeedsWideAtomics));
         }
@@ -221,7 +221,7 @@ impl NamedSemaphoreOptions {
                 Abi::Musl => SemaphoreFault::IsMusl,
             }));
         }
-        let mapping = file::map(&file).map_err(system)?;
+        let mapping = file::map(&found.file).map_err(system)?;
         Ok(NamedSemaphore::new(mapping, abi, self.tuning, ObjectName::kept(name)))
     }
 

@@ -53,6 +53,7 @@ mod notify_wait;
 mod semaphore_c;
 mod semaphore_calls;
 mod semaphore_errors;
+mod semaphore_examples;
 mod semaphore_images;
 mod semaphore_interop;
 mod semaphore_kills;
@@ -138,6 +139,7 @@ fn main() -> ExitCode {
         semaphore_c::tests(),
         semaphore_calls::tests(),
         semaphore_errors::tests(),
+        semaphore_examples::tests(),
         semaphore_images::tests(),
         semaphore_interop::tests(),
         semaphore_kills::tests(),

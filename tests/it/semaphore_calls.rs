@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::time::Duration;
 
-use rawipc::{Abi, Clock, Deadline, Layout, Name, NamedSemaphore, SemaphoreOf, Time, Tuning};
+use rawipc::{Abi, Clock, Deadline, Gnu32, Gnu64, Layout, Musl, Name, NamedSemaphore, SemaphoreOf, Time, Tuning};
 
 use crate::harness::tracer::{Call, be_traced, calls_of, piece};
 use crate::harness::{Ending, Lacking, Role, role};
@@ -14,9 +14,10 @@ use crate::semaphore_support::{ABIS, FreeName};
 crate::tests!(
     opening_and_closing_take_five_calls,
     creating_closing_and_unlinking_take_seven_calls,
-    the_c_library_takes_more,
+    the_c_library_takes_no_fewer,
     whatever_need_not_sleep_or_wake_makes_no_call,
-    a_post_wakes_by_one_call_and_a_wait_sleeps_by_one,
+    a_wait_sleeps_by_one_call,
+    a_post_wakes_by_one_call_until_the_waiters_are_reset,
 );
 
 pub const ROLES: &[Role] = &[
@@ -143,7 +144,7 @@ fn creating_closing_and_unlinking_take_seven_calls() -> Ending {
     Ok(())
 }
 
-fn the_c_library_takes_more() -> Ending {
+fn the_c_library_takes_no_fewer() -> Ending {
     let pieces = pieces("semaphore_calls_named", &FreeName::new())?;
     let count = |piece: u32| numbers(&pieces[&u64::from(piece)]).len();
     for (ours, theirs) in [(CREATE, C_CREATE), (OPEN, C_OPEN)] {
@@ -177,16 +178,17 @@ fn use_without_waiting<L: Layout>(semaphore: &SemaphoreOf<L>) {
     assert_eq!((semaphore.value(), semaphore.waiters()), (most, 0));
 }
 
+/// They are looked for when they are used first.
+fn look_at_the_clocks() {
+    let _ = [Clock::Monotonic, Clock::Realtime].map(Time::now);
+}
+
 fn use_memory(_: &[String]) {
     be_traced();
-    // The clocks are looked for when they are used first.
-    for clock in [Clock::Monotonic, Clock::Realtime] {
-        Time::now(clock);
-    }
-    let mut number = 0;
+    look_at_the_clocks();
+    let mut numbers = 1..;
     in_every_layout!(0, semaphore => {
-        number += 1;
-        piece(number, || use_without_waiting(semaphore));
+        piece(numbers.next().expect("no end"), || use_without_waiting(semaphore));
     });
 }
 
@@ -199,25 +201,55 @@ fn whatever_need_not_sleep_or_wake_makes_no_call() -> Ending {
     Ok(())
 }
 
+/// A waiter that is recorded and not there, as the words of each layout have it.
+const KILLED_WAITER: [u32; 4] = if cfg!(target_endian = "big") { [1, 0, 0, 0] } else { [0, 1, 0, 0] };
+const KILLED_WAITER_32: [u32; 4] = [1, 0, 0, 1];
+const KILLED_WAITER_MUSL: [u32; 4] = [1 << 31, 1, 0, 0];
+
+/// Posts where such a waiter is recorded, then where it is no more; the pieces are of these numbers.
+fn wake<L: Layout>(number: u32, words: [u32; 4]) {
+    let mut memory = [0_u64; 4];
+    for (place, pair) in memory.iter_mut().zip(words.chunks_exact(2)) {
+        *place = u64::from_ne_bytes([pair[0].to_ne_bytes(), pair[1].to_ne_bytes()].concat().try_into().expect("eight"));
+    }
+    // SAFETY: the memory is long and aligned enough, and used by nothing else while the semaphore is.
+    let semaphore = unsafe { SemaphoreOf::<L>::from_ptr(memory.as_mut_ptr().cast()) };
+    assert_eq!((semaphore.value(), semaphore.waiters()), (0, 1));
+    piece(number, || semaphore.post().expect("there is room"));
+    assert_eq!(semaphore.value(), 1);
+    semaphore.reset_waiters();
+    assert_eq!((semaphore.value(), semaphore.waiters()), (1, 0));
+    piece(number + 1, || semaphore.post().expect("there is room"));
+}
+
+fn a_post_wakes_by_one_call_until_the_waiters_are_reset() -> Ending {
+    let pieces = pieces("semaphore_calls_sleep", &FreeName::new())?;
+    for number in [100, 200, 300] {
+        assert_eq!(numbers(&pieces[&number]), [libc::SYS_futex], "{number}");
+        assert_eq!(numbers(&pieces[&(number + 1)]), [], "{number}");
+    }
+    Ok(())
+}
+
 fn sleep_and_wake(_: &[String]) {
     be_traced();
-    for clock in [Clock::Monotonic, Clock::Realtime] {
-        Time::now(clock);
-    }
-    let mut number = 0;
+    look_at_the_clocks();
+    let mut numbers = 1..;
     in_every_layout!(0, semaphore => {
         let soon = |recheck| {
             let tuning = Tuning { recheck: Duration::from_millis(recheck), ..Tuning::DEFAULT };
             assert!(semaphore.wait_tuned(Some(Deadline::after(Duration::from_millis(5))), tuning).is_err());
         };
-        piece(number + 1, || soon(0));
-        piece(number + 2, || soon(1_000));
-        piece(number + 3, || soon(1));
-        number += 3;
+        for recheck in [0, 1_000, 1] {
+            piece(numbers.next().expect("no end"), || soon(recheck));
+        }
     });
+    wake::<Gnu64>(100, KILLED_WAITER);
+    wake::<Gnu32>(200, KILLED_WAITER_32);
+    wake::<Musl>(300, KILLED_WAITER_MUSL);
 }
 
-fn a_post_wakes_by_one_call_and_a_wait_sleeps_by_one() -> Ending {
+fn a_wait_sleeps_by_one_call() -> Ending {
     let pieces = pieces("semaphore_calls_sleep", &FreeName::new())?;
     for layout in 0..6 {
         let calls = |piece: u64| numbers(&pieces[&(3 * layout + piece)]);

@@ -120,6 +120,9 @@ fn a_file_of_unknown_content_is_refused() {
         written(place, &bytes(&[0, 0, 128, 0, 0, 0, 0, 1]));
         written(place, &bytes(&[0, 0, 1, 0]));
     }
+    // One layout's words in a file of the other's size.
+    written(Abi::Gnu64, &bytes(&[1, 0, 128, 0]));
+    written(Abi::Gnu64, &bytes(&[2, 128, 0, 0, 0, 0, 0, 0]));
     // glibc's own, where only musl's lie.
     written(Abi::Musl, &bytes(&[1, 0, 128, 0, 0, 0, 0, 0]));
 }

@@ -13,7 +13,7 @@
 //! done, sleeps (voluntary context switches), waits interrupted, waits timed out.
 
 use std::path::Path;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -295,7 +295,7 @@ impl Participant {
             if part != "greedy" {
                 mutex.post().expect("the value is small");
             }
-            if part == "generous" && turn % 1_000 == 999 {
+            if part == "generous" && turn.is_multiple_of(1_000) {
                 mutex.post().expect("the value is small");
             }
         }
@@ -329,7 +329,7 @@ impl Participant {
 
     fn take_soon(&mut self, mutex: &NamedSemaphore, turn: u32) -> bool {
         let soon = Duration::from_micros(self.below(300));
-        let deadline = if turn % 2 == 0 { Deadline::after(soon) } else { Deadline::realtime_after(soon) };
+        let deadline = if turn.is_multiple_of(2) { Deadline::after(soon) } else { Deadline::realtime_after(soon) };
         self.take(|| mutex.wait_deadline(deadline))
     }
 }

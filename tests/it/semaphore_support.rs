@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use std::thread::{self, Scope, ScopedJoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::thread::{Scope, ScopedJoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rawipc::{Abi, Layout, Name, NamedSemaphore, SemaphoreOf};
 
-use crate::harness::waiting::{PATIENCE, wait_until};
+use crate::harness::waiting::wait_until;
 
 pub const ABIS: [Abi; 3] = [Abi::Gnu64, Abi::Gnu32, Abi::Musl];
 
@@ -139,7 +139,8 @@ pub struct Sleeper<'scope, T> {
 }
 
 impl<'scope, T: Send + 'scope> Sleeper<'scope, T> {
-    /// Starts a thread whose work is to wait, and returns when it sleeps and the semaphore has so many waiters recorded.
+    /// Starts a thread whose work is to wait, and returns when it sleeps and the semaphore has so many waiters
+    /// recorded.
     #[track_caller]
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
@@ -266,11 +267,4 @@ impl Drop for Arena {
             let _ = fs::remove_file(&self.file);
         }
     }
-}
-
-/// Waits until the clock shows more than what a test began with, plus this; for bounds from below that are exact.
-pub fn elapsed_at_least(start: Instant, least: Duration) {
-    let elapsed = start.elapsed();
-    assert!(elapsed >= least, "{elapsed:?} is too early, {least:?} was asked for");
-    assert!(elapsed < least + PATIENCE, "{elapsed:?} is far too late, {least:?} was asked for");
 }

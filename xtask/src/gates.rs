@@ -1,5 +1,5 @@
-//! What the hot operations cost in user-space instructions, counted by valgrind's callgrind: a number that is the same on every
-//! run, however busy the machine.
+//! What the hot operations cost in user-space instructions, counted by valgrind's callgrind: a number that is the same
+//! on every run, however busy the machine.
 
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};

@@ -131,8 +131,8 @@ fn time_out<L: Layout>(search: Search, waiter: Side, poster: Side, error: Errno)
     });
 }
 
-/// A limited wait ends while another, unlimited one sleeps and a token is posted: if the first did not take the token, the second is
-/// woken and does.
+/// A limited wait ends while another, unlimited one sleeps and a token is posted: if the first did not take the token,
+/// the second is woken and does.
 fn time_out_beside_a_waiter<L: Layout>(search: Search, waiters: [Side; 2], poster: Side, error: Errno) {
     explore::<L>(format!("limited and unlimited wait {waiters:?}, {error:?}, post {poster:?}"), search, move || {
         let words = Arc::new(L::with_value(0));
