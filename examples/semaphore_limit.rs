@@ -9,9 +9,8 @@
 
 use std::env;
 use std::error::Error;
+use std::hint::spin_loop;
 use std::process::{Child, Command};
-use std::thread;
-use std::time::Duration;
 
 use rawipc::{Name, NamedSemaphore, name, retry_on_interrupt};
 
@@ -60,7 +59,7 @@ fn work(slots: &Name, inside: &Name) -> Result<(), Box<dyn Error>> {
         inside.post()?;
         let now = inside.value();
         // What the worker came for.
-        thread::sleep(Duration::from_millis(1));
+        (0..10_000).for_each(|_| spin_loop());
         inside.try_wait()?;
         drop(permit);
         if now > INSIDE_AT_MOST {

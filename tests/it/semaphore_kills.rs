@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rawipc::{Abi, Name, NamedSemaphore, Tuning};
 
 use crate::harness::random::Random;
-use crate::harness::waiting::wait_until;
+use crate::harness::waiting::{pause, wait_until};
 use crate::harness::{Ending, Lacking, Peer, Role, role};
 use crate::semaphore_support::{
     ABIS, Arena, FreeName, Sleeper, assert_no_temporary, created, sleeps_on_futex, text_of,
@@ -65,7 +65,7 @@ fn holds_within(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
         if start.elapsed() > limit {
             return false;
         }
-        thread::sleep(Duration::from_millis(1));
+        pause();
     }
     true
 }

@@ -17,9 +17,10 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{Deadline, ErrorKind, Name, NamedSemaphore};
+use rawipc::{Abi, Deadline, ErrorKind, Name, NamedSemaphore};
 
 use crate::harness::random::Random;
+use crate::harness::waiting::pause;
 use crate::harness::{Lacking, Peer, Role};
 use crate::semaphore_peers::Library;
 use crate::semaphore_support::{Arena, FreeName};
@@ -51,20 +52,23 @@ pub enum Mode {
     Items,
 }
 
+/// Who takes part, with how many turns; and a part of its own if it is a broken one.
+pub type Participant<'a> = (Library, u32, Option<&'a str>);
+
 /// A run: who takes part, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
     pub mode: Mode,
-    /// Who makes the semaphore.
+    /// Who makes the semaphore, and in which layout.
     pub creator: Library,
-    /// Who takes part, with how many turns; and a part of its own if it is a broken one.
-    pub participants: &'a [(Library, u32, Option<&'a str>)],
+    pub abi: Abi,
+    pub participants: &'a [Participant<'a>],
     /// The time between two signals in each process of Rust and C, in microseconds; 0 for none.
     pub interval: u32,
 }
 
-/// Participants with no part of their own.
-pub const fn plain(library: Library, turns: u32) -> (Library, u32, Option<&'static str>) {
+/// One with no part of its own.
+pub const fn plain(library: Library, turns: u32) -> Participant<'static> {
     (library, turns, None)
 }
 
@@ -94,8 +98,7 @@ impl Objects {
         let (mut names, mut semaphores, mut expected) = (Vec::new(), Vec::new(), Vec::new());
         for (name, value) in plan {
             if setting.mode != Mode::Items || names.len() < 2 {
-                setting.creator.run(&["create", name.as_str(), &value.to_string()])?;
-                semaphores.push(NamedSemaphore::options().open(&name).expect("it was just made"));
+                semaphores.push(setting.create(&name, value)?);
                 expected.push(value);
             }
             names.push(name);
@@ -116,6 +119,15 @@ impl Objects {
 }
 
 impl Setting<'_> {
+    fn create(&self, name: &FreeName, value: u32) -> Result<NamedSemaphore, Lacking> {
+        let options = NamedSemaphore::options().abi(self.abi);
+        if self.creator == Library::Rawipc {
+            return Ok(options.create_new(true).initial_value(value).open(name).expect("the name is free"));
+        }
+        self.creator.run(&["create", name.as_str(), &value.to_string()])?;
+        Ok(options.open(name).expect("it was just made"))
+    }
+
     /// Runs it. The inner error is what did not hold in the end; that a library is lacking is the outer one.
     pub fn run(&self) -> Result<Result<Outcome, String>, Lacking> {
         let (arena, objects, mut random) = (Arena::new(), Objects::new(self)?, Random::new());
@@ -171,7 +183,7 @@ impl Setting<'_> {
             if let Some(status) = failed {
                 return Err(format!("a participant failed: {status}"));
             }
-            thread::sleep(Duration::from_millis(1));
+            pause();
         }
         Ok(())
     }
@@ -223,32 +235,23 @@ fn check_items(arena: &Arena, participants: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// The role: a command of `semaphore.c` and `semaphore.py`, by this crate.
+/// The role: plays a part as `semaphore.c` and `semaphore.py` do.
 fn participate(arguments: &[String]) {
-    let [part, name, rest @ ..] = arguments else { panic!("a part and a name") };
-    let name = Name::new(name.as_str()).expect("a name");
-    match (part.as_str(), rest) {
-        ("create", [value]) => {
-            let options = NamedSemaphore::options().create_new(true).initial_value(value.parse().expect("a number"));
-            drop(options.open(name).expect("it can be made"));
-        }
-        (part, [arena, index, turns, seed, interval]) => {
-            let numbers = [index, turns, seed, interval].map(|number| number.parse::<u32>().expect("a number"));
-            let arena = Arena::open(Path::new(arena));
-            Participant { arena, first: FIRST + EACH * numbers[0] as usize, state: numbers[2].into() }
-                .play(part, name, numbers[1], numbers[3]);
-        }
-        _ => panic!("{arguments:?}"),
-    }
+    let [part, name, arena, numbers @ ..] = arguments else { panic!("a part, a name, an arena") };
+    let numbers: Vec<u32> = numbers.iter().map(|number| number.parse().expect("a number")).collect();
+    let [index, turns, seed, interval] = numbers[..] else { panic!("four numbers") };
+    let arena = Arena::open(Path::new(arena));
+    let player = Player { arena, first: FIRST + EACH * index as usize, state: seed.into() };
+    player.play(part, Name::new(name.as_str()).expect("a name"), turns, interval);
 }
 
-struct Participant {
+struct Player {
     arena: Arena,
     first: usize,
     state: u64,
 }
 
-impl Participant {
+impl Player {
     fn add(&self, at: usize, number: u64) {
         self.arena.word(self.first + at).fetch_add(number, SeqCst);
     }
@@ -351,7 +354,7 @@ pub fn interrupt_every(interval: u32) {
     action.sa_sigaction = ignore as extern "C" fn(i32) as usize;
     // SAFETY: the handler does nothing.
     assert_eq!(unsafe { libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut()) }, 0);
-    let time = libc::timeval { tv_sec: 0, tv_usec: interval.into() };
+    let time = libc::timeval { tv_sec: 0, tv_usec: interval as _ };
     let timer = libc::itimerval { it_interval: time, it_value: time };
     // SAFETY: the kernel only reads `timer`.
     let result = unsafe { libc::syscall(libc::SYS_setitimer, libc::ITIMER_REAL, &raw const timer, 0) };

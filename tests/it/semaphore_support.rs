@@ -139,8 +139,7 @@ pub struct Sleeper<'scope, T> {
 }
 
 impl<'scope, T: Send + 'scope> Sleeper<'scope, T> {
-    /// Starts a thread whose work is to wait, and returns when it sleeps and the semaphore has so many waiters
-    /// recorded.
+    /// Starts a thread whose work is to wait, and returns when it sleeps and the semaphore has recorded it.
     #[track_caller]
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,

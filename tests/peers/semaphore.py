@@ -4,8 +4,8 @@
     semaphore.py LIBRARY value|post|wait NAME
     semaphore.py LIBRARY mutex|timed|produce|consume NAME ARENA INDEX OPERATIONS SEED INTERVAL
 
-The last line plays a part of the stress tests; tests/it/semaphore_stress.rs says what each part does and what the arena's
-numbers are.
+The last line plays a part of the stress tests; tests/it/semaphore_stress.rs says what each part does and what the
+arena's numbers are.
 """
 
 import mmap

@@ -254,9 +254,8 @@ macro_rules! tests {
             #[test]
             fn time_out_beside_another_waiter() {
                 for error in [Errno::TIMEDOUT, Errno::INTR] {
-                    for (waiters, poster) in
-                        [([Ours, Ours], Ours), ([Ours, Library], Ours), ([Library, Ours], Ours), ([Ours, Ours], Library)]
-                    {
+                    let mixes = [([Ours; 2], Ours), ([Ours, Library], Ours), ([Library, Ours], Ours), ([Ours; 2], Library)];
+                    for (waiters, poster) in mixes {
                         time_out_beside_a_waiter::<Words>(Search::Preemptions(2), waiters, poster, error);
                     }
                 }
