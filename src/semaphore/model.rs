@@ -1,8 +1,9 @@
 //! Atomics and futex waits for loom, which tries every interleaving.
 //!
-//! loom changes from one thread to another only within its own operations. So what follows such an operation here, in ordinary memory
-//! behind an ordinary mutex, happens in one step with it: comparing a word and going to sleep, as in the kernel. Falling asleep in vain
-//! and waking nobody order no memory; a wake-up does, which the kernel's does too, though nothing should count on it.
+//! loom changes from one thread to another only within its own operations. So what follows such an operation here, in
+//! ordinary memory behind an ordinary mutex, happens in one step with it: comparing a word and going to sleep, as in
+//! the kernel. Falling asleep in vain and waking nobody order no memory; a wake-up does, which the kernel's does too,
+//! though nothing should count on it.
 
 pub(super) use loom::hint::spin_loop;
 pub(super) use loom::sync::atomic::Ordering;
@@ -60,8 +61,8 @@ impl Futex {
 
 /// A word that can be slept on.
 pub(super) trait Word {
-    /// What the word is now, of which the kernel has no stale view. The operation counts as a change of the word, so that loom tries
-    /// every order of sleeps and wake-ups.
+    /// What the word is now, of which the kernel has no stale view. The operation counts as a change of the word, so
+    /// that loom tries every order of sleeps and wake-ups.
     fn now(&self) -> u32;
     fn futex(&self) -> &Futex;
 }

@@ -3,12 +3,12 @@
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test --release --lib --target-dir target/loom loom_tests -- --nocapture
 //! ```
-//! With `--nocapture` each model says how many interleavings it tried: all of them, or those with at most three preemptions, two where
-//! there are four threads. It takes about two minutes on two processors.
+//! With `--nocapture` each model says how many interleavings it tried: all of them, or those with at most three
+//! preemptions, two where there are four threads. It takes about two minutes on two processors.
 //!
-//! Each model runs for each layout, with our algorithm alone and mixed with the C library's on the same words (`c_library`). A sleeper
-//! that nobody wakes is a deadlock, which loom reports; so every model also shows that no wake-up is lost. That these models find such
-//! bugs at all is tested too, by planting some (`planted`).
+//! Each model runs for each layout, with our algorithm alone and mixed with the C library's on the same words
+//! (`c_library`). A sleeper that nobody wakes is a deadlock, which loom reports; so every model also shows that no
+//! wake-up is lost. That these models find such bugs at all is tested too, by planting some (`planted`).
 
 mod c_library;
 mod models;
@@ -28,19 +28,19 @@ use super::model::Word;
 use super::protocol::{Patience, Protocol, Tuning};
 use crate::time::{Clock, Deadline, Time};
 
-/// A protocol as the models need it, with the C library's algorithm on the same words; planted bugs are in no C library.
+/// A protocol as the models need it, with the C library's algorithm on the same words if there is one.
 trait Layout: Protocol + Sized + 'static {
     const NAME: &'static str;
 
     fn with_value(value: u32) -> Self;
 
     fn library_post(&self) -> Result<()> {
-        unreachable!("in no C library")
+        unreachable!("no C library has this protocol")
     }
 
     /// Takes a token, by limited sleeps if there is a limit.
     fn library_wait(&self, _limit: Option<Deadline>) -> Result<()> {
-        unreachable!("in no C library")
+        unreachable!("no C library has this protocol")
     }
 
     /// The words that change; the first is the one that is slept on.

@@ -1,7 +1,8 @@
-//! Bugs that the models must find. Each is planted in a protocol that is otherwise ours, and looked for by the same model.
+//! Bugs that the models must find. Each is planted in a protocol that is otherwise ours, and looked for by the same
+//! model.
 //!
-//! loom panics where it finds one, and some of its panics abort. So each search runs in a process of its own, which is expected to fail,
-//! and to say for the right reason.
+//! loom panics where it finds one, and some of its panics abort. So each search runs in a process of its own, which is
+//! expected to fail, and to say for the right reason.
 
 use std::env;
 use std::format;
@@ -103,8 +104,8 @@ impl Protocol for RelaxedPost {
     }
 }
 
-/// The value and the number of waiters in words of their own: a post may read the number before the token is seen by a waiter that
-/// counted itself after that.
+/// The value and the number of waiters in words of their own: a post may read the number before the token is seen by a
+/// waiter that counted itself after that.
 struct CountApart {
     value: AtomicU32,
     waiters: AtomicU32,
