@@ -104,9 +104,9 @@ impl Words {
 impl Protocol for Words {
     #[inline]
     fn post(&self, scope: Scope) -> Result<()> {
-        // glibc's post refuses at the maximum exactly. Above it, be it for the moment until a token too many is taken
-        // back, it goes on and on. So the addition is not left to find the limit out; a look that nothing waits for
-        // costs next to nothing.
+        // glibc's post refuses at the maximum exactly, and goes on and on above it, be that for the moment until a
+        // token too many is taken back. So the addition is not left to find out; a look that nothing waits for costs
+        // next to nothing.
         if value_of(self.data.load(Relaxed)) >= NEAR_MAX {
             return self.post_near_maximum(scope);
         }

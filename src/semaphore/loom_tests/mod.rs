@@ -28,20 +28,19 @@ use super::model::Word;
 use super::protocol::{Patience, Protocol, Tuning};
 use crate::time::{Clock, Deadline, Time};
 
-/// A protocol as the models need it, with the C library's algorithm on the same words; planted bugs are in no C
-/// library.
+/// A protocol as the models need it, with the C library's algorithm on the same words if there is one.
 trait Layout: Protocol + Sized + 'static {
     const NAME: &'static str;
 
     fn with_value(value: u32) -> Self;
 
     fn library_post(&self) -> Result<()> {
-        unreachable!("in no C library")
+        unreachable!("no C library has this protocol")
     }
 
     /// Takes a token, by limited sleeps if there is a limit.
     fn library_wait(&self, _limit: Option<Deadline>) -> Result<()> {
-        unreachable!("in no C library")
+        unreachable!("no C library has this protocol")
     }
 
     /// The words that change; the first is the one that is slept on.
