@@ -45,6 +45,21 @@ impl Failure {
         self
     }
 
+    /// Says one thing more, on a line of its own.
+    pub(crate) fn line(mut self, addition: impl Display) -> Self {
+        self.sentence = format!("{}\nrawipc: {}: {addition}", self.sentence, self.subject);
+        self
+    }
+
+    /// Tells the user of all but the last one, which it gives back.
+    pub(crate) fn last_of(mut failures: Vec<Self>) -> Result<(), Self> {
+        let last = failures.pop();
+        for failure in failures {
+            failure.report();
+        }
+        last.map_or(Ok(()), Err)
+    }
+
     /// Tells the user.
     pub(crate) fn report(self) -> ExitCode {
         // Where nobody can be told, the exit code still tells. `eprintln` would panic.

@@ -6,13 +6,19 @@
 
 #![forbid(unsafe_code)]
 
+mod account;
 mod arguments;
 mod demo;
 mod failure;
 mod json;
+mod limits;
+mod list;
+mod moment;
 mod mq;
 mod output;
 mod progress;
+mod registration;
+mod table;
 
 use std::process::ExitCode;
 
@@ -43,6 +49,8 @@ enum Command {
     /// Message queues: create, send, receive, stat, unlink.
     #[command(subcommand)]
     Mq(mq::Command),
+    List(list::List),
+    Limits(limits::Command),
     Demo(demo::Demo),
     DemoPartner(demo::Partner),
 }
@@ -51,6 +59,8 @@ impl Command {
     fn run(&self) -> Result<(), Failure> {
         match self {
             Self::Mq(command) => command.run(),
+            Self::List(list) => list.run(),
+            Self::Limits(limits) => limits.run(),
             Self::Demo(demo) => demo.run(),
             Self::DemoPartner(partner) => partner.run(),
         }
