@@ -32,7 +32,7 @@ impl Account {
 
     /// What it leaves of RLIMIT_MSGQUEUE at most; `None` if there is no limit.
     pub(crate) fn left(&self) -> Option<u64> {
-        getrlimit(Resource::Msgqueue).current.map(|limit| limit.saturating_sub(self.cost))
+        limit().map(|limit| limit.saturating_sub(self.cost))
     }
 
     /// A sentence without its end.
@@ -42,4 +42,9 @@ impl Account {
         let left = self.left().map_or("nothing limits them".to_owned(), |left| format!("at most {left} are left"));
         format!("the user's {queues} that can be seen cost at least {cost} bytes, {left}")
     }
+}
+
+/// RLIMIT_MSGQUEUE in bytes; `None` is no limit.
+pub(crate) fn limit() -> Option<u64> {
+    getrlimit(Resource::Msgqueue).current
 }

@@ -39,6 +39,11 @@ impl Failure {
         Self::new("standard output", error)
     }
 
+    /// Ends the tool with another exit code.
+    pub(crate) fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
     /// Says one thing more.
     pub(crate) fn and(mut self, addition: impl Display) -> Self {
         self.sentence = format!("{}; {addition}", self.sentence);

@@ -3,7 +3,7 @@
 use clap::Args;
 use rawipc::{Limits, Platform};
 
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::failure::Failure;
 use crate::json::Object;
 use crate::output::Output;
@@ -55,8 +55,8 @@ fn lines(limits: Option<&Limits>, account: Option<&Account>, platform: Platform)
         line("max message size:", limits.max_message_size.to_string());
         line("default message size:", limits.default_message_size.to_string());
         line("max queues:", limits.max_queues.to_string());
-        line("queue bytes:", limits.queue_bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string()));
     }
+    line("queue bytes:", account::limit().map_or("unlimited".to_owned(), |bytes| bytes.to_string()));
     if let Some(account) = account {
         line("queue bytes used:", format!("at least {} (queues of this user: {})", account.cost, account.queues));
         let left = account.left().map_or("unlimited".to_owned(), |left| format!("at most {left}"));
@@ -78,7 +78,7 @@ fn json(limits: Option<&Limits>, account: Option<&Account>, platform: Platform) 
         .number_or_null("max_message_size", of_limits(|limits| limits.max_message_size))
         .number_or_null("default_message_size", of_limits(|limits| limits.default_message_size))
         .number_or_null("max_queues", of_limits(|limits| limits.max_queues))
-        .number_or_null("queue_bytes", limits.and_then(|limits| limits.queue_bytes))
+        .number_or_null("queue_bytes", account::limit())
         .number_or_null("queue_bytes_used", account.map(|account| account.cost))
         .number_or_null("queue_bytes_left", account.and_then(Account::left))
         .number_or_null("queues_of_user", account.map(|account| account.queues))
