@@ -23,6 +23,11 @@ impl Failure {
         Self { subject: subject.to_string(), sentence: sentence.to_string(), code: FAILED }
     }
 
+    /// The time was over.
+    pub(crate) fn not_now(subject: impl Display, sentence: impl Display) -> Self {
+        Self { code: NOT_NOW, ..Self::new(subject, sentence) }
+    }
+
     /// Makes a failure of the library's error about the object of this name.
     pub(crate) fn about(name: &Name) -> impl Fn(Error) -> Self {
         move |error| {

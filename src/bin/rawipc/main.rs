@@ -48,7 +48,7 @@ Example, in two terminals:
 
 #[derive(Subcommand)]
 enum Command {
-    /// Message queues: create, send, receive, stat, unlink.
+    /// Message queues: create, send, receive, stat, watch, unlink.
     #[command(subcommand)]
     Mq(mq::Command),
     /// Semaphores: create, post, wait, value, stat, repair, unlink, run.
