@@ -7,8 +7,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, open, openat, st
 use rustix::io::{self, Errno, read};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
-use crate::error::{Argument, Cause, Error, Operation, Result};
-use crate::mqueue::Status;
+use crate::error::{Argument, Cause, Error, ErrorKind, Operation, Result};
+use crate::mqueue::{MessageQueue, Status};
 use crate::name::{Name, OwnedName};
 use crate::time::Time;
 
@@ -231,13 +231,32 @@ impl<'listing> Entry<'listing> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`InvalidInput`](crate::ErrorKind::InvalidInput) if it
     /// is no queue.
     pub fn queue_status(&self) -> Result<Status> {
+        Status::read(self.open_file(OFlags::RDONLY)?.as_fd())
+    }
+
+    /// For a queue: opens it, nonblocking; for receiving if that is permitted, else for sending. It is the queue that
+    /// was listed, also where the listing is of another IPC namespace, in which its name stands for something else or
+    /// for nothing.
+    ///
+    /// # Errors
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without either right;
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`InvalidInput`](crate::ErrorKind::InvalidInput) if it
+    /// is no queue.
+    pub fn open_queue(&self) -> Result<MessageQueue> {
+        let queue = match self.open_file(OFlags::RDONLY) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => self.open_file(OFlags::WRONLY)?,
+            result => result?,
+        };
+        Ok(MessageQueue::try_from(queue)?)
+    }
+
+    fn open_file(&self, access: OFlags) -> Result<OwnedFd> {
         if self.kind != ObjectKind::Queue {
             return Err(Error::argument(Operation::QueueStatus, Argument::NotAQueue, 0));
         }
         let name = OwnedName::new(self.name);
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let queue = openat(self.directory, name.file(), flags, Mode::empty()).map_err(list_error)?;
-        Status::read(queue.as_fd())
+        let flags = access | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(self.directory, name.file(), flags, Mode::empty()).map_err(list_error)
     }
 }
 

@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use rawipc::{Name, Priority};
+use rawipc::{Abi, Name, Priority, SEMAPHORE_VALUE_MAX};
 
 /// A name, with or without its slash.
 ///
@@ -56,4 +56,29 @@ pub(crate) fn priority(text: &str) -> Result<Priority, &'static str> {
     const WRONG: &str = "a priority is a whole number from 0 to 32767";
     let number = text.parse().map_err(|_| WRONG)?;
     Priority::new(number).map_err(|_| WRONG)
+}
+
+/// A semaphore's value.
+pub(crate) fn semaphore_value(text: &str) -> Result<u32, &'static str> {
+    const WRONG: &str = "a semaphore's value is a whole number from 0 to 2147483647";
+    text.parse().ok().filter(|value| *value <= SEMAPHORE_VALUE_MAX).ok_or(WRONG)
+}
+
+/// How many tokens are given: at least one.
+pub(crate) fn tokens(text: &str) -> Result<u32, &'static str> {
+    match semaphore_value(text) {
+        Ok(0) | Err(_) => Err("it is a whole number from 1 to 2147483647"),
+        tokens => tokens,
+    }
+}
+
+/// The C library whose programs are to use a semaphore.
+pub(crate) fn abi(text: &str) -> Result<Abi, &'static str> {
+    match text {
+        "gnu" if cfg!(target_pointer_width = "64") => Ok(Abi::Gnu64),
+        "gnu" | "gnu32" => Ok(Abi::Gnu32),
+        "gnu64" => Ok(Abi::Gnu64),
+        "musl" => Ok(Abi::Musl),
+        _ => Err("it is one of gnu (that of this machine's width), gnu64, gnu32, musl"),
+    }
 }

@@ -23,6 +23,11 @@ impl Failure {
         Self { subject: subject.to_string(), sentence: sentence.to_string(), code: FAILED }
     }
 
+    /// The time was over.
+    pub(crate) fn not_now(subject: impl Display, sentence: impl Display) -> Self {
+        Self { code: NOT_NOW, ..Self::new(subject, sentence) }
+    }
+
     /// Makes a failure of the library's error about the object of this name.
     pub(crate) fn about(name: &Name) -> impl Fn(Error) -> Self {
         move |error| {
@@ -39,10 +44,30 @@ impl Failure {
         Self::new("standard output", error)
     }
 
+    /// Ends the tool with another exit code.
+    pub(crate) fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
     /// Says one thing more.
     pub(crate) fn and(mut self, addition: impl Display) -> Self {
         self.sentence = format!("{}; {addition}", self.sentence);
         self
+    }
+
+    /// Says one thing more, on a line of its own.
+    pub(crate) fn line(mut self, addition: impl Display) -> Self {
+        self.sentence = format!("{}\nrawipc: {}: {addition}", self.sentence, self.subject);
+        self
+    }
+
+    /// Tells the user of all but the last one, which it gives back.
+    pub(crate) fn last_of(mut failures: Vec<Self>) -> Result<(), Self> {
+        let last = failures.pop();
+        for failure in failures {
+            failure.report();
+        }
+        last.map_or(Ok(()), Err)
     }
 
     /// Tells the user.

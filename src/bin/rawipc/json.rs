@@ -1,4 +1,4 @@
-//! JSON, as far as the tool's flat data need it.
+//! JSON, as far as the tool's data need it.
 
 use std::fmt::{Display, Write};
 
@@ -10,12 +10,37 @@ impl Object {
         Self("{".to_owned())
     }
 
-    pub(crate) fn number(self, key: &str, value: usize) -> Self {
+    pub(crate) fn number(self, key: &str, value: impl Into<Number>) -> Self {
+        self.entry(key, value.into().0)
+    }
+
+    /// A number, or `null`.
+    pub(crate) fn number_or_null(self, key: &str, value: Option<impl Into<Number>>) -> Self {
+        match value {
+            Some(value) => self.number(key, value),
+            None => self.null(key),
+        }
+    }
+
+    pub(crate) fn boolean(self, key: &str, value: bool) -> Self {
         self.entry(key, value)
+    }
+
+    pub(crate) fn null(self, key: &str) -> Self {
+        self.entry(key, "null")
     }
 
     pub(crate) fn text(self, key: &str, value: &str) -> Self {
         self.entry(key, quoted(value))
+    }
+
+    /// An object's name: JSON has no other bytes than UTF-8, so what is none becomes U+FFFD.
+    pub(crate) fn name(self, name: &rawipc::Name) -> Self {
+        self.text("name", &String::from_utf8_lossy(name.as_bytes()))
+    }
+
+    pub(crate) fn object(self, key: &str, value: Self) -> Self {
+        self.entry(key, value.finish())
     }
 
     pub(crate) fn finish(mut self) -> String {
@@ -29,6 +54,33 @@ impl Object {
         let _ = write!(self.0, "{separator}\"{key}\":{value}");
         self
     }
+}
+
+/// A whole number. Those from 2^53 on lose their last digits in readers that know floating-point numbers only.
+pub(crate) struct Number(u64);
+
+impl From<u32> for Number {
+    fn from(number: u32) -> Self {
+        Self(number.into())
+    }
+}
+
+impl From<u64> for Number {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<usize> for Number {
+    fn from(number: usize) -> Self {
+        Self(number as u64)
+    }
+}
+
+/// A JSON array, an object a line.
+pub(crate) fn array(objects: impl IntoIterator<Item = Object>) -> String {
+    let lines: Vec<String> = objects.into_iter().map(Object::finish).collect();
+    if lines.is_empty() { "[]\n".to_owned() } else { format!("[\n{}\n]\n", lines.join(",\n")) }
 }
 
 fn quoted(text: &str) -> String {

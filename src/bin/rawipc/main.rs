@@ -6,13 +6,21 @@
 
 #![forbid(unsafe_code)]
 
+mod account;
 mod arguments;
 mod demo;
 mod failure;
 mod json;
+mod limits;
+mod list;
+mod moment;
 mod mq;
 mod output;
 mod progress;
+mod registration;
+mod sem;
+mod signals;
+mod table;
 
 use std::process::ExitCode;
 
@@ -40,26 +48,35 @@ Example, in two terminals:
 
 #[derive(Subcommand)]
 enum Command {
-    /// Message queues: create, send, receive, stat, unlink.
+    /// Message queues: create, send, receive, stat, watch, unlink.
     #[command(subcommand)]
     Mq(mq::Command),
+    /// Semaphores: create, post, wait, value, stat, repair, unlink, run.
+    #[command(subcommand)]
+    Sem(sem::Command),
+    List(list::List),
+    Limits(limits::Command),
     Demo(demo::Demo),
     DemoPartner(demo::Partner),
 }
 
 impl Command {
-    fn run(&self) -> Result<(), Failure> {
-        match self {
+    fn run(&self) -> Result<ExitCode, Failure> {
+        let result = match self {
             Self::Mq(command) => command.run(),
+            Self::Sem(command) => return command.run(),
+            Self::List(list) => list.run(),
+            Self::Limits(limits) => limits.run(),
             Self::Demo(demo) => demo.run(),
             Self::DemoPartner(partner) => partner.run(),
-        }
+        };
+        result.map(|()| ExitCode::SUCCESS)
     }
 }
 
 fn main() -> ExitCode {
     match Tool::parse().command.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => failure.report(),
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::root;
 
 /// What the library and the tool may depend on; DESIGN.md has the reason for each.
-const DEPENDENCIES: [&str; 5] = ["bitflags", "clap", "heapless", "rustix", "zerocopy"];
+const DEPENDENCIES: [&str; 6] = ["bitflags", "clap", "heapless", "rustix", "signal-hook", "zerocopy"];
 
 /// Of those, the ones that a user gets who asks for nothing.
 const ALWAYS: [&str; 3] = ["bitflags", "heapless", "rustix"];

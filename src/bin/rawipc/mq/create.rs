@@ -1,6 +1,7 @@
 use clap::Args;
-use rawipc::{MessageQueue, Name};
+use rawipc::{Error, ErrorKind, Limit, MessageQueue, Name};
 
+use crate::account::Account;
 use crate::arguments;
 use crate::failure::Failure;
 
@@ -23,7 +24,9 @@ pub(crate) struct Create {
 }
 
 const HELP: &str = "\
-The queue stays, with its messages, until it is unlinked or the machine restarts.
+The queue stays, with its messages, until it is unlinked or the machine restarts. As long, it counts
+against its user's RLIMIT_MSGQUEUE: its messages at their full size, and some 96 bytes more for each
+(on 32-bit machines 48). `rawipc limits` shows what is left.
 
 Example:
   rawipc mq create jobs --max-messages 8 --max-message-size 256 --mode 660";
@@ -37,6 +40,18 @@ impl Create {
         if let Some(bytes) = self.max_message_size {
             options = options.max_message_size(bytes);
         }
-        options.open(self.name).and_then(MessageQueue::close).map_err(Failure::about(self.name))
+        options.open(self.name).and_then(MessageQueue::close).map_err(|error| self.failure(error))
+    }
+
+    /// Where all queues of the user cost too much, with what they cost.
+    fn failure(&self, error: Error) -> Failure {
+        let failure = Failure::about(self.name)(error);
+        if error.kind() != ErrorKind::LimitExceeded(Limit::QueueBytes) {
+            return failure;
+        }
+        match Account::seen() {
+            Ok(account) => failure.line(account.sentence()),
+            Err(_) => failure,
+        }
     }
 }

@@ -5,6 +5,7 @@ mod receive;
 mod send;
 mod stat;
 mod unlink;
+mod watch;
 
 use clap::Subcommand;
 
@@ -16,6 +17,7 @@ pub(crate) enum Command {
     Send(send::Send),
     Receive(receive::Receive),
     Stat(stat::Stat),
+    Watch(watch::Watch),
     Unlink(unlink::Unlink),
 }
 
@@ -26,6 +28,7 @@ impl Command {
             Self::Send(command) => command.run(),
             Self::Receive(command) => command.run(),
             Self::Stat(command) => command.run(),
+            Self::Watch(command) => command.run(),
             Self::Unlink(command) => command.run(),
         }
     }

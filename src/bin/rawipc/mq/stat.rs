@@ -1,12 +1,13 @@
 use clap::Args;
-use rawipc::{ErrorKind, MessageQueue, Name, Result};
+use rawipc::{ErrorKind, MessageQueue, Name, Result, Status};
 
 use crate::arguments;
 use crate::failure::Failure;
 use crate::json::Object;
 use crate::output::Output;
+use crate::registration;
 
-/// Show a message queue's sizes, its mode, and how many messages are in it.
+/// Show a message queue's sizes and mode, what is in it, and who is registered for notification.
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Stat {
@@ -19,7 +20,7 @@ pub(crate) struct Stat {
 }
 
 const HELP: &str = "\
-The right to receive or to send is enough.
+The right to receive or to send is enough; bytes and notification are shown to those who may receive.
 
 Example:
   rawipc mq stat jobs
@@ -33,21 +34,37 @@ impl Stat {
 
     fn describe(&self) -> Result<String> {
         let queue = open(self.name)?;
+        let status = match queue.status() {
+            Err(error) if error.kind() == ErrorKind::BadDescriptor => None,
+            status => Some(status?),
+        };
+        if self.json { self.json(&queue, status) } else { self.lines(&queue, status) }
+    }
+
+    fn lines(&self, queue: &MessageQueue, status: Option<Status>) -> Result<String> {
         let attributes = queue.attributes()?;
-        let mode = format!("{:04o}", queue.mode()?);
-        if !self.json {
-            return Ok(format!(
-                "name: {}\nmax messages: {}\nmax message size: {}\nmessages: {}\nmode: {mode}\n",
-                self.name, attributes.max_messages, attributes.max_message_size, attributes.messages
-            ));
+        let mut lines = format!(
+            "name: {}\nmax messages: {}\nmax message size: {}\nmessages: {}\n",
+            self.name, attributes.max_messages, attributes.max_message_size, attributes.messages
+        );
+        if let Some(Status { bytes, registration }) = status {
+            let notification = registration.map_or("nobody is registered".to_owned(), registration::sentence);
+            lines += &format!("bytes: {bytes}\nnotification: {notification}\n");
         }
-        let object = Object::new()
-            .text("name", &String::from_utf8_lossy(self.name.as_bytes()))
+        Ok(lines + &format!("mode: {:04o}\n", queue.mode()?))
+    }
+
+    fn json(&self, queue: &MessageQueue, status: Option<Status>) -> Result<String> {
+        let attributes = queue.attributes()?;
+        let mut object = Object::new()
+            .name(self.name)
             .number("max_messages", attributes.max_messages)
             .number("max_message_size", attributes.max_message_size)
-            .number("messages", attributes.messages)
-            .text("mode", &mode);
-        Ok(object.finish() + "\n")
+            .number("messages", attributes.messages);
+        if let Some(Status { bytes, registration }) = status {
+            object = registration::add_to(object.number("bytes", bytes), registration);
+        }
+        Ok(object.text("mode", &format!("{:04o}", queue.mode()?)).finish() + "\n")
     }
 }
 

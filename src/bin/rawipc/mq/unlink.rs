@@ -22,13 +22,7 @@ Example:
 impl Unlink {
     /// Tries each name, as `rm` does, and reports each that fails.
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let mut result = Ok(());
-        for name in &self.names {
-            let Err(error) = MessageQueue::unlink(name) else { continue };
-            if let Err(earlier) = std::mem::replace(&mut result, Err(Failure::about(name)(error))) {
-                earlier.report();
-            }
-        }
-        result
+        let unlink = |name: &&'static Name| MessageQueue::unlink(name).map_err(Failure::about(name));
+        Failure::last_of(self.names.iter().filter_map(|name| unlink(name).err()).collect())
     }
 }

@@ -1,0 +1,160 @@
+//! The watched queue: what is in it, and the wait for more.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rawipc::{Clock, ErrorKind, MessageQueue, Name, NotificationSocket, Status, Time};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::fstat;
+use rustix::io::{Errno, retry_on_intr};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::failure::Failure;
+use crate::json::Object;
+use crate::{moment, registration};
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// A queue that this process is registered for. It lives as long as the process: closing the queue would drop the registration.
+pub(super) struct Watched {
+    name: &'static Name,
+    arrivals: NotificationSocket<MessageQueue>,
+    /// Ready, edge-triggered, when something was sent or received and messages are there: it sees what the notification, which is
+    /// for the empty queue alone, does not. It does not see a message taken from a full queue whose place a waiting sender gets.
+    changes: OwnedFd,
+    timeout: Option<Duration>,
+}
+
+/// The queue at a moment.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    pub(super) messages: usize,
+    pub(super) is_full: bool,
+    bytes: u64,
+    /// The second in which a message was last sent or received. The kernel has it no finer.
+    pub(super) changed: i64,
+    /// Whether that second is over, so that any later change would show.
+    pub(super) is_settled: bool,
+}
+
+impl Watched {
+    /// Opens the queue and registers: from here on, no arrival is missed.
+    pub(super) fn open(name: &'static Name, timeout: Option<Duration>) -> Result<Self> {
+        let about = Failure::about(name);
+        let queue = MessageQueue::options().read(true).open(name).map_err(&about)?;
+        let changes = watch_changes(&queue).map_err(|errno| Failure::new(name, errno))?;
+        let arrivals = NotificationSocket::new(queue).map_err(|refused| about(refused.error))?;
+        let mut watched = Self { name, arrivals, changes, timeout };
+        watched.arm()?;
+        Ok(watched)
+    }
+
+    pub(super) fn look(&self) -> Result<Look> {
+        Look::at(self.arrivals.queue()).map_err(Failure::about(self.name))
+    }
+
+    /// Waits for an arrival, registers for the next one, and only then looks.
+    pub(super) fn next_arrival(&mut self) -> Result<Look> {
+        let result = match self.timeout {
+            None => self.arrivals.wait(),
+            Some(Duration::ZERO) => self.arrivals.try_wait(),
+            Some(timeout) => self.arrivals.wait_timeout(timeout),
+        };
+        result.map_err(Failure::about(self.name))?;
+        self.arm()?;
+        self.look()
+    }
+
+    /// Whether the queue has been empty, and got a message, since the registration; if so, registers anew.
+    pub(super) fn has_arrived(&mut self) -> Result<bool> {
+        match self.arrivals.try_wait() {
+            Ok(_) => self.arm().map(|()| true),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(Failure::about(self.name)(error)),
+        }
+    }
+
+    /// Whether something has been sent or received since this was asked last, as far as `changes` sees it.
+    pub(super) fn has_changed(&self) -> Result<bool> {
+        let mut events = [epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) }];
+        let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let count = retry_on_intr(|| epoll::wait(&self.changes, &mut events[..], Some(&none)));
+        count.map(|count| count > 0).map_err(|errno| Failure::new(self.name, errno))
+    }
+
+    /// Waits for an arrival, for more messages than there are, or for none.
+    pub(super) fn next_change(&mut self, mut last: Look) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let left = self.timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+            let left = left.and_then(|left| Timespec::try_from(left).ok());
+            let mut both = [self.arrivals.as_fd(), self.changes.as_fd()]
+                .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
+            match poll(&mut both, left.as_ref()) {
+                Ok(0) => return Err(Failure::not_now(self.name, "the time is over, and no more messages have come")),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(Failure::new(self.name, errno)),
+            }
+            let has_arrived = self.has_arrived()?;
+            let has_changed = self.has_changed()?;
+            let look = self.look()?;
+            // Fewer of them are somebody else's work.
+            if has_arrived || look.messages == 0 || has_changed && look.messages >= last.messages {
+                return Ok(());
+            }
+            last = look;
+        }
+    }
+
+    /// Registers. Where somebody else is, says who.
+    fn arm(&mut self) -> Result<()> {
+        let Err(error) = self.arrivals.arm() else { return Ok(()) };
+        let failure = Failure::about(self.name)(error);
+        match self.arrivals.queue().status() {
+            Ok(Status { registration: Some(registration), .. }) if error.kind() == ErrorKind::Busy => {
+                Err(failure.and(registration::sentence(registration)))
+            }
+            _ => Err(failure),
+        }
+    }
+}
+
+fn watch_changes(queue: &MessageQueue) -> std::result::Result<OwnedFd, Errno> {
+    let changes = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    epoll::add(&changes, queue, epoll::EventData::new_u64(0), epoll::EventFlags::IN | epoll::EventFlags::ET)?;
+    Ok(changes)
+}
+
+impl Look {
+    fn at(queue: &MessageQueue) -> rawipc::Result<Self> {
+        let now = clock_gettime(ClockId::RealtimeCoarse).tv_sec;
+        let attributes = queue.attributes()?;
+        let bytes = queue.status()?.bytes;
+        // It fails for no open descriptor.
+        let changed = fstat(queue).map_or(0, |status| status.st_mtime as i64);
+        let messages = attributes.messages;
+        Ok(Self { messages, is_full: messages == attributes.max_messages, bytes, changed, is_settled: changed < now })
+    }
+
+    /// Waits until `is_settled` will hold, unless something changes meanwhile.
+    pub(super) fn settle(&self) {
+        // A clock that was set back would take long to get there.
+        for _ in 0..20 {
+            if clock_gettime(ClockId::RealtimeCoarse).tv_sec > self.changed {
+                break;
+            }
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(super) fn line(self) -> String {
+        let Self { messages, bytes, .. } = self;
+        format!("{} messages {messages} bytes {bytes}\n", moment::milliseconds(Time::now(Clock::Realtime)))
+    }
+
+    pub(super) fn json(self) -> String {
+        let object = Object::new().text("time", &moment::milliseconds(Time::now(Clock::Realtime)));
+        object.number("messages", self.messages).number("bytes", self.bytes).finish() + "\n"
+    }
+}
