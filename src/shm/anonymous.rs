@@ -64,6 +64,6 @@ impl AnonymousOptions {
             .map_err(|errno| Error::system(Operation::CreateMemory, errno))?;
         let sized = if self.sparse { cut(&descriptor, self.size) } else { reserve(&descriptor, 0, self.size) };
         sized.map_err(|errno| size_error(Operation::CreateMemory, errno))?;
-        Ok(SharedMemory::from_parts(descriptor, None))
+        Ok(SharedMemory::created(descriptor, None, self.size))
     }
 }

@@ -188,7 +188,7 @@ impl<'memory> MapOptions<'memory> {
     }
 
     fn region(&self, protection: ProtFlags) -> Result<Region> {
-        let there = self.memory.size()?.saturating_sub(self.offset);
+        let there = self.memory.size_to_map()?.saturating_sub(self.offset);
         let length = self.length.map_or(there, |length| length as u64);
         if length > there || length == 0 {
             let cause = Cause::out_of_bounds(there, length.max(1));
