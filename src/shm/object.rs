@@ -151,8 +151,10 @@ impl SharedMemory {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if it ends before them.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let asked = buffer.len();
-        if offset > OFFSET_MAX && asked > 0 {
-            return Err(short(Operation::ReadMemory, 0, asked));
+        // The kernel would refuse such numbers without a look at the size.
+        if offset.saturating_add(asked as u64) > OFFSET_MAX && asked > 0 {
+            let there = self.size()?.saturating_sub(offset);
+            return Err(short(Operation::ReadMemory, usize::try_from(there).unwrap_or(usize::MAX), asked));
         }
         let mut done = 0;
         while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {

@@ -52,6 +52,21 @@ mod notify_thread;
 mod notify_wait;
 mod status;
 
+mod shm_anonymous;
+mod shm_bytes;
+mod shm_errors;
+mod shm_full;
+mod shm_hostile;
+mod shm_mapping;
+mod shm_objects;
+mod shm_ownership;
+mod shm_peers;
+mod shm_race;
+mod shm_shared;
+mod shm_sizes;
+mod shm_support;
+mod shm_tracing;
+
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
@@ -66,6 +81,9 @@ const ROLES: &[&[harness::Role]] = &[
     notify_support::ROLES,
     processes::ROLES,
     tracing::ROLES,
+    shm_anonymous::ROLES,
+    shm_race::ROLES,
+    shm_tracing::ROLES,
 ];
 
 fn main() -> ExitCode {
@@ -115,6 +133,22 @@ fn main() -> ExitCode {
         notify_thread::tests(),
         notify_wait::tests(),
         status::tests(),
+        shm_anonymous::tests(),
+        shm_bytes::tests(),
+        shm_errors::tests(),
+        shm_full::tests(),
+        shm_hostile::tests(),
+        shm_mapping::tests(),
+        shm_objects::tests(),
+        shm_ownership::tests(),
+        shm_peers::tests(),
+        shm_peers::c::tests(),
+        shm_peers::posix_ipc::tests(),
+        shm_peers::multiprocessing::tests(),
+        shm_race::tests(),
+        shm_shared::tests(),
+        shm_sizes::tests(),
+        shm_tracing::tests(),
     ]
     .into_iter()
     .flatten()
