@@ -54,6 +54,8 @@ pub struct SharedMemory {
     descriptor: OwnedFd,
     /// The size it was created with, until it is mapped or resized; 0 otherwise. It saves the first mapping a look.
     created_size: AtomicUsize,
+    /// What the length of a mapping is a multiple of: the size of huge pages, for memory made of them.
+    unit: usize,
 }
 
 impl SharedMemory {
@@ -216,7 +218,8 @@ impl SharedMemory {
     pub fn try_clone(&self) -> Result<Self> {
         let descriptor =
             fcntl_dupfd_cloexec(&self.descriptor, 0).map_err(|errno| Error::system(Operation::CloneMemory, errno))?;
-        Ok(Self::from_parts(descriptor, self.name().map(ObjectName::kept)))
+        let clone = Self::from_parts(descriptor, self.name().map(ObjectName::kept));
+        Ok(Self { unit: self.unit, ..clone })
     }
 
     /// Closes the descriptor, after removing the name if [`unlink_on_drop`](SharedMemoryOptions::unlink_on_drop) asks
@@ -232,13 +235,22 @@ impl SharedMemory {
     }
 
     pub(super) const fn from_parts(descriptor: OwnedFd, name: Option<ObjectName>) -> Self {
-        Self { name, descriptor, created_size: AtomicUsize::new(0) }
+        Self { name, descriptor, created_size: AtomicUsize::new(0), unit: 1 }
     }
 
     /// One that has just been made, of this size.
     pub(super) fn created(descriptor: OwnedFd, name: Option<ObjectName>, size: u64) -> Self {
         let created_size = AtomicUsize::new(usize::try_from(size).unwrap_or(0));
-        Self { name, descriptor, created_size }
+        Self { name, descriptor, created_size, unit: 1 }
+    }
+
+    /// The same, once it is known what lengths it can be mapped in.
+    pub(super) fn in_units(self, unit: usize) -> Self {
+        Self { unit, ..self }
+    }
+
+    pub(super) const fn unit(&self) -> usize {
+        self.unit
     }
 
     /// How many bytes there are to be mapped.
@@ -295,11 +307,17 @@ fn short(operation: Operation, there: usize, asked: usize) -> Error {
     Error::caused(operation, Errno::INVAL, Cause::out_of_bounds(there as u64, asked as u64))
 }
 
-/// Whether it is a message queue: to the kernel, that is a regular file too.
-fn is_queue(descriptor: &OwnedFd) -> Result<bool> {
+/// In what lengths a regular file can be mapped; `None` if it is a message queue, which is one to the kernel.
+pub(super) fn unit_of(descriptor: &OwnedFd) -> Result<Option<usize>> {
     const MQUEUE_MAGIC: u32 = 0x1980_0202;
-    // The field's type is another one on each architecture.
-    Ok(fstatfs(descriptor).map_err(status_error)?.f_type as u64 == u64::from(MQUEUE_MAGIC))
+    const HUGETLBFS_MAGIC: u32 = 0x9584_58f6;
+    let status = fstatfs(descriptor).map_err(status_error)?;
+    // The fields' types are others on each architecture; magic numbers have 32 bits.
+    Ok(match status.f_type as u32 {
+        MQUEUE_MAGIC => None,
+        HUGETLBFS_MAGIC => Some(status.f_bsize as usize),
+        _ => Some(1),
+    })
 }
 
 fn status_error(errno: Errno) -> Error {
@@ -340,13 +358,16 @@ impl TryFrom<OwnedFd> for SharedMemory {
     fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, Refused<OwnedFd>> {
         let adopt = || {
             let status = fstat(&descriptor).map_err(status_error)?;
-            if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile || is_queue(&descriptor)? {
-                return Err(Error::argument(Operation::OpenMemory, Argument::NotMemory, 0));
+            let no_memory = Error::argument(Operation::OpenMemory, Argument::NotMemory, 0);
+            if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+                return Err(no_memory);
             }
-            fcntl_setfd(&descriptor, FdFlags::CLOEXEC).map_err(status_error)
+            let unit = unit_of(&descriptor)?.ok_or(no_memory)?;
+            fcntl_setfd(&descriptor, FdFlags::CLOEXEC).map_err(status_error)?;
+            Ok(unit)
         };
         match adopt() {
-            Ok(()) => Ok(Self::from_parts(descriptor, None)),
+            Ok(unit) => Ok(Self::from_parts(descriptor, None).in_units(unit)),
             Err(error) => Err(Refused { error, value: descriptor }),
         }
     }

@@ -55,6 +55,7 @@ mod status;
 mod shm_anonymous;
 mod shm_bytes;
 mod shm_errors;
+mod shm_examples;
 mod shm_full;
 mod shm_hostile;
 mod shm_mapping;
@@ -136,6 +137,7 @@ fn main() -> ExitCode {
         shm_anonymous::tests(),
         shm_bytes::tests(),
         shm_errors::tests(),
+        shm_examples::tests(),
         shm_full::tests(),
         shm_hostile::tests(),
         shm_mapping::tests(),

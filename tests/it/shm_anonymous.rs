@@ -150,8 +150,13 @@ fn huge_pages_work_or_say_why_not() {
             let mapping = memory.map().unwrap();
             assert_eq!(mapping.len() as u64, size);
             mapping.get::<AtomicU32>(size as usize - 4).unwrap().store(1, Relaxed);
-            let error = memory.map_options().length(4096).map().unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidInput, "a part of a huge page cannot be mapped");
+            let (clone, mut mapping) = (memory.try_clone().unwrap(), mapping);
+            let adopted = SharedMemory::try_from(OwnedFd::from(memory)).unwrap();
+            for memory in [&clone, &adopted] {
+                let error = memory.map_options().length(4096).map().unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidInput, "a part of a huge page cannot be mapped");
+                assert_eq!(mapping.remap(memory, 4096).unwrap_err().kind(), ErrorKind::InvalidInput);
+            }
         }
     }
 }

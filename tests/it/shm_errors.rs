@@ -219,8 +219,9 @@ fn failures_of_the_kernel_are_sorted() -> Ending {
         (Errno::IO, ErrorKind::Other, "the system refused (errno 5)"),
         (Errno::NOSYS, ErrorKind::Unsupported, "this kernel does not offer it (ENOSYS)"),
     ];
+    type Call<'watched> = &'watched dyn Fn() -> rawipc::Error;
     let watched = Untouched::new();
-    let calls: [(&[libc::c_long], Operation, &dyn Fn() -> rawipc::Error); 6] = [
+    let calls: [(&[libc::c_long], Operation, Call); 6] = [
         (OPENS, Operation::OpenMemory, &|| sized(1).open(watched.name()).unwrap_err()),
         (&[libc::SYS_memfd_create], Operation::CreateMemory, &|| SharedMemory::anonymous(1).create().unwrap_err()),
         (&[libc::SYS_mmap], Operation::MapMemory, &|| watched.memory.map().unwrap_err()),

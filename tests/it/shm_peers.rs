@@ -26,9 +26,11 @@ macro_rules! tests_with_each {
 
             crate::tests!($($test),*);
 
-            $(fn $test() -> Ending {
-                super::$test($start)
-            })*
+            $(
+                fn $test() -> Ending {
+                    super::$test($start)
+                }
+            )*
         }
     };
 }

@@ -224,7 +224,7 @@ fn who_waits_longer_than_the_patience_times_out() {
             assert!((patience..patience + PATIENCE).contains(&start.elapsed()));
         }
         assert_eq!(content(&memory), vec![0; size], "nothing has changed");
-        // Not by closing: a child that another test has just forked may have the descriptor, until it has its own program.
+        // Not by closing: a child that another test has just forked may have the descriptor still.
         flock(&holder, FlockOperation::Unlock).unwrap();
         assert_eq!(options().patience(Duration::ZERO).open(&free, |fresh| fresh.set(2)).unwrap().get(), (2, 4));
     }
