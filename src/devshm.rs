@@ -6,7 +6,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, open, statat, unlink};
 use rustix::io::{Errno, Result};
 
-use crate::name::{NAME_MAX, Name, OwnedName};
+use crate::name::{NAME_MAX, Name, OwnedName, join};
 use crate::open::Creator;
 
 const DIRECTORY: &[u8] = b"/dev/shm/";
@@ -29,9 +29,7 @@ impl FilePath {
             return None;
         }
         let mut bytes = [0; DIRECTORY.len() + NAME_MAX + 1];
-        for (to, from) in bytes.iter_mut().zip(DIRECTORY.iter().chain(start).chain(end)) {
-            *to = *from;
-        }
+        join(&mut bytes, &[DIRECTORY, start, end]);
         Some(Self { bytes })
     }
 
@@ -40,20 +38,24 @@ impl FilePath {
     }
 }
 
-/// Opens an existing file that should be an object: never through a symbolic link, and without waiting for a fifo's
-/// other end. The inner error is for what is not a regular file.
-pub(crate) fn open_existing(path: &FilePath, access: OFlags) -> Result<core::result::Result<(OwnedFd, Stat), Unfit>> {
-    let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match open(path.c_str(), flags, Mode::empty()) {
-        Err(Errno::LOOP) => return Ok(Err(Unfit::SymbolicLink)),
-        Err(Errno::ISDIR | Errno::NXIO) => return Ok(Err(Unfit::NotRegular)),
-        file => file?,
-    };
-    let status = fstat(&file)?;
-    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
-        return Ok(Err(Unfit::NotRegular));
+/// Opens an existing file, which may be anything that has bytes: never through a symbolic link, and without waiting for
+/// a fifo's other end. The inner error is for what has none.
+pub(crate) fn open_file(path: &FilePath, access: OFlags) -> Result<core::result::Result<OwnedFd, Unfit>> {
+    match open(path.c_str(), access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
+        Err(Errno::LOOP) => Ok(Err(Unfit::SymbolicLink)),
+        Err(Errno::ISDIR | Errno::NXIO) => Ok(Err(Unfit::NotRegular)),
+        file => file.map(Ok),
     }
-    Ok(Ok((file, status)))
+}
+
+/// Opens an existing file and makes sure that it is a regular one.
+pub(crate) fn open_regular(path: &FilePath, access: OFlags) -> Result<core::result::Result<OwnedFd, Unfit>> {
+    let file = match open_file(path, access)? {
+        Ok(file) => file,
+        unfit => return Ok(unfit),
+    };
+    let kind = FileType::from_raw_mode(fstat(&file)?.st_mode);
+    Ok(if kind == FileType::RegularFile { Ok(file) } else { Err(Unfit::NotRegular) })
 }
 
 /// Why a file is no object.

@@ -13,9 +13,9 @@
 
 use rustix::io::{Errno, Result};
 
-use super::layout::Scope;
+use super::abi::Scope;
 use super::primitive::Ordering::{Acquire, Relaxed, Release};
-use super::primitive::{AtomicU32, Unused, const_unless_loom, sleep, spin_loop, wake};
+use super::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
 use super::protocol::{Patience, Protocol, VALUE_MAX, look_again};
 
 /// One token.
@@ -29,10 +29,10 @@ pub(super) const SHARED: u32 = 128;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Words {
-    state: AtomicU32,
+    pub(super) state: AtomicU32,
     private: Unused,
     unused: Unused,
-    waiters: AtomicU32,
+    pub(super) waiters: AtomicU32,
 }
 
 #[cfg(not(loom))]
@@ -71,21 +71,7 @@ impl Words {
         Err(state)
     }
 
-    fn spin(&self, limit: u32) -> bool {
-        for _ in 0..limit {
-            let state = self.state.load(Relaxed);
-            if value_of(state) != 0 && self.take_from(state).is_ok() {
-                return true;
-            }
-            if state & WAITED_FOR != 0 {
-                return false;
-            }
-            spin_loop();
-        }
-        false
-    }
-
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience) -> Result<()> {
         loop {
             let state = self.state.load(Relaxed);
             if self.take_from(state).is_ok() {
@@ -156,23 +142,9 @@ impl Protocol for Words {
         self.take_from(self.state.load(Relaxed)).is_ok()
     }
 
-    #[inline]
-    fn take(&self) -> bool {
-        match self.state.compare_exchange(TOKEN, 0, Acquire, Relaxed) {
-            Ok(_) => true,
-            Err(state) => self.take_from(state).is_ok(),
-        }
-    }
-
-    #[cold]
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
-        if self.spin(patience.spin()) {
-            return Ok(());
-        }
-        // An expired wait is over before it counts as one.
-        patience.slice()?;
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
         self.waiters.fetch_add(1, Acquire);
-        let result = self.sleep_and_take(scope, patience);
+        let result = self.sleep_and_take_as_waiter(scope, patience);
         self.leave(scope);
         result
     }

@@ -1,10 +1,13 @@
 //! POSIX semaphores: futex words in memory that processes share.
 
+mod abi;
 mod file;
 mod gnu32;
 #[cfg(target_has_atomic = "64")]
 mod gnu64;
 mod layout;
+#[cfg(all(test, loom))]
+mod loom_tests;
 #[cfg(loom)]
 mod model;
 mod musl;
@@ -14,9 +17,10 @@ mod permit;
 mod primitive;
 mod protocol;
 
+pub use abi::{Abi, Scope};
 #[cfg(target_has_atomic = "64")]
 pub use layout::Gnu64;
-pub use layout::{Abi, Gnu32, Layout, Musl, Native, Private, Scope};
+pub use layout::{Gnu32, Layout, Musl, Native, Private};
 pub use named::{Diagnosis, NamedSemaphore};
 pub use options::NamedSemaphoreOptions;
 pub use permit::{Permit, Tokens};
@@ -30,7 +34,9 @@ use rustix::io::Errno;
 use crate::error::{Error, Operation, Result};
 use crate::shm::Shareable;
 use crate::time::Deadline;
-use protocol::{Patience, Protocol, VALUE_MAX};
+#[cfg(not(loom))]
+use protocol::VALUE_MAX;
+use protocol::{Patience, Protocol};
 
 /// A semaphore in memory, in the layout of the target's own C library. See [`SemaphoreOf`].
 pub type Semaphore = SemaphoreOf<Native>;

@@ -13,9 +13,9 @@
 
 use rustix::io::{Errno, Result};
 
-use super::layout::Scope;
+use super::abi::Scope;
 use super::primitive::Ordering::SeqCst;
-use super::primitive::{AtomicU32, Unused, const_unless_loom, sleep, spin_loop, wake};
+use super::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
 use super::protocol::{Patience, Protocol, VALUE_MAX, look_again};
 
 /// There may be waiters.
@@ -25,8 +25,8 @@ const WAITED_FOR: u32 = 1 << 31;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Words {
-    state: AtomicU32,
-    waiters: AtomicU32,
+    pub(super) state: AtomicU32,
+    pub(super) waiters: AtomicU32,
     private: Unused,
     rest: [Unused; REST],
 }
@@ -68,19 +68,6 @@ impl Words {
             }
         }
         Err(state)
-    }
-
-    fn spin(&self, limit: u32) -> bool {
-        for _ in 0..limit {
-            if self.try_take() {
-                return true;
-            }
-            if self.waiters.load(SeqCst) != 0 {
-                return false;
-            }
-            spin_loop();
-        }
-        false
     }
 
     /// Sleeps once, counted as a waiter meanwhile.
@@ -130,19 +117,7 @@ impl Protocol for Words {
         self.take_from(self.state.load(SeqCst)).is_ok()
     }
 
-    #[inline]
-    fn take(&self) -> bool {
-        match self.state.compare_exchange(1, 0, SeqCst, SeqCst) {
-            Ok(_) => true,
-            Err(state) => self.take_from(state).is_ok(),
-        }
-    }
-
-    #[cold]
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
-        if self.spin(patience.spin()) {
-            return Ok(());
-        }
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
         loop {
             if self.try_take() {
                 return Ok(());

@@ -3,28 +3,23 @@
 #![allow(unsafe_code)]
 
 use core::fmt;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
 
-use rustix::fd::AsFd;
 use rustix::io::Errno;
 
-use super::file::detect;
+use super::abi::Abi;
 #[cfg(target_has_atomic = "64")]
 use super::layout::Gnu64;
-use super::layout::{Abi, Gnu32, Musl};
+use super::layout::{Gnu32, Musl};
 use super::options::NamedSemaphoreOptions;
 use super::permit::{Permit, Tokens, sealed};
 use super::protocol::{Protocol, Tuning};
 use super::{SemaphoreOf, wait_error};
 use crate::devshm::ObjectName;
-use crate::error::{Error, Operation, Result, SemaphoreFault};
+use crate::error::{Error, Operation, Result};
 use crate::name::Name;
 use crate::shm::Mapping;
 use crate::time::Deadline;
-
-/// How many bytes a semaphore has at most.
-const SIZE: usize = 32;
 
 /// A semaphore that processes find by its name; the same that `sem_open` of C and Python open.
 ///
@@ -62,19 +57,19 @@ macro_rules! in_layout {
         match $named.abi {
             #[cfg(target_has_atomic = "64")]
             Abi::Gnu64 => {
-                // SAFETY: `new` has seen a file of this layout, of 32 bytes, whose words are all atomics.
+                // SAFETY: `new` was given a file of this layout, of 32 bytes, whose words are all atomics.
                 let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Gnu64>>() };
                 $action
             }
             Abi::Musl => {
-                // SAFETY: `new` has seen a file of this layout, whose words are all atomics; those beyond its end, of
+                // SAFETY: `new` was given a file of this layout, whose words are all atomics; those beyond its end, of
                 // which no operation makes use, lie in the same page.
                 let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Musl>>() };
                 $action
             }
-            // Or `Gnu64` where `new` refuses that one.
+            // Or `Gnu64` which there is not where there are no 64-bit atomics.
             _ => {
-                // SAFETY: `new` has seen a file of this layout, of 16 bytes, whose words are all atomics.
+                // SAFETY: `new` was given a file of this layout, of 16 bytes, whose words are all atomics.
                 let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Gnu32>>() };
                 $action
             }
@@ -234,22 +229,10 @@ impl NamedSemaphore {
         self.name.remove().map_err(|errno| Error::system(Operation::UnlinkSemaphore, errno))
     }
 
-    /// Maps a file of a semaphore's size; `Err` of the inner result if it holds none.
-    pub(super) fn new(
-        file: impl AsFd,
-        is_gnu_path: bool,
-        tuning: Tuning,
-        name: ObjectName,
-    ) -> rustix::io::Result<core::result::Result<Self, SemaphoreFault>> {
-        let mapping = Mapping::of_file(file, SIZE)?;
-        // SAFETY: the file has a semaphore's size, and the rest of its page is there too; the words are atomics.
-        let words = unsafe { mapping.at_start::<[AtomicU32; SIZE / 4]>() };
-        let words = words.each_ref().map(|word| word.load(Relaxed));
-        Ok(match detect(words, is_gnu_path) {
-            Some(Abi::Gnu64) if cfg!(not(target_has_atomic = "64")) => Err(SemaphoreFault::NeedsWideAtomics),
-            Some(abi) => Ok(Self { abi, mapping, tuning, name }),
-            None => Err(SemaphoreFault::Content),
-        })
+    /// Takes over the mapping of a file that is known to hold a semaphore of this layout, one that this machine has
+    /// atomics for.
+    pub(super) const fn new(mapping: Mapping, abi: Abi, tuning: Tuning, name: ObjectName) -> Self {
+        Self { abi, mapping, tuning, name }
     }
 }
 

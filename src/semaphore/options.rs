@@ -3,8 +3,8 @@
 use rustix::fs::unlink;
 use rustix::io::Errno;
 
+use super::abi::Abi;
 use super::file::{self, GNU_NAME_MAX, prefix};
-use super::layout::Abi;
 use super::named::NamedSemaphore;
 use super::protocol::{Tuning, VALUE_MAX};
 use crate::devshm::{FilePath, Identity, ObjectName};
@@ -142,12 +142,14 @@ impl NamedSemaphoreOptions {
     /// # Errors
     /// Those of [`open`](Self::open); [`InvalidName`](ErrorKind::InvalidName) if the prefix leaves no room.
     pub fn create_unique(&self, prefix: &Name) -> Result<NamedSemaphore> {
-        self.check()?;
+        // It creates, whether that was chosen or not, and its errors say so.
+        let options = self.create_new(true);
+        options.check()?;
         let mut races = 0;
         loop {
-            let name = unique_name(prefix, self.operation())?;
-            let path = self.path(name.name(), self.abi.unwrap_or(Abi::NATIVE))?;
-            match self.create_at(name.name(), &path) {
+            let name = unique_name(prefix, options.operation())?;
+            let path = options.path(name.name(), self.abi.unwrap_or(Abi::NATIVE))?;
+            match options.create_at(name.name(), &path) {
                 Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
                 result => return result,
             }
@@ -207,18 +209,20 @@ impl NamedSemaphoreOptions {
 
     fn open_at(&self, name: &Name, path: &FilePath, is_gnu_path: bool) -> Result<NamedSemaphore> {
         let system = |errno| Error::system(self.operation(), errno);
-        let file = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
-        let semaphore = NamedSemaphore::new(&file, is_gnu_path, self.tuning, ObjectName::kept(name))
-            .map_err(system)?
-            .map_err(|fault| self.fault(fault))?;
-        match self.abi {
-            Some(abi) if abi != semaphore.abi() => Err(self.fault(match semaphore.abi() {
+        let found = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
+        let abi = found.abi(is_gnu_path).ok_or_else(|| self.fault(SemaphoreFault::Content))?;
+        if abi == Abi::Gnu64 && cfg!(not(target_has_atomic = "64")) {
+            return Err(self.fault(SemaphoreFault::NeedsWideAtomics));
+        }
+        if self.abi.is_some_and(|asked| asked != abi) {
+            return Err(self.fault(match abi {
                 Abi::Gnu64 => SemaphoreFault::IsGnu64,
                 Abi::Gnu32 => SemaphoreFault::IsGnu32,
                 Abi::Musl => SemaphoreFault::IsMusl,
-            })),
-            _ => Ok(semaphore),
+            }));
         }
+        let mapping = file::map(&found.file).map_err(system)?;
+        Ok(NamedSemaphore::new(mapping, abi, self.tuning, ObjectName::kept(name)))
     }
 
     fn create_at(&self, name: &Name, path: &FilePath) -> Result<NamedSemaphore> {
@@ -229,20 +233,14 @@ impl NamedSemaphoreOptions {
             Errno::NOSPC => Error::caused(operation, errno, Cause::DevShmFull),
             errno => Error::system(operation, errno),
         };
-        let file = file::create(path, abi, self.initial_value, self.mode, self.exact_mode).map_err(system)?;
-        let finish = || {
-            let name = if self.unlink_on_drop {
-                ObjectName::removed_on_drop(name, prefix(abi), Identity::of_file(&file)?)
-            } else {
-                ObjectName::kept(name)
-            };
-            NamedSemaphore::new(&file, abi != Abi::Musl, self.tuning, name)
+        let created = file::create(path, abi, self.initial_value, self.mode, self.exact_mode);
+        let (file, mapping) = created.map_err(system)?;
+        let name = if self.unlink_on_drop {
+            ObjectName::removed_on_drop(name, prefix(abi), Identity::of_file(&file).map_err(system)?)
+        } else {
+            ObjectName::kept(name)
         };
-        let result = finish().map_err(system).and_then(|result| result.map_err(|fault| self.fault(fault)));
-        result.inspect_err(|_| {
-            // What was created a moment ago is of no use to anybody; if this fails there is nobody to tell.
-            let _ = unlink(path.c_str());
-        })
+        Ok(NamedSemaphore::new(mapping, abi, self.tuning, name))
     }
 
     fn fault(&self, fault: SemaphoreFault) -> Error {

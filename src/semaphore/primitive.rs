@@ -32,7 +32,7 @@ mod real {
     use rustix::thread::futex;
     use rustix::time::Timespec;
 
-    use crate::semaphore::layout::Scope;
+    use crate::semaphore::abi::Scope;
     use crate::time::{Clock, Deadline};
 
     /// Sleeps while the word is as expected, until a wake-up, a signal handler or the deadline.

@@ -200,7 +200,7 @@ impl SharedMemoryOptions {
 
     fn open_existing(&self, name: &Name, path: &FilePath) -> Result<SharedMemory> {
         let access = if self.write { OFlags::RDWR } else { OFlags::RDONLY };
-        let (descriptor, _) = devshm::open_existing(path, access)
+        let descriptor = devshm::open_regular(path, access)
             .map_err(|errno| self.system(errno))?
             .map_err(|_| Error::argument(self.operation(), Argument::NotMemory, 0))?;
         if self.truncate {

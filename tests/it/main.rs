@@ -50,6 +50,22 @@ mod notify_support;
 #[cfg(feature = "std")]
 mod notify_thread;
 mod notify_wait;
+mod semaphore_c;
+mod semaphore_calls;
+mod semaphore_errors;
+mod semaphore_examples;
+mod semaphore_images;
+mod semaphore_interop;
+mod semaphore_kills;
+mod semaphore_malformed;
+mod semaphore_memory;
+mod semaphore_named;
+mod semaphore_peers;
+mod semaphore_races;
+mod semaphore_sandbox;
+mod semaphore_stress;
+mod semaphore_support;
+mod semaphore_time;
 mod status;
 
 mod shm_anonymous;
@@ -85,6 +101,11 @@ const ROLES: &[&[harness::Role]] = &[
     shm_anonymous::ROLES,
     shm_race::ROLES,
     shm_tracing::ROLES,
+    semaphore_calls::ROLES,
+    semaphore_kills::ROLES,
+    semaphore_races::ROLES,
+    semaphore_stress::ROLES,
+    semaphore_time::ROLES,
 ];
 
 fn main() -> ExitCode {
@@ -151,6 +172,19 @@ fn main() -> ExitCode {
         shm_shared::tests(),
         shm_sizes::tests(),
         shm_tracing::tests(),
+        semaphore_c::tests(),
+        semaphore_calls::tests(),
+        semaphore_errors::tests(),
+        semaphore_examples::tests(),
+        semaphore_images::tests(),
+        semaphore_interop::tests(),
+        semaphore_kills::tests(),
+        semaphore_malformed::tests(),
+        semaphore_memory::tests(),
+        semaphore_named::tests(),
+        semaphore_races::tests(),
+        semaphore_sandbox::tests(),
+        semaphore_time::tests(),
     ]
     .into_iter()
     .flatten()

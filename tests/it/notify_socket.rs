@@ -38,6 +38,11 @@ fn would_block(socket: &mut NotificationSocket<impl Borrow<MessageQueue>>) -> bo
     socket.try_wait().map_err(|error| error.kind()) == Err(ErrorKind::WouldBlock)
 }
 
+fn readable(socket: &NotificationSocket<&MessageQueue>) -> bool {
+    let no_time = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&no_time)).unwrap() == 1
+}
+
 fn arrives_over<Q: Borrow<MessageQueue> + Debug>(queue: Q) -> NotificationSocket<Q> {
     let mut socket = NotificationSocket::new(queue).unwrap();
     assert!(!socket.is_armed());
@@ -124,6 +129,7 @@ fn its_own_cancel_leaves_nothing_behind() {
     socket.arm().unwrap();
     socket.cancel().unwrap();
     assert_eq!((slot(&queue), socket.is_armed()), (None, false));
+    assert!(!readable(&socket), "a loop that polls it would turn for ever");
     // The news of the cancelling itself are not told later.
     socket.arm().unwrap();
     assert!(would_block(&mut socket));
@@ -170,6 +176,19 @@ fn an_arrival_that_was_not_read_is_not_lost_by_rearming() {
     send(&queue, b"message");
     assert_eq!(socket.try_wait(), Ok(Notified::Arrived));
     assert!(!socket.is_armed());
+    take(&queue);
+    // Nor by rearming so often that the socket has to be emptied for it.
+    socket.arm().unwrap();
+    send(&queue, b"message");
+    take(&queue);
+    for _ in 0..5 {
+        socket.arm().unwrap();
+        queue.cancel_notification().unwrap();
+    }
+    socket.arm().unwrap();
+    assert!(readable(&socket));
+    assert_eq!(socket.try_wait(), Ok(Notified::Arrived), "before the five removals");
+    assert!(socket.is_armed() && would_block(&mut socket));
 }
 
 fn dropping_it_frees_the_slot() {
@@ -267,10 +286,6 @@ fn one_queue_can_have_several_sockets_in_turn() {
 fn readable_means_there_is_something_to_read() {
     let queue = small_queue();
     let mut socket = NotificationSocket::new(&queue).unwrap();
-    let readable = |socket: &NotificationSocket<&MessageQueue>| {
-        let no_time = Timespec { tv_sec: 0, tv_nsec: 0 };
-        poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&no_time)).unwrap() == 1
-    };
     assert!(!readable(&socket));
     socket.arm().unwrap();
     assert!(!readable(&socket));
