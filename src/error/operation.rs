@@ -50,6 +50,10 @@ pub enum Operation {
     CreateMemory,
     /// Opening or adopting an existing shared memory object.
     OpenMemory,
+    /// Duplicating a shared memory object's descriptor.
+    CloneMemory,
+    /// Closing a shared memory object.
+    CloseMemory,
     /// Removing a shared memory object's name.
     UnlinkMemory,
     /// Reading a shared memory object's size, mode or flags.
@@ -105,6 +109,8 @@ impl Operation {
             Self::UnlinkSemaphore => "unlinking the semaphore",
             Self::CreateMemory => "creating the shared memory",
             Self::OpenMemory => "opening the shared memory",
+            Self::CloneMemory => "duplicating the shared memory's descriptor",
+            Self::CloseMemory => "closing the shared memory",
             Self::UnlinkMemory => "unlinking the shared memory",
             Self::MemoryStatus => "reading the shared memory's status",
             Self::ResizeMemory => "resizing the shared memory",

@@ -3,9 +3,10 @@
 use core::ffi::CStr;
 
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::Errno;
 
 use super::SharedMemory;
-use super::object::{cut, reserve, size_error};
+use super::object::{cut, reserve, size_error, unit_of};
 use crate::error::{Error, Operation, Result};
 
 /// How to create shared memory without a name; made by [`SharedMemory::anonymous`].
@@ -62,8 +63,13 @@ impl AnonymousOptions {
         let huge = if self.huge_pages { MemfdFlags::HUGETLB } else { MemfdFlags::empty() };
         let descriptor = memfd_create(LABEL, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING | huge)
             .map_err(|errno| Error::system(Operation::CreateMemory, errno))?;
+        let unit = if self.huge_pages { unit_of(&descriptor)?.unwrap_or(1) } else { 1 };
+        // The kernel would reserve whole pages and leave the odd size.
+        if !self.size.is_multiple_of(unit as u64) {
+            return Err(Error::system(Operation::CreateMemory, Errno::INVAL));
+        }
         let sized = if self.sparse { cut(&descriptor, self.size) } else { reserve(&descriptor, 0, self.size) };
         sized.map_err(|errno| size_error(Operation::CreateMemory, errno))?;
-        Ok(SharedMemory::from_parts(descriptor, None))
+        Ok(SharedMemory::created(descriptor, None, self.size).in_units(unit))
     }
 }

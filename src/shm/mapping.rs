@@ -143,7 +143,7 @@ impl<'memory> MapOptions<'memory> {
         Self { offset: bytes, ..self }
     }
 
-    /// How many bytes to map. Default: up to the object's end.
+    /// How many bytes to map; of huge pages, whole ones. Default: up to the object's end.
     pub const fn length(self, bytes: usize) -> Self {
         Self { length: Some(bytes), ..self }
     }
@@ -188,7 +188,7 @@ impl<'memory> MapOptions<'memory> {
     }
 
     fn region(&self, protection: ProtFlags) -> Result<Region> {
-        let there = self.memory.size()?.saturating_sub(self.offset);
+        let there = self.memory.size_to_map()?.saturating_sub(self.offset);
         let length = self.length.map_or(there, |length| length as u64);
         if length > there || length == 0 {
             let cause = Cause::out_of_bounds(there, length.max(1));
@@ -196,6 +196,9 @@ impl<'memory> MapOptions<'memory> {
         }
         let system = |errno| Error::system(Operation::MapMemory, errno);
         let length = usize::try_from(length).map_err(|_| system(Errno::NOMEM))?;
+        if !length.is_multiple_of(self.memory.unit()) {
+            return Err(system(Errno::INVAL));
+        }
         let flags = if self.populate { MapFlags::POPULATE } else { MapFlags::empty() };
         let region = Region::new(self.memory, length, protection, flags, self.offset).map_err(system)?;
         region.apply(self).map_err(system)?;
@@ -282,11 +285,15 @@ impl Mapping {
             let cause = Cause::out_of_bounds(there, length.max(1) as u64);
             return Err(Error::caused(Operation::MapMemory, Errno::INVAL, cause));
         }
+        let system = |errno| Error::system(Operation::MapMemory, errno);
+        if !length.is_multiple_of(memory.unit()) {
+            return Err(system(Errno::INVAL));
+        }
         let Region { start, length: old, .. } = self.0;
         // SAFETY: the range is the whole region, and `&mut self` shows that nothing of it is lent.
         let moved = unsafe { mremap(start.as_ptr(), old, length, MremapFlags::MAYMOVE) };
         let start = moved.and_then(|start| NonNull::new(start).ok_or(Errno::NOMEM));
-        self.0.start = start.map_err(|errno| Error::system(Operation::MapMemory, errno))?;
+        self.0.start = start.map_err(system)?;
         self.0.length = length;
         Ok(())
     }

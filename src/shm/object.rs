@@ -1,11 +1,12 @@
 //! Shared memory objects.
 
 use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::fs::{
-    FallocateFlags, FileType, Mode, SealFlags, fallocate, fchmod, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate,
-    unlink,
+    FallocateFlags, FileType, Mode, SealFlags, fallocate, fchmod, fcntl_add_seals, fcntl_get_seals, fstat, fstatfs,
+    ftruncate, unlink,
 };
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd, pread, pwrite};
 
@@ -51,6 +52,10 @@ use crate::sys;
 pub struct SharedMemory {
     name: Option<ObjectName>,
     descriptor: OwnedFd,
+    /// The size it was created with, until it is mapped or resized; 0 otherwise. It saves the first mapping a look.
+    created_size: AtomicUsize,
+    /// What the length of a mapping is a multiple of: the size of huge pages, for memory made of them.
+    unit: usize,
 }
 
 impl SharedMemory {
@@ -119,12 +124,16 @@ impl SharedMemory {
     /// [`Interrupted`](crate::ErrorKind::Interrupted). The size is what it was then.
     #[doc(alias = "ftruncate")]
     pub fn resize(&self, size: u64) -> Result<()> {
+        self.created_size.store(0, Relaxed);
         let old = self.size()?;
         let result = if size > old { reserve(&self.descriptor, old, size - old) } else { cut(&self.descriptor, size) };
         result.map_err(|errno| size_error(Operation::ResizeMemory, errno))
     }
 
     /// Maps all of it: for reading and writing.
+    ///
+    /// The handle that created the object knows its size the first time: if another process has resized it before, map
+    /// again, or not before it is settled.
     ///
     /// # Errors
     /// As [`MapOptions::map`].
@@ -144,6 +153,11 @@ impl SharedMemory {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if it ends before them.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let asked = buffer.len();
+        // The kernel would refuse such numbers without a look at the size.
+        if offset.saturating_add(asked as u64) > OFFSET_MAX && asked > 0 {
+            let there = self.size()?.saturating_sub(offset);
+            return Err(short(Operation::ReadMemory, usize::try_from(there).unwrap_or(usize::MAX), asked));
+        }
         let mut done = 0;
         while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
             match pread(&self.descriptor, rest, offset.saturating_add(done as u64)) {
@@ -155,7 +169,8 @@ impl SharedMemory {
         Ok(())
     }
 
-    /// Copies bytes into it, by a system call; all of them or an error. It never becomes longer.
+    /// Copies bytes into it, by a system call; all of them or an error. It never becomes longer than it was when this
+    /// was called.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if it ends before them (nothing is written
@@ -202,8 +217,9 @@ impl SharedMemory {
     /// [`LimitExceeded(Descriptors)`](crate::Limit::Descriptors).
     pub fn try_clone(&self) -> Result<Self> {
         let descriptor =
-            fcntl_dupfd_cloexec(&self.descriptor, 0).map_err(|errno| Error::system(Operation::OpenMemory, errno))?;
-        Ok(Self { name: self.name().map(ObjectName::kept), descriptor })
+            fcntl_dupfd_cloexec(&self.descriptor, 0).map_err(|errno| Error::system(Operation::CloneMemory, errno))?;
+        let clone = Self::from_parts(descriptor, self.name().map(ObjectName::kept));
+        Ok(Self { unit: self.unit, ..clone })
     }
 
     /// Closes the descriptor, after removing the name if [`unlink_on_drop`](SharedMemoryOptions::unlink_on_drop) asks
@@ -215,11 +231,34 @@ impl SharedMemory {
         let removed = self.name.as_mut().map_or(Ok(()), ObjectName::remove);
         let closed = sys::close(self.descriptor);
         removed.map_err(|errno| Error::system(Operation::UnlinkMemory, errno))?;
-        closed.map_err(|errno| Error::system(Operation::OpenMemory, errno))
+        closed.map_err(|errno| Error::system(Operation::CloseMemory, errno))
     }
 
     pub(super) const fn from_parts(descriptor: OwnedFd, name: Option<ObjectName>) -> Self {
-        Self { name, descriptor }
+        Self { name, descriptor, created_size: AtomicUsize::new(0), unit: 1 }
+    }
+
+    /// One that has just been made, of this size.
+    pub(super) fn created(descriptor: OwnedFd, name: Option<ObjectName>, size: u64) -> Self {
+        let created_size = AtomicUsize::new(usize::try_from(size).unwrap_or(0));
+        Self { name, descriptor, created_size, unit: 1 }
+    }
+
+    /// The same, once it is known what lengths it can be mapped in.
+    pub(super) fn in_units(self, unit: usize) -> Self {
+        Self { unit, ..self }
+    }
+
+    pub(super) const fn unit(&self) -> usize {
+        self.unit
+    }
+
+    /// How many bytes there are to be mapped.
+    pub(super) fn size_to_map(&self) -> Result<u64> {
+        match self.created_size.swap(0, Relaxed) {
+            0 => self.size(),
+            size => Ok(size as u64),
+        }
     }
 
     pub(super) const fn descriptor(&self) -> &OwnedFd {
@@ -232,18 +271,23 @@ impl SharedMemory {
     }
 }
 
+/// The kernel's offsets are signed.
+pub(super) const OFFSET_MAX: u64 = i64::MAX as u64;
+
+/// A size beyond that. The kernel's own EFBIG has other causes: RLIMIT_FSIZE, and smaller maxima of 32-bit machines.
+pub(super) const TOO_LARGE: Errno = Errno::OVERFLOW;
+
 /// Adds bytes at the end, with their space.
 pub(super) fn reserve(file: &OwnedFd, offset: u64, length: u64) -> rustix::io::Result<()> {
-    // The kernel's offsets are signed.
-    if offset.checked_add(length).is_none_or(|end| end > i64::MAX as u64) {
-        return Err(Errno::FBIG);
+    if offset.checked_add(length).is_none_or(|end| end > OFFSET_MAX) {
+        return Err(TOO_LARGE);
     }
     if length == 0 { Ok(()) } else { fallocate(file, FallocateFlags::empty(), offset, length) }
 }
 
 /// Sets the size without reserving space.
 pub(super) fn cut(file: &OwnedFd, size: u64) -> rustix::io::Result<()> {
-    if size > i64::MAX as u64 { Err(Errno::FBIG) } else { ftruncate(file, size) }
+    if size > OFFSET_MAX { Err(TOO_LARGE) } else { ftruncate(file, size) }
 }
 
 pub(super) fn set_mode(file: &OwnedFd, mode: u32) -> rustix::io::Result<()> {
@@ -254,13 +298,26 @@ pub(super) fn set_mode(file: &OwnedFd, mode: u32) -> rustix::io::Result<()> {
 pub(super) fn size_error(operation: Operation, errno: Errno) -> Error {
     match errno {
         Errno::NOSPC => Error::caused(operation, errno, Cause::DevShmFull),
-        Errno::FBIG => Error::argument(operation, Argument::MemorySize, 0),
+        TOO_LARGE => Error::argument(operation, Argument::MemorySize, 0),
         errno => Error::system(operation, errno),
     }
 }
 
 fn short(operation: Operation, there: usize, asked: usize) -> Error {
     Error::caused(operation, Errno::INVAL, Cause::out_of_bounds(there as u64, asked as u64))
+}
+
+/// In what lengths a regular file can be mapped; `None` if it is a message queue, which is one to the kernel.
+pub(super) fn unit_of(descriptor: &OwnedFd) -> Result<Option<usize>> {
+    const MQUEUE_MAGIC: u32 = 0x1980_0202;
+    const HUGETLBFS_MAGIC: u32 = 0x9584_58f6;
+    let status = fstatfs(descriptor).map_err(status_error)?;
+    // The fields' types are others on each architecture; magic numbers have 32 bits.
+    Ok(match status.f_type as u32 {
+        MQUEUE_MAGIC => None,
+        HUGETLBFS_MAGIC => Some(status.f_bsize as usize),
+        _ => Some(1),
+    })
 }
 
 fn status_error(errno: Errno) -> Error {
@@ -293,21 +350,24 @@ impl From<SharedMemory> for OwnedFd {
 impl TryFrom<OwnedFd> for SharedMemory {
     type Error = Refused<OwnedFd>;
 
-    /// Takes over a descriptor that a peer passed on, after making sure that it is a regular file. It becomes
-    /// close-on-exec.
+    /// Takes over a descriptor that a peer passed on, after making sure that it is a regular file and no message queue.
+    /// It becomes close-on-exec.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is anything else; it is given back as it was.
     fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, Refused<OwnedFd>> {
         let adopt = || {
             let status = fstat(&descriptor).map_err(status_error)?;
+            let no_memory = Error::argument(Operation::OpenMemory, Argument::NotMemory, 0);
             if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
-                return Err(Error::argument(Operation::OpenMemory, Argument::NotMemory, 0));
+                return Err(no_memory);
             }
-            fcntl_setfd(&descriptor, FdFlags::CLOEXEC).map_err(status_error)
+            let unit = unit_of(&descriptor)?.ok_or(no_memory)?;
+            fcntl_setfd(&descriptor, FdFlags::CLOEXEC).map_err(status_error)?;
+            Ok(unit)
         };
         match adopt() {
-            Ok(()) => Ok(Self { name: None, descriptor }),
+            Ok(unit) => Ok(Self::from_parts(descriptor, None).in_units(unit)),
             Err(error) => Err(Refused { error, value: descriptor }),
         }
     }

@@ -5,7 +5,7 @@ use rustix::fs::{Mode, OFlags, open, unlink};
 use rustix::io::Errno;
 
 use super::SharedMemory;
-use super::object::{cut, reserve, set_mode, size_error};
+use super::object::{OFFSET_MAX, TOO_LARGE, cut, reserve, set_mode, size_error};
 use crate::devshm::{self, FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result};
 use crate::name::Name;
@@ -127,7 +127,7 @@ impl SharedMemoryOptions {
     /// | [`InvalidInput`](crate::ErrorKind::InvalidInput) | neither `read` nor `write`; creating or emptying without `write`; a mode beyond 0o777; a size beyond 2⁶³ − 1; the name stands for something else than a regular file |
     /// | [`LimitExceeded`](crate::ErrorKind::LimitExceeded) | `/dev/shm` is full, or no free descriptor |
     /// | [`Interrupted`](crate::ErrorKind::Interrupted) | a signal handler ran while the space was reserved |
-    /// | [`Unsupported`](crate::ErrorKind::Unsupported) | there is no `/dev/shm` |
+    /// | [`Unsupported`](crate::ErrorKind::Unsupported) | there is no `/dev/shm` to create it in |
     ///
     /// Nothing is created when it fails.
     ///
@@ -204,6 +204,10 @@ impl SharedMemoryOptions {
             .map_err(|errno| self.system(errno))?
             .map_err(|_| Error::argument(self.operation(), Argument::NotMemory, 0))?;
         if self.truncate {
+            // Nothing is emptied for a size that cannot be.
+            if self.size > OFFSET_MAX {
+                return Err(self.failed(TOO_LARGE));
+            }
             cut(&descriptor, 0).and_then(|()| self.fill(&descriptor)).map_err(|errno| self.failed(errno))?;
         }
         Ok(SharedMemory::from_parts(descriptor, Some(ObjectName::kept(name))))
@@ -214,7 +218,7 @@ impl SharedMemoryOptions {
         let descriptor =
             open(path.c_str(), flags, Mode::from_raw_mode(self.mode)).map_err(|errno| self.failed(errno))?;
         match self.finish(name, &descriptor) {
-            Ok(name) => Ok(SharedMemory::from_parts(descriptor, Some(name))),
+            Ok(name) => Ok(SharedMemory::created(descriptor, Some(name), self.size)),
             Err(errno) => {
                 // What was created a moment ago is of no use to anybody; if this fails there is nobody to tell.
                 let _ = unlink(path.c_str());

@@ -16,12 +16,16 @@
 //!
 //! Who initialises holds a lock (`flock`) on the file. The kernel takes it back when the process dies, so whoever gets
 //! the lock and finds the state 0 begins anew.
+//!
+//! The 8 bytes at the start are written before all others. So an object of the right length that has not all of them is
+//! taken over only if everything else is zero: anything else is somebody's object that happens to be as long.
 
 use core::fmt;
 use core::ops::Deref;
 use core::sync::atomic::{
     AtomicU8, AtomicU32,
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    fence,
 };
 use core::time::Duration;
 
@@ -203,7 +207,12 @@ impl<T: Shareable> SharedOptions<T> {
     fn look(&self, memory: &SharedMemory) -> Result<Option<Mapping>> {
         match memory.size()? {
             0 => Ok(None),
-            size if size == Self::TOTAL as u64 => memory.map().map(Some),
+            size if size == Self::TOTAL as u64 => {
+                let mapping = memory.map()?;
+                // Nobody has ever written such a state, so there is nothing to wait for.
+                let known = mapping.get::<Header>(0)?.state.load(Relaxed) <= READY;
+                if known { Ok(Some(mapping)) } else { Err(fault(SharedFault::NoHeader)) }
+            }
             size => {
                 Err(Error::caused(Operation::OpenShared, Errno::INVAL, Cause::out_of_bounds(size, Self::TOTAL as u64)))
             }
@@ -229,7 +238,8 @@ impl<T: Shareable> SharedOptions<T> {
     fn initialise(&self, memory: &SharedMemory, initialise: impl FnOnce(&T)) -> Result<Mapping> {
         let mapping = match self.look(memory)? {
             Some(mapping) if is_ready(&mapping) => return Ok(mapping),
-            Some(mapping) => mapping,
+            Some(mapping) if is_abandoned(&mapping)? => mapping,
+            Some(_) => return Err(fault(SharedFault::NoHeader)),
             None => {
                 reserve(memory.descriptor(), 0, Self::TOTAL as u64)
                     .map_err(|errno| super::object::size_error(Operation::OpenShared, errno))?;
@@ -237,14 +247,11 @@ impl<T: Shareable> SharedOptions<T> {
             }
         };
         let header: &Header = mapping.get(0)?;
-        // Somebody else's object that happens to be as long must not be overwritten. One whose initialiser died has the
-        // magic number or nothing yet.
-        if !has_magic(header) && header.magic.iter().any(|byte| byte.load(Relaxed) != 0) {
-            return Err(fault(SharedFault::NoHeader));
-        }
         for (to, from) in header.magic.iter().zip(MAGIC) {
             to.store(from, Relaxed);
         }
+        // If this process is killed now or later, whoever comes next finds all of the magic number or nothing else.
+        fence(SeqCst);
         header.format.store(FORMAT, Relaxed);
         header.size.store(size_of::<T>() as u32, Relaxed);
         header.alignment.store(align_of::<T>() as u32, Relaxed);
@@ -264,6 +271,32 @@ fn is_ready(mapping: &Mapping) -> bool {
 
 fn has_magic(header: &Header) -> bool {
     header.magic.iter().zip(MAGIC).all(|(there, expected)| there.load(Relaxed) == expected)
+}
+
+/// Whether an initialiser that died can have left this.
+fn is_abandoned(mapping: &Mapping) -> Result<bool> {
+    let header: &Header = mapping.get(0)?;
+    if has_magic(header) {
+        return Ok(matches!(header.format.load(Relaxed), 0 | FORMAT));
+    }
+    let begun = header.magic.iter().zip(MAGIC).all(|(there, expected)| [0, expected].contains(&there.load(Relaxed)));
+    Ok(begun && is_clear(mapping, MAGIC.len())?)
+}
+
+/// Whether all is zero from an offset on.
+fn is_clear(mapping: &Mapping, offset: usize) -> Result<bool> {
+    let mut bytes = [0; 256];
+    let mut at = offset;
+    while at < mapping.len() {
+        let count = bytes.len().min(mapping.len() - at);
+        let part = bytes.get_mut(..count).unwrap_or_default();
+        mapping.read_at(at, part)?;
+        if part.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        at += count;
+    }
+    Ok(true)
 }
 
 /// Makes all zero from an offset on: a dead initialiser may have left something.

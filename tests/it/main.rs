@@ -68,6 +68,22 @@ mod semaphore_support;
 mod semaphore_time;
 mod status;
 
+mod shm_anonymous;
+mod shm_bytes;
+mod shm_errors;
+mod shm_examples;
+mod shm_full;
+mod shm_hostile;
+mod shm_mapping;
+mod shm_objects;
+mod shm_ownership;
+mod shm_peers;
+mod shm_race;
+mod shm_shared;
+mod shm_sizes;
+mod shm_support;
+mod shm_tracing;
+
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
@@ -82,6 +98,9 @@ const ROLES: &[&[harness::Role]] = &[
     notify_support::ROLES,
     processes::ROLES,
     tracing::ROLES,
+    shm_anonymous::ROLES,
+    shm_race::ROLES,
+    shm_tracing::ROLES,
     semaphore_calls::ROLES,
     semaphore_kills::ROLES,
     semaphore_races::ROLES,
@@ -136,6 +155,23 @@ fn main() -> ExitCode {
         notify_thread::tests(),
         notify_wait::tests(),
         status::tests(),
+        shm_anonymous::tests(),
+        shm_bytes::tests(),
+        shm_errors::tests(),
+        shm_examples::tests(),
+        shm_full::tests(),
+        shm_hostile::tests(),
+        shm_mapping::tests(),
+        shm_objects::tests(),
+        shm_ownership::tests(),
+        shm_peers::tests(),
+        shm_peers::c::tests(),
+        shm_peers::posix_ipc::tests(),
+        shm_peers::multiprocessing::tests(),
+        shm_race::tests(),
+        shm_shared::tests(),
+        shm_sizes::tests(),
+        shm_tracing::tests(),
         semaphore_c::tests(),
         semaphore_calls::tests(),
         semaphore_errors::tests(),
