@@ -14,17 +14,19 @@ enum Depth {
     /// Machine code at several optimisations, and again with frame pointers: they and no optimisation are what leaves
     /// inline assembly the fewest registers.
     FewRegisters,
+    /// Machine code at several optimisations, and again with registers that the kernel does not keep.
+    ScalableVectors,
     /// Machine code at several optimisations.
     Code,
     /// The dependencies alone: the C library's name could make a difference to them, but makes none to the code.
     Tree,
 }
 
-use Depth::{Code, FewRegisters, Tree};
+use Depth::{Code, FewRegisters, ScalableVectors, Tree};
 
 const TARGETS: [(&str, Depth); 11] = [
     ("x86_64-unknown-linux-none", Code),
-    ("aarch64-unknown-linux-musl", Code),
+    ("aarch64-unknown-linux-musl", ScalableVectors),
     ("armv7-unknown-linux-musleabihf", FewRegisters),
     ("thumbv7neon-unknown-linux-musleabihf", FewRegisters),
     ("i686-unknown-linux-musl", FewRegisters),
@@ -63,6 +65,9 @@ fn build(shell: &Shell, triple: &str, depth: &Depth) -> Result<()> {
         for optimisation in ["0", "3"] {
             probe(shell, triple, optimisation, "-Cforce-frame-pointers=yes")?;
         }
+    }
+    if let ScalableVectors = depth {
+        probe(shell, triple, "3", "-Ctarget-feature=+sve")?;
     }
     Ok(())
 }

@@ -16,12 +16,14 @@ use crate::{moment, registration};
 
 type Result<T> = std::result::Result<T, Failure>;
 
-/// A queue that this process is registered for. It lives as long as the process: closing the queue would drop the registration.
+/// A queue that this process is registered for. It lives as long as the process: closing the queue would drop the
+/// registration.
 pub(super) struct Watched {
     name: &'static Name,
     arrivals: NotificationSocket<MessageQueue>,
-    /// Ready, edge-triggered, when something was sent or received and messages are there: it sees what the notification, which is
-    /// for the empty queue alone, does not. It does not see a message taken from a full queue whose place a waiting sender gets.
+    /// Ready, edge-triggered, when something was sent or received and messages are there: it sees what the
+    /// notification, which is for the empty queue alone, does not. It does not see a message taken from a full queue
+    /// whose place a waiting sender gets.
     changes: OwnedFd,
     timeout: Option<Duration>,
 }
