@@ -8,15 +8,38 @@
 pub(super) use loom::hint::spin_loop;
 pub(super) use loom::sync::atomic::Ordering;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread_local;
 
 use loom::thread::{Thread, current, park};
 use rustix::io::{Errno, Result};
 
 use super::abi::Scope;
 use crate::time::Deadline;
+
+/// What a load sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loads {
+    /// The last value, whatever the order asked for.
+    Last,
+    /// Any value that the memory model allows.
+    ///
+    /// Then loom does not try all interleavings: of the accesses to a word it remembers the last, so that a load hides
+    /// an earlier one of another thread, before which a change of the word should be tried too.
+    Stale,
+}
+
+thread_local! {
+    /// For all of a model's threads, which are one to the operating system.
+    static LOADS: Cell<Loads> = const { Cell::new(Loads::Last) };
+}
+
+pub(super) fn set_loads(loads: Loads) {
+    LOADS.set(loads);
+}
 
 /// What the kernel knows of a word.
 #[derive(Debug, Default)]
@@ -54,15 +77,16 @@ impl Futex {
         self.sleepers.lock().expect("no thread panics with it")
     }
 
-    fn assert_present(&self) {
+    /// For the result of every operation: loom may have run other threads before it.
+    fn still_there<T>(&self, result: T) -> T {
         assert!(!self.gone.load(Ordering::Relaxed), "a semaphore is touched after its token was taken");
+        result
     }
 }
 
 /// A word that can be slept on.
 pub(super) trait Word {
-    /// What the word is now, of which the kernel has no stale view. The operation counts as a change of the word, so
-    /// that loom tries every order of sleeps and wake-ups.
+    /// What the word is now: the kernel sees nothing stale.
     fn now(&self) -> u32;
     fn futex(&self) -> &Futex;
 }
@@ -85,28 +109,34 @@ macro_rules! atomics {
             }
 
             pub(super) fn load(&self, order: Ordering) -> $number {
-                self.futex.assert_present();
-                self.value.load(order)
+                self.futex.still_there(match LOADS.get() {
+                    Loads::Last => self.last(order),
+                    Loads::Stale => self.value.load(order),
+                })
+            }
+
+            /// An exchange that changes nothing, which to loom is a change nevertheless: it tries every order of this
+            /// and any other access.
+            fn last(&self, order: Ordering) -> $number {
+                let never = <$number>::MAX;
+                let (Ok(last) | Err(last)) = self.value.compare_exchange(never, never, order, order);
+                last
             }
 
             pub(super) fn store(&self, value: $number, order: Ordering) {
-                self.futex.assert_present();
-                self.value.store(value, order);
+                self.futex.still_there(self.value.store(value, order))
             }
 
             pub(super) fn fetch_add(&self, value: $number, order: Ordering) -> $number {
-                self.futex.assert_present();
-                self.value.fetch_add(value, order)
+                self.futex.still_there(self.value.fetch_add(value, order))
             }
 
             pub(super) fn fetch_sub(&self, value: $number, order: Ordering) -> $number {
-                self.futex.assert_present();
-                self.value.fetch_sub(value, order)
+                self.futex.still_there(self.value.fetch_sub(value, order))
             }
 
             pub(super) fn fetch_and(&self, value: $number, order: Ordering) -> $number {
-                self.futex.assert_present();
-                self.value.fetch_and(value, order)
+                self.futex.still_there(self.value.fetch_and(value, order))
             }
 
             pub(super) fn compare_exchange(
@@ -116,8 +146,7 @@ macro_rules! atomics {
                 success: Ordering,
                 failure: Ordering,
             ) -> core::result::Result<$number, $number> {
-                self.futex.assert_present();
-                self.value.compare_exchange(current, new, success, failure)
+                self.futex.still_there(self.value.compare_exchange(current, new, success, failure))
             }
 
             pub(super) fn compare_exchange_weak(
@@ -133,10 +162,7 @@ macro_rules! atomics {
 
         impl Word for $name {
             fn now(&self) -> u32 {
-                let never = <$number>::MAX;
-                let (Ok(now) | Err(now)) =
-                    self.value.compare_exchange(never, never, Ordering::Relaxed, Ordering::Relaxed);
-                now as u32
+                self.last(Ordering::Relaxed) as u32
             }
 
             fn futex(&self) -> &Futex {
@@ -150,8 +176,7 @@ atomics!(AtomicU32: u32, AtomicU64: u64);
 
 impl AtomicU32 {
     pub(super) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
-        self.futex.assert_present();
-        self.value.fetch_or(value, order)
+        self.futex.still_there(self.value.fetch_or(value, order))
     }
 }
 
@@ -177,6 +202,7 @@ pub(super) fn sleep(word: &impl Word, expected: u32, _: Scope, until: Option<Dea
 
 /// Wakes at most so many sleepers. The word's memory may be gone.
 pub(super) fn wake(word: &impl Word, count: u32, _: Scope) {
+    // For loom, which has to know that this and other accesses are to be tried in every order.
     word.now();
     let queue = &mut word.futex().sleepers().queue;
     let count = queue.len().min(count as usize);

@@ -3,8 +3,8 @@
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test --release --lib --target-dir target/loom loom_tests -- --nocapture
 //! ```
-//! With `--nocapture` each model says how many interleavings it tried: all of them, or those with at most three
-//! preemptions, two where there are four threads. It takes about two minutes on two processors.
+//! With `--nocapture` each model says how many interleavings it tried: all of them if there are two threads, else those
+//! with a few preemptions. It takes about two minutes on two processors.
 //!
 //! Each model runs for each layout, with our algorithm alone and mixed with the C library's on the same words
 //! (`c_library`). A sleeper that nobody wakes is a deadlock, which loom reports; so every model also shows that no
@@ -14,6 +14,8 @@ mod c_library;
 mod models;
 mod planted;
 
+use std::format;
+use std::println;
 use std::string::String;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +26,7 @@ use loom::thread::JoinHandle;
 use rustix::io::Result;
 
 use super::abi::Scope;
-use super::model::Word;
+use super::model::{Loads, Word, set_loads};
 use super::protocol::{Patience, Protocol, Tuning};
 use crate::time::{Clock, Deadline, Time};
 
@@ -96,28 +98,31 @@ fn assert_at_rest(words: &impl Layout, value: u32) {
     assert_eq!((words.value(), words.waiters()), (value, 0), "the value and the recorded waiters");
 }
 
-/// Which interleavings to try.
-#[derive(Clone, Copy, Debug)]
-enum Search {
-    All,
-    /// Those in which threads are stopped at most so often while they could go on.
-    Preemptions(usize),
+/// In which interleavings a model is tried: those in which threads are stopped at most so often while they could go on,
+/// or all.
+#[derive(Clone, Copy)]
+struct Search {
+    last: Option<usize>,
+    /// With stale loads, each of which multiplies the interleavings.
+    stale: Option<usize>,
 }
 
-/// Tries the interleavings of a model.
+/// Tries the interleavings of a model: in each of them with loads that see the last value, then with stale ones too.
 fn explore<L: Layout>(model: String, search: Search, body: impl Fn() + Send + Sync + 'static) {
-    let count = Arc::new(AtomicUsize::new(0));
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = match search {
-        Search::All => None,
-        Search::Preemptions(bound) => Some(bound),
-    };
-    let begin = Instant::now();
-    let counter = count.clone();
-    builder.check(move || {
-        counter.fetch_add(1, Ordering::Relaxed);
-        body();
-    });
-    let (count, seconds) = (count.load(Ordering::Relaxed), begin.elapsed().as_secs_f32());
-    std::println!("{:>6} {model}: {count} interleavings ({search:?}), {seconds:.2} s", L::NAME);
+    let body = Arc::new(body);
+    for loads in [Loads::Last, Loads::Stale] {
+        set_loads(loads);
+        let count = Arc::new(AtomicUsize::new(0));
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = if loads == Loads::Last { search.last } else { search.stale };
+        let begin = Instant::now();
+        let (body, counter) = (body.clone(), count.clone());
+        builder.check(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            body();
+        });
+        let (count, seconds) = (count.load(Ordering::Relaxed), begin.elapsed().as_secs_f32());
+        let bound = builder.preemption_bound.map_or("all".into(), |bound| format!("{bound} preemptions"));
+        println!("{:>6} {model}, loads {loads:?}: {count} interleavings ({bound}), {seconds:.2} s", L::NAME);
+    }
 }

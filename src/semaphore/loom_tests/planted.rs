@@ -13,8 +13,8 @@ use std::vec::Vec;
 
 use rustix::io::Result;
 
-use super::models::mutex;
-use super::{Layout, Ours, Search};
+use super::models::{TWO_THREADS, mutex};
+use super::{Layout, Ours};
 use crate::semaphore::abi::Scope;
 use crate::semaphore::gnu64;
 use crate::semaphore::model::Word;
@@ -53,14 +53,14 @@ fn a_count_apart_is_found() {
 #[test]
 fn relaxed_post() {
     if is_planted() {
-        mutex::<RelaxedPost, 2>(Search::All, [Ours, Ours]);
+        mutex::<RelaxedPost, 2>(TWO_THREADS, [Ours, Ours]);
     }
 }
 
 #[test]
 fn count_apart() {
     if is_planted() {
-        mutex::<CountApart, 2>(Search::All, [Ours, Ours]);
+        mutex::<CountApart, 2>(TWO_THREADS, [Ours, Ours]);
     }
 }
 
