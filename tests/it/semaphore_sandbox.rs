@@ -115,6 +115,13 @@ const NAMELESS_TOO: Refusal = Refusal { call: libc::SYS_open, argument: 1, ..NAM
 #[cfg(not(target_arch = "x86_64"))]
 const NAMELESS_TOO: Refusal = NAMELESS;
 
+/// No file can be made under a name: the last way out, closed where another is to be shown.
+const NAMED: Refusal = Refusal { call: libc::SYS_openat, argument: 2, bit: libc::O_CREAT as u32, errno: Errno::PERM };
+#[cfg(target_arch = "x86_64")]
+const NAMED_TOO: Refusal = Refusal { call: libc::SYS_open, argument: 1, ..NAMED };
+#[cfg(not(target_arch = "x86_64"))]
+const NAMED_TOO: Refusal = NAMED;
+
 /// From now on these calls of this process fail, for good.
 fn refuse(refusals: &[Refusal]) -> Ending {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
@@ -180,7 +187,7 @@ fn check_creation(refusals: &[Refusal]) -> Ending {
 }
 
 fn without_links_by_descriptor_creation_goes_through_proc() -> Ending {
-    check_creation(&[BY_DESCRIPTOR])
+    check_creation(&[BY_DESCRIPTOR, NAMED, NAMED_TOO])
 }
 
 fn without_any_links_of_nameless_files_creation_goes_through_a_name() -> Ending {
