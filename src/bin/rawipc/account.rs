@@ -21,10 +21,8 @@ impl Account {
         let own = objects::queues()?.into_iter().filter(|object| object.user() == user);
         let costs = own.filter_map(|object| {
             let attributes = *object.attributes()?;
-            let sizes = QueueSizes {
-                max_messages: attributes.max_messages,
-                max_message_size: attributes.max_message_size,
-            };
+            let sizes =
+                QueueSizes { max_messages: attributes.max_messages, max_message_size: attributes.max_message_size };
             Some(sizes.cost())
         });
         Ok(costs.fold(Self { queues: 0, cost: 0 }, |sum, cost| Self { queues: sum.queues + 1, cost: sum.cost + cost }))

@@ -39,7 +39,9 @@ impl Signals {
         thread::scope(|scope| {
             let passing = scope.spawn(move || {
                 let numbers = signals.forever().filter(|number| !is_from_terminal(*number));
-                numbers.inspect(|number| pass(*number, child)).fold(None, |first, number| first.or(Some(Caught(number))))
+                numbers
+                    .inspect(|number| pass(*number, child))
+                    .fold(None, |first, number| first.or(Some(Caught(number))))
             });
             let result = wait();
             handle.close();

@@ -3,7 +3,8 @@
 use std::mem::MaybeUninit;
 
 use rawipc::{
-    Abi, Attributes, Diagnosis, Entry, Error, ErrorKind, Listing, Name, NamedSemaphore, ObjectKind, Result, Status, Time,
+    Abi, Attributes, Diagnosis, Entry, Error, ErrorKind, Listing, Name, NamedSemaphore, ObjectKind, Result, Status,
+    Time,
 };
 
 use crate::failure::Failure;
