@@ -20,7 +20,7 @@ const EXIT_CODE_BASE: u8 = 128;
 pub(crate) struct Signals(iterator::Signals);
 
 impl Signals {
-    /// Those that this process ignores, as `nohup` and a shell's `&` make it do, stay ignored, here and in its children.
+    /// Those that this process ignores, as `nohup` and a shell's `&` make it do, stay ignored, here and in children.
     pub(crate) fn catch() -> io::Result<Self> {
         let ignored = ignored();
         iterator::Signals::new(ENDING.into_iter().filter(|number| ignored & (1 << (number - 1)) == 0)).map(Self)
@@ -31,8 +31,8 @@ impl Signals {
         self.0.pending().next().map(Caught)
     }
 
-    /// Passes on to a child what comes while `wait` waits for its end, after which it must still be there to be reaped. Returns
-    /// what was passed on first, too.
+    /// Passes on to a child what comes while `wait` waits for its end, after which it must still be there to be reaped.
+    /// Returns what was passed on first, too.
     pub(crate) fn passed_on_while<T>(&mut self, child: Pid, wait: impl FnOnce() -> T) -> (T, Option<Caught>) {
         let handle = self.0.handle();
         let signals = &mut self.0;
@@ -73,8 +73,8 @@ fn pass(number: i32, child: Pid) {
     }
 }
 
-/// Whether the signal is one that a key sends, and this process in the foreground of its terminal: then the child, which is too, has
-/// it already. A second one would hit it while it tidies up for the first.
+/// Whether the signal is one that a key sends, and this process in the foreground of its terminal: then the child,
+/// which is too, has it already. A second one would hit it while it tidies up for the first.
 fn is_from_terminal(number: i32) -> bool {
     (number == SIGINT || number == SIGQUIT)
         && open(c"/dev/tty", OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())

@@ -41,7 +41,8 @@ fn limits_shows_what_holds_here() -> Ending {
         "max messages:         20\ndefault messages:     7\nmax message size:     3000\ndefault message size: 500\n\
          max queues:           30\nqueue bytes:          100000\n\
          queue bytes used:     at least 0 (queues of this user: 0)\nqueue bytes left:     at most 100000\n\
-         page size:            {page}\nmessage queues:       yes\nnotification:         yes\n/dev/shm:             yes\n"
+         page size:            {page}\nmessage queues:       yes\nnotification:         yes\n\
+         /dev/shm:             yes\n"
     ));
     let json = format!(
         "{{\"max_messages\":20,\"default_messages\":7,\"max_message_size\":3000,\"default_message_size\":500,\
@@ -122,8 +123,8 @@ fn limits_without_proc_shows_the_rest() -> Ending {
     let ran = run(&mut tool(&["limits"]));
     let text = String::from_utf8(ran.output).unwrap();
     assert!(text.starts_with("queue bytes:          100000\nqueue bytes used:     at least 0 "), "{text}");
-    let error = "limits: reading the limits: /proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, \
-                 give both of its sizes) (ENOENT)";
+    let error = "limits: reading the limits: /proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue \
+                 without it, give both of its sizes) (ENOENT)";
     assert_eq!((ran.code, ran.errors), (Some(1), format!("rawipc: {error}\n")));
     Ok(())
 }

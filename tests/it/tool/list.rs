@@ -80,15 +80,13 @@ fn each_sort_is_listed_with_its_content() -> Ending {
     semaphore(name!("/narrow"), Abi::Gnu32, 4);
     memory("state", 100);
     // In the order of names within each kind, in columns.
-    let process = std::process::id();
+    let (process, empty) = (std::process::id(), "0 of 8 messages of at most 64 bytes, 0 bytes queued");
     let listed = rows(run(&mut tool(&["list"])));
     assert_eq!(
         listed,
         [
             "queue|0620|0|/busy|2 of 8 messages of at most 64 bytes, 8 bytes queued".to_owned(),
-            format!(
-                "queue|0620|0|/idle|0 of 8 messages of at most 64 bytes, 0 bytes queued; process {process} gets signal 40"
-            ),
+            format!("queue|0620|0|/idle|{empty}; process {process} gets signal 40"),
             "semaphore|0640|0|/narrow|layout gnu32, value 4, 0 recorded as waiting".to_owned(),
             "semaphore|0640|0|/slots|layout gnu64, value 3, 0 recorded as waiting".to_owned(),
             "shared memory|0644|0|/state|100 bytes".to_owned(),
@@ -203,8 +201,8 @@ fn queues_that_cannot_be_seen_do_not_hide_the_rest() -> Ending {
         let ran = run(without_mounting(tool(&["list"]).args(options)));
         let text = String::from_utf8_lossy(&ran.output);
         assert!(text.contains("/state") && !text.contains("/unseen"), "{text}");
-        let error = "rawipc: queues: listing: no mqueue file system is mounted on /dev/mqueue, and mounting one unseen takes \
-                     CAP_SYS_ADMIN; mount it with `mount -t mqueue none /dev/mqueue` (ENOENT)\n";
+        let error = "rawipc: queues: listing: no mqueue file system is mounted on /dev/mqueue, and mounting one \
+                     unseen takes CAP_SYS_ADMIN; mount it with `mount -t mqueue none /dev/mqueue` (ENOENT)\n";
         assert_eq!((ran.code, ran.errors.as_str()), (Some(1), error));
     }
     Ok(())

@@ -6,8 +6,8 @@ use rawipc::{ErrorKind, NamedSemaphore, Result};
 
 use crate::signals::{Caught, Signals};
 
-/// How often is looked for a signal. A handler that would end the wait at once is not to be had without unsafe code, and one that
-/// ended the process could do so when the token is taken already.
+/// How often is looked for a signal. A handler that would end the wait at once is not to be had without unsafe code,
+/// and one that ended the process could do so when the token is taken already.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How taking a token ended, if not by an error.
