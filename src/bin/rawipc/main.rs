@@ -1,8 +1,9 @@
-//! The command-line tool `rawipc`: POSIX message queues from a shell.
+//! The command-line tool `rawipc`: POSIX message queues and semaphores from a shell.
 //!
-//! One module a subject (`mq`, `demo`); each command is a struct of its arguments with a method `run`. Around them:
-//! `arguments` (values that several commands take), `output` and `json` (what goes to standard output), `progress` and
-//! `failure` (what goes to standard error, and the exit code).
+//! One module a subject (`mq`, `sem`, `list`, `limits`, `demo`); each command is a struct of its arguments with a
+//! method `run`. Around them: `arguments` (values that several commands take), `output`, `json`, `table` and `moment`
+//! (what goes to standard output), `progress` and `failure` (what goes to standard error, and the exit code),
+//! `account` and `registration` (what several commands tell), `signals`.
 
 #![forbid(unsafe_code)]
 
@@ -28,7 +29,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// POSIX message queues from the command line.
+/// POSIX message queues and semaphores from the command line.
 #[derive(Parser)]
 #[command(version, disable_help_subcommand = true, after_help = HELP)]
 struct Tool {
@@ -37,14 +38,22 @@ struct Tool {
 }
 
 const HELP: &str = "\
-The queues are those that programs in C, Python or Rust open by the same name.
+The queues and semaphores are those that programs in C, Python or Rust open by the same name.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 it would have to wait, or the time was over.
 
 Example, in two terminals:
   rawipc mq create jobs
   rawipc mq receive jobs --follow
-                                    echo 'resize 42' | rawipc mq send jobs";
+                                    echo 'resize 42' | rawipc mq send jobs
+
+Example, at most four at once:
+  rawipc sem create slots --value 4
+  rawipc sem run slots -- make image.png
+
+What is there, and what of the limits is left:
+  rawipc list
+  rawipc limits";
 
 #[derive(Subcommand)]
 enum Command {

@@ -20,8 +20,7 @@ const EXIT_CODE_BASE: u8 = 128;
 pub(crate) struct Signals(iterator::Signals);
 
 impl Signals {
-    /// Those that this process ignores, as `nohup` and a shell's `&` make it do, stay ignored, here and in its
-    /// children.
+    /// Those that this process ignores, as `nohup` and a shell's `&` make it do, stay ignored, here and in children.
     pub(crate) fn catch() -> io::Result<Self> {
         let ignored = ignored();
         iterator::Signals::new(ENDING.into_iter().filter(|number| ignored & (1 << (number - 1)) == 0)).map(Self)

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
-use rawipc::{ErrorKind, MessageQueue, Name, Priority, name};
+use rawipc::{ErrorKind, MessageQueue, Name, NotificationSocket, Notify, Priority, name};
 
 use super::sandbox::{with_umask, without_privilege};
 use super::{FreeName, contents, name_of, run, run_with, tool};
@@ -71,12 +71,32 @@ fn stat_shows_the_queue() {
     let name = name_of(&queue);
     queue.send(b"one", Priority::MIN).unwrap();
     queue.send(b"two", Priority::MAX).unwrap();
-    let text = format!("name: {name}\nmax messages: 8\nmax message size: 64\nmessages: 2\nmode: 0640\n");
+    let text = format!("name: {name}\nmax messages: 8\nmax message size: 64\nmessages: 2\nbytes: 6\n");
+    let text = text + "notification: nobody is registered\nmode: 0640\n";
     run(&mut tool(&["mq", "stat", &name])).done(&text);
     run(&mut tool(&["mq", "stat", name.trim_start_matches('/')])).done(&text);
-    run(&mut tool(&["mq", "stat", &name, "--json"])).done(format!(
-        "{{\"name\":\"{name}\",\"max_messages\":8,\"max_message_size\":64,\"messages\":2,\"mode\":\"0640\"}}\n"
-    ));
+    let json = |notification: &str| {
+        let sizes = "\"max_messages\":8,\"max_message_size\":64,\"messages\":2,\"bytes\":6";
+        format!("{{\"name\":\"{name}\",{sizes},\"notification\":{notification},\"mode\":\"0640\"}}\n")
+    };
+    run(&mut tool(&["mq", "stat", &name, "--json"])).done(json("null"));
+
+    // Who is registered, and how.
+    let process = std::process::id();
+    let mut sockets = NotificationSocket::new(&queue).unwrap();
+    let told = |text: &str, sentence: &str, delivery: &str| {
+        run(&mut tool(&["mq", "stat", &name])).done(text.replace("nobody is registered", sentence));
+        run(&mut tool(&["mq", "stat", &name, "--json"])).done(json(delivery));
+    };
+    queue.notify(Notify::Signal { number: 35, value: 0 }).unwrap();
+    let delivery = format!(r#"{{"process":{process},"delivery":"signal","signal":35}}"#);
+    told(&text, &format!("process {process} gets signal 35"), &delivery);
+    queue.replace_notification(Notify::None).unwrap();
+    let delivery = format!(r#"{{"process":{process},"delivery":"none"}}"#);
+    told(&text, &format!("process {process} has the slot and is told nothing"), &delivery);
+    sockets.replace().unwrap();
+    let delivery = format!(r#"{{"process":{process},"delivery":"socket"}}"#);
+    told(&text, &format!("process {process} is told by a socket"), &delivery);
     assert_eq!(contents(&queue).len(), 2, "looking takes nothing");
 }
 
@@ -99,7 +119,13 @@ fn stat_needs_either_right() {
         let ran = run(without_privilege(&mut tool(&["mq", "stat", &name])));
         if right {
             assert_eq!(ran.code, Some(0), "{ran:?}");
-            assert!(String::from_utf8(ran.output).unwrap().contains(&format!("mode: {mode:04o}\n")));
+            let text = String::from_utf8(ran.output).unwrap();
+            assert!(text.contains(&format!("mode: {mode:04o}\n")), "{text}");
+            // Who may not receive is not shown what is in it.
+            assert_eq!(text.contains("bytes: 0\nnotification: nobody"), mode == 0o400, "{text}");
+            let json = run(without_privilege(&mut tool(&["mq", "stat", &name, "--json"]))).output;
+            let json = String::from_utf8(json).unwrap();
+            assert_eq!(json.contains(r#""bytes":0,"notification":null"#), mode == 0o400, "{json}");
         } else {
             ran.failed(1, &format!("{name}: opening the queue: not permitted for this user (EACCES)"));
         }

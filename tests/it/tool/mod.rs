@@ -2,12 +2,17 @@
 
 mod commands;
 mod demo;
+mod limits;
+mod list;
 mod main_job;
 mod output;
 mod receiving;
+mod running;
 mod sandbox;
+mod semaphore;
 mod sending;
 mod usage;
+mod watch;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -21,11 +26,16 @@ pub fn tests() -> Vec<Test> {
     let tests = [
         commands::tests(),
         demo::tests(),
+        limits::tests(),
+        list::tests(),
         main_job::tests(),
         output::tests(),
         receiving::tests(),
+        running::tests(),
+        semaphore::tests(),
         sending::tests(),
         usage::tests(),
+        watch::tests(),
     ];
     tests.into_iter().flatten().collect()
 }
@@ -108,6 +118,23 @@ impl Drop for FreeName {
     fn drop(&mut self) {
         // The tool may not have created it, or removed it.
         let _ = Name::new(self.0.as_str()).and_then(MessageQueue::unlink);
+    }
+}
+
+/// Whether this is one JSON value; by Python where it is there, else as far as its brackets show.
+#[track_caller]
+fn assert_json(text: &[u8]) {
+    let text = str::from_utf8(text).expect("JSON is UTF-8");
+    assert!(!text.contains(|character: char| character.is_control() && character != '\n'), "{text}");
+    let python = Command::new("python3").args(["-c", "import json, sys; json.loads(sys.argv[1])", text]).output();
+    match python {
+        Ok(output) => assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr)),
+        Err(_) => {
+            let count = |brackets: [char; 2]| brackets.map(|bracket| text.matches(bracket).count());
+            for [open, close] in [count(['{', '}']), count(['[', ']'])] {
+                assert_eq!(open, close, "{text}");
+            }
+        }
     }
 }
 

@@ -37,6 +37,35 @@ pub(super) fn without_privilege(command: &mut Command) -> &mut Command {
     })
 }
 
+/// The child may not mount anything, even if the tests run as root.
+pub(super) fn without_mounting(command: &mut Command) -> &mut Command {
+    const CAP_SYS_ADMIN: libc::c_ulong = 21;
+    before_exec(command, || {
+        // SAFETY: it changes nothing but the child's bounding set.
+        unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) };
+        Ok(())
+    })
+}
+
+/// The child ignores a signal, as under `nohup`.
+pub(super) fn ignoring(command: &mut Command, signal: libc::c_int) -> &mut Command {
+    before_exec(command, move || {
+        // SAFETY: no handler is installed.
+        check(if unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_ERR { -1 } else { 0 })
+    })
+}
+
+/// The child is alone in the foreground of the terminal that its standard error is.
+pub(super) fn on_its_terminal(command: &mut Command) -> &mut Command {
+    before_exec(command, || {
+        // SAFETY: no pointers.
+        let session = unsafe { libc::setsid() };
+        check(if session < 0 { -1 } else { 0 })?;
+        // SAFETY: no pointers.
+        check(unsafe { libc::ioctl(2, libc::TIOCSCTTY, 0) })
+    })
+}
+
 /// The child has at most so much memory, of every sort.
 pub(super) fn with_memory(command: &mut Command, bytes: libc::rlim_t) -> &mut Command {
     before_exec(command, move || {

@@ -7,10 +7,28 @@ crate::tests!(
     wrong_usage_is_exit_code_2,
     wrong_values_are_explained,
     a_queue_that_is_not_there_is_named,
+    a_semaphore_that_is_not_there_is_named,
 );
 
-const COMMANDS: [&[&str]; 6] =
-    [&["mq", "create"], &["mq", "send"], &["mq", "receive"], &["mq", "stat"], &["mq", "unlink"], &["demo"]];
+const COMMANDS: [&[&str]; 17] = [
+    &["mq", "create"],
+    &["mq", "send"],
+    &["mq", "receive"],
+    &["mq", "stat"],
+    &["mq", "watch"],
+    &["mq", "unlink"],
+    &["sem", "create"],
+    &["sem", "post"],
+    &["sem", "wait"],
+    &["sem", "value"],
+    &["sem", "stat"],
+    &["sem", "repair"],
+    &["sem", "unlink"],
+    &["sem", "run"],
+    &["list"],
+    &["limits"],
+    &["demo"],
+];
 
 fn help_teaches_each_command() {
     for command in COMMANDS.iter().copied().chain([&[][..]]) {
@@ -39,6 +57,18 @@ fn wrong_usage_is_exit_code_2() {
         &["mq", "send", "/q", "message"],
         &["mq", "receive", "/q", "--follow", "--count", "2"],
         &["mq", "receive", "/q", "--json"],
+        &["mq", "watch"],
+        &["mq", "watch", "/q", "true"],
+        &["mq", "watch", "/q", "--json", "--", "true"],
+        &["sem"],
+        &["sem", "post"],
+        &["sem", "run", "/s"],
+        &["sem", "run", "/s", "true"],
+        &["sem", "run", "/s", "--"],
+        &["sem", "unlink"],
+        &["sem", "repair", "/s"],
+        &["list", "/q"],
+        &["limits", "--jsn"],
     ] {
         let ran = run_with(arguments, b"never sent\n");
         assert_eq!((ran.code, ran.output.len()), (Some(2), 0), "{arguments:?}: {ran:?}");
@@ -50,7 +80,7 @@ fn wrong_usage_is_exit_code_2() {
 
 fn wrong_values_are_explained() {
     let too_long = "x".repeat(256);
-    let wrong: [(&[&str], &str); 20] = [
+    let wrong: [(&[&str], &str); 23] = [
         (&["stat", ""], "it is empty; a name is a slash and 1 to 255 bytes"),
         (&["stat", "/"], "nothing follows the slash"),
         (&["stat", "a/b"], "there is a second slash at byte 2"),
@@ -71,9 +101,24 @@ fn wrong_values_are_explained() {
         (&["create", "/q", "--mode", "u=rw"], "a mode is three octal digits"),
         (&["send", "/q", "--priority", "32768"], "a priority is a whole number from 0 to 32767"),
         (&["send", "/q", "--priority", "-1"], "a priority is a whole number from 0 to 32767"),
+        (&["watch", "/q", "--count", "0"], "it is a whole number of at least 1"),
+        (&["watch", "/q", "--timeout", "-1"], "a time is not negative"),
+        (&["watch", ""], "it is empty; a name is a slash and 1 to 255 bytes"),
     ];
-    for (arguments, explanation) in wrong {
-        let ran = run_with(&[&["mq"], arguments].concat(), b"");
+    let wrong_semaphores: [(&[&str], &str); 8] = [
+        (&["create", "/s", "--value", "-1"], "a semaphore's value is a whole number from 0 to 2147483647"),
+        (&["create", "/s", "--value", "2147483648"], "a semaphore's value is a whole number from 0 to 2147483647"),
+        (&["create", "/s", "--abi", "glibc"], "it is one of gnu (that of this machine's width), gnu64, gnu32, musl"),
+        (&["create", "/s", "--mode", "8"], "a mode is three octal digits"),
+        (&["post", "/s", "--count", "0"], "it is a whole number from 1 to 2147483647"),
+        (&["wait", "/s", "--timeout", "soon"], "a time is a number of seconds, such as 2 or 0.25"),
+        (&["run", "/s", "--timeout", "-1", "--", "true"], "a time is not negative"),
+        (&["unlink", "/s", "a/b"], "there is a second slash at byte 2"),
+    ];
+    let wrong = wrong.into_iter().map(|(arguments, explanation)| ("mq", arguments, explanation));
+    let more = wrong_semaphores.into_iter().map(|(arguments, explanation)| ("sem", arguments, explanation));
+    for (sort, arguments, explanation) in wrong.chain(more) {
+        let ran = run_with(&[&[sort], arguments].concat(), b"");
         assert_eq!((ran.code, ran.output.len()), (Some(2), 0), "{arguments:?}: {ran:?}");
         assert!(ran.errors.contains(explanation), "{arguments:?}: {ran:?}");
     }
@@ -81,9 +126,24 @@ fn wrong_values_are_explained() {
 
 fn a_queue_that_is_not_there_is_named() {
     let name = FreeName::new();
-    for command in ["send", "receive", "stat", "unlink"] {
+    for command in ["send", "receive", "stat", "watch", "unlink"] {
         let doing = if command == "unlink" { "unlinking" } else { "opening" };
         let error = format!("{}: {doing} the queue: there is no object of this name (ENOENT)", name.0);
         assert_eq!(run(&mut tool(&["mq", command, name.0.trim_start_matches('/')])).failed(1, &error), b"");
+    }
+}
+
+fn a_semaphore_that_is_not_there_is_named() {
+    let name = FreeName::new();
+    for command in ["post", "wait", "value", "stat", "repair", "unlink", "run"] {
+        let doing = if command == "unlink" { "unlinking" } else { "opening" };
+        let more: &[&str] = match command {
+            "repair" => &["--yes"],
+            "run" => &["--", "true"],
+            _ => &[],
+        };
+        let error = format!("{}: {doing} the semaphore: there is no object of this name (ENOENT)", name.0);
+        let name = name.0.trim_start_matches('/');
+        assert_eq!(run(tool(&["sem", command, name]).args(more)).failed(1, &error), b"");
     }
 }

@@ -12,7 +12,8 @@ pub(crate) struct Create {
     #[arg(value_parser = arguments::name())]
     name: &'static Name,
     /// How many tokens it has at first.
-    #[arg(long, value_name = "N", value_parser = arguments::semaphore_value, default_value = "0", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = arguments::semaphore_value, allow_negative_numbers = true)]
+    #[arg(default_value = "0")]
     value: u32,
     /// Who may use it, as for chmod, whatever the umask; that takes both the right to read and to write.
     #[arg(long, value_name = "OCTAL", value_parser = arguments::mode, default_value = "600")]

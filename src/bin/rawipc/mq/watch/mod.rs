@@ -43,8 +43,8 @@ Without CMD each is a line: the time (UTC), how many messages are in the queue, 
 another program was quicker to take them.
 
 CMD is to take messages, one or more. It is run again as long as there are some; not if others were
-quicker. If it takes none, that is said on standard error, and it is run again when more come. A run that fails is reported, and watching goes on; the exit code, with --count, is
-then 1.
+quicker. If it takes none, that is said on standard error, and it is run again when more come. A run
+that fails is reported, and watching goes on; the exit code, with --count, is then 1.
 
 A queue tells one process only: if another one is registered, this ends with exit code 1 and says which.
 
@@ -65,6 +65,10 @@ impl Watch {
     fn tell(&self, mut watched: Watched) -> Result<(), Failure> {
         let mut output = Output::open()?;
         let mut look = watched.look()?;
+        // What came between the registration and the look is not to be told twice.
+        if look.messages > 0 && watched.has_arrived()? {
+            look = watched.look()?;
+        }
         for _ in 0..self.count.unwrap_or(usize::MAX) {
             if look.messages == 0 {
                 look = watched.next_arrival()?;
@@ -90,9 +94,10 @@ impl Watch {
             if self.count == Some(program.runs) {
                 return program.verdict(self.name);
             }
+            // In this order: what comes after the look does not count as there, nor as missed.
+            let after = watched.look()?;
             let has_arrived = watched.has_arrived()?;
             let has_changed = watched.has_changed()?;
-            let after = watched.look()?;
             if has_arrived || has_changed || after.messages != before.messages || after.changed != before.changed {
                 // Nothing is sent to a full queue before something is taken.
                 program.takes |= has_arrived || after.messages < before.messages || before.is_full;
@@ -101,7 +106,7 @@ impl Watch {
             // Nothing seems to have happened. But senders who wait for room in a full queue fill it again unseen.
             if after.is_full && !before.is_settled {
                 if !(program.takes && program.has_succeeded) {
-                    after.settle();
+                    watched.settle()?;
                 }
                 continue;
             }

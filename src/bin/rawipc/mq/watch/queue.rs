@@ -1,6 +1,5 @@
 //! The watched queue: what is in it, and the wait for more.
 
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rawipc::{Clock, ErrorKind, MessageQueue, Name, NotificationSocket, Status, Time};
@@ -13,6 +12,9 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::failure::Failure;
 use crate::json::Object;
 use crate::{moment, registration};
+
+/// The clock that the kernel dates changes by is behind by less than this.
+const TICK: Duration = Duration::from_millis(20);
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -90,13 +92,8 @@ impl Watched {
         let start = Instant::now();
         loop {
             let left = self.timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
-            let left = left.and_then(|left| Timespec::try_from(left).ok());
-            let mut both = [self.arrivals.as_fd(), self.changes.as_fd()]
-                .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
-            match poll(&mut both, left.as_ref()) {
-                Ok(0) => return Err(Failure::not_now(self.name, "the time is over, and no more messages have come")),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(Failure::new(self.name, errno)),
+            if !self.wait_for_any(left)? {
+                return Err(Failure::not_now(self.name, "the time is over, and no more messages have come"));
             }
             let has_arrived = self.has_arrived()?;
             let has_changed = self.has_changed()?;
@@ -106,6 +103,25 @@ impl Watched {
                 return Ok(());
             }
             last = look;
+        }
+    }
+
+    /// Waits until looks will be settled, unless something happens meanwhile.
+    pub(super) fn settle(&self) -> Result<()> {
+        let passed = Duration::from_nanos(clock_gettime(ClockId::Realtime).tv_nsec.unsigned_abs());
+        self.wait_for_any(Some(Duration::from_secs(1).saturating_sub(passed) + TICK)).map(drop)
+    }
+
+    /// Waits for news from either side, at most so long; false if there are none.
+    fn wait_for_any(&self, timeout: Option<Duration>) -> Result<bool> {
+        // A time that the kernel cannot count is as good as none.
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let mut both = [self.arrivals.as_fd(), self.changes.as_fd()]
+            .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
+        match poll(&mut both, timeout.as_ref()) {
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::INTR) => Ok(true),
+            Err(errno) => Err(Failure::new(self.name, errno)),
         }
     }
 
@@ -134,20 +150,9 @@ impl Look {
         let attributes = queue.attributes()?;
         let bytes = queue.status()?.bytes;
         // It fails for no open descriptor.
-        let changed = fstat(queue).map_or(0, |status| status.st_mtime as i64);
+        let changed = fstat(queue).map_or(0, |status| status.st_mtime);
         let messages = attributes.messages;
         Ok(Self { messages, is_full: messages == attributes.max_messages, bytes, changed, is_settled: changed < now })
-    }
-
-    /// Waits until `is_settled` will hold, unless something changes meanwhile.
-    pub(super) fn settle(&self) {
-        // A clock that was set back would take long to get there.
-        for _ in 0..20 {
-            if clock_gettime(ClockId::RealtimeCoarse).tv_sec > self.changed {
-                break;
-            }
-            sleep(Duration::from_millis(50));
-        }
     }
 
     pub(super) fn line(self) -> String {
