@@ -13,6 +13,7 @@ mod json;
 mod mq;
 mod output;
 mod progress;
+mod shm;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,9 @@ enum Command {
     /// Message queues: create, send, receive, stat, unlink.
     #[command(subcommand)]
     Mq(mq::Command),
+    /// Shared memory: create, read, write, stat, unlink.
+    #[command(subcommand)]
+    Shm(shm::Command),
     Demo(demo::Demo),
     DemoPartner(demo::Partner),
 }
@@ -51,6 +55,7 @@ impl Command {
     fn run(&self) -> Result<(), Failure> {
         match self {
             Self::Mq(command) => command.run(),
+            Self::Shm(command) => command.run(),
             Self::Demo(demo) => demo.run(),
             Self::DemoPartner(partner) => partner.run(),
         }

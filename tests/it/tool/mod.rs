@@ -7,6 +7,7 @@ mod output;
 mod receiving;
 mod sandbox;
 mod sending;
+mod shm;
 mod usage;
 
 use std::io::Write;
@@ -25,6 +26,7 @@ pub fn tests() -> Vec<Test> {
         output::tests(),
         receiving::tests(),
         sending::tests(),
+        shm::tests(),
         usage::tests(),
     ];
     tests.into_iter().flatten().collect()

@@ -123,7 +123,7 @@ fn progress_is_shown_on_a_terminal_alone() {
 }
 
 /// Both ends of a new terminal; the second one is for the program.
-fn pseudo_terminal() -> [File; 2] {
+pub(super) fn pseudo_terminal() -> [File; 2] {
     let [mut ours, mut its] = [0; 2];
     // SAFETY: both descriptors are places to write to; the other three pointers may be null.
     let result = unsafe { libc::openpty(&mut ours, &mut its, null_mut(), null(), null()) };
