@@ -153,7 +153,9 @@ fn what_is_no_memory_is_refused_and_given_back() {
         assert_eq!((value.as_raw_fd(), fstat(&value).unwrap().st_ino), (number, status.st_ino));
         assert_eq!(fcntl_getfd(&value).unwrap(), FdFlags::empty(), "it is as it was");
     }
-    let error = rawipc::Error::from(MessageQueue::try_from(OwnedFd::from(memory(1))).unwrap_err());
+    let error = rawipc::Error::from(
+        MessageQueue::try_from(OwnedFd::from(SharedMemory::anonymous(1).create().unwrap())).unwrap_err(),
+    );
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "and memory is no queue");
 }
 

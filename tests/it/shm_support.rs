@@ -12,7 +12,35 @@ use rawipc::{Name, SharedMemory, SharedMemoryOptions, name};
 use rustix::mount::{MountFlags, mount};
 
 use crate::harness::kernel::private_ipc_and_mounts;
-use crate::harness::{Ending, Lacking};
+use crate::harness::{Ending, Lacking, Test};
+use crate::{
+    shm_anonymous, shm_bytes, shm_errors, shm_examples, shm_full, shm_hostile, shm_mapping, shm_objects, shm_ownership,
+    shm_peers, shm_race, shm_shared, shm_sizes, shm_tracing,
+};
+
+/// The tests of all modules of shared memory.
+pub fn tests() -> Vec<Test> {
+    let tests = [
+        shm_anonymous::tests(),
+        shm_bytes::tests(),
+        shm_errors::tests(),
+        shm_examples::tests(),
+        shm_full::tests(),
+        shm_hostile::tests(),
+        shm_mapping::tests(),
+        shm_objects::tests(),
+        shm_ownership::tests(),
+        shm_peers::tests(),
+        shm_peers::c::tests(),
+        shm_peers::posix_ipc::tests(),
+        shm_peers::multiprocessing::tests(),
+        shm_race::tests(),
+        shm_shared::tests(),
+        shm_sizes::tests(),
+        shm_tracing::tests(),
+    ];
+    tests.into_iter().flatten().collect()
+}
 
 /// The size of a page here.
 pub fn page() -> usize {

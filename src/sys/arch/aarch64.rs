@@ -49,8 +49,8 @@ macro_rules! call {
 #[inline]
 pub(in crate::sys) unsafe fn syscall(number: usize, arguments: [usize; 5]) -> isize {
     let result;
-    // SAFETY: the registers are those of the kernel's convention, all clobbers are named, and the caller vouches for the
-    // arguments.
+    // SAFETY: the registers are those of the kernel's convention, all clobbers are named, and the caller vouches for
+    // the arguments.
     unsafe {
         call!(
             in("x8") number,
