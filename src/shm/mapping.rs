@@ -88,9 +88,39 @@ impl Drop for Region {
 /// types, which change by atomic operations, and copies of bytes.
 ///
 /// If the object is made shorter, touching what was cut off raises SIGBUS: see [`SharedMemory`] for what prevents that.
+///
+/// What others could change behind the compiler's back is not lent, and what is lent keeps the mapping where it is:
+/// ```compile_fail,E0277
+/// let mapping = rawipc::SharedMemory::anonymous(64).create()?.map()?;
+/// let number: &u32 = mapping.get(0)?;
+/// # Ok::<(), rawipc::Error>(())
+/// ```
+/// ```compile_fail,E0502
+/// # use core::sync::atomic::{AtomicU32, Ordering};
+/// let memory = rawipc::SharedMemory::anonymous(64).create()?;
+/// let mut mapping = memory.map()?;
+/// let number: &AtomicU32 = mapping.get(0)?;
+/// mapping.remap(&memory, 32)?;
+/// number.store(1, Ordering::Relaxed);
+/// # Ok::<(), rawipc::Error>(())
+/// ```
 pub struct Mapping(Region);
 
 /// Shared memory mapped for reading only: it lends nothing that could be written. Unmapped when dropped.
+///
+/// ```
+/// let mapping = rawipc::SharedMemory::anonymous(64).create()?.map_options().map_read_only()?;
+/// let mut bytes = [1; 4];
+/// mapping.read_at(60, &mut bytes)?;
+/// assert_eq!(bytes, [0; 4]);
+/// # Ok::<(), rawipc::Error>(())
+/// ```
+/// ```compile_fail,E0599
+/// # use core::sync::atomic::AtomicU32;
+/// let mapping = rawipc::SharedMemory::anonymous(64).create()?.map_options().map_read_only()?;
+/// let number = mapping.get::<AtomicU32>(0)?; // To write there would be a SIGSEGV.
+/// # Ok::<(), rawipc::Error>(())
+/// ```
 pub struct ReadOnlyMapping(Region);
 
 /// How to map a shared memory object; made by [`SharedMemory::map_options`].
