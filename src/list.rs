@@ -221,8 +221,8 @@ impl<'listing> Entry<'listing> {
         Status::read(self.open_file(OFlags::RDONLY)?.as_fd())
     }
 
-    /// For a queue: opens it, nonblocking; for receiving if that is permitted, else for sending. It is the queue that was listed,
-    /// also where the listing is of another IPC namespace, in which its name stands for something else or for nothing.
+    /// For a queue: opens it, nonblocking; for receiving if that is permitted, else for sending. It is the queue that
+    /// was listed, also where the listing is of another IPC namespace than this process's.
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without either right;

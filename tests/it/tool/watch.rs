@@ -128,7 +128,8 @@ fn a_thousand_messages_in_bursts_are_all_taken() {
     let queue = small_queue();
     let name = name_of(&queue);
     let rawipc = env!("CARGO_BIN_EXE_rawipc");
-    let (mut watch, output) = watching(&queue, &["--", rawipc, "mq", "receive", &name, "--timeout", "0"]);
+    let (mut watch, output) =
+        watching(&queue, &["--timeout", "20", "--", rawipc, "mq", "receive", &name, "--timeout", "0"]);
     let mut sender = Peer::start(tool(&["mq", "send", &name]).stdin(Stdio::piped()));
     let mut input = sender.stdin.take().unwrap();
     let mut random = Random::new();
@@ -163,7 +164,8 @@ fn a_full_queue_with_a_waiting_sender_is_emptied() {
     sender.stdin.take().unwrap().write_all(numbers.as_bytes()).unwrap();
     eventually(|| queue.len().unwrap() == 1);
     let rawipc = env!("CARGO_BIN_EXE_rawipc");
-    let (_watch, output) = watching(&queue, &["--", rawipc, "mq", "receive", &name, "--timeout", "0"]);
+    let (_watch, output) =
+        watching(&queue, &["--timeout", "20", "--", rawipc, "mq", "receive", &name, "--timeout", "0"]);
     let received: Vec<String> = output.lines().take(50).map(Result::unwrap).collect();
     assert_eq!(received.concat(), numbers.replace('\n', ""));
     sender.succeed();
