@@ -13,6 +13,7 @@ extern crate alloc;
 extern crate std;
 
 mod buffer;
+mod devshm;
 mod error;
 mod flags;
 mod limits;
@@ -49,6 +50,10 @@ pub use semaphore::Gnu64;
 pub use semaphore::{
     Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Scope,
     Semaphore, SemaphoreOf, Tokens, Tuning,
+};
+pub use shm::{
+    Advice, AnonymousOptions, MapOptions, Mapping, ReadOnlyMapping, Shareable, Shared, SharedMemory,
+    SharedMemoryOptions, SharedOptions,
 };
 pub use time::{Clock, Deadline, Time};
 

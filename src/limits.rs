@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::error::{Cause, Error, Limit, Operation, Result, queue_cost};
 use crate::sys;
-use crate::sysctl::Sysctl;
+use crate::sysctl::{HARD_MAX_MESSAGE_SIZE, HARD_MAX_MESSAGES, Sysctl};
 
 /// This crate's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -33,7 +33,8 @@ pub struct QueueSizes {
 }
 
 impl QueueSizes {
-    /// What a queue of these sizes counts against RLIMIT_MSGQUEUE for the user who creates it, in bytes, by the kernel's formula.
+    /// What a queue of these sizes counts against RLIMIT_MSGQUEUE for the user who creates it, in bytes, by the
+    /// kernel's formula.
     ///
     /// ```
     /// use rawipc::QueueSizes;
@@ -61,7 +62,8 @@ pub struct Limits {
     pub default_message_size: u64,
     /// The most queues in the namespace, unless made with CAP_SYS_RESOURCE: `fs.mqueue.queues_max`.
     pub max_queues: u64,
-    /// The bytes that all queues of the user may cost together, over all namespaces: the soft RLIMIT_MSGQUEUE; `None` is no limit.
+    /// The bytes that all queues of the user may cost together, over all namespaces: the soft RLIMIT_MSGQUEUE; `None`
+    /// is no limit.
     pub queue_bytes: Option<u64>,
     /// The size of a memory page, in bytes.
     pub page_size: usize,
@@ -71,8 +73,8 @@ impl Limits {
     /// Reads the limits.
     ///
     /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) if `/proc/sys/fs/mqueue` cannot be read: `/proc` is not mounted, or the
-    /// kernel has no message queues ([`Platform::probe`] tells).
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if `/proc/sys/fs/mqueue` cannot be read: `/proc` is not mounted,
+    /// or the kernel has no message queues ([`Platform::probe`] tells).
     ///
     /// # References
     /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "/proc interfaces"
@@ -94,26 +96,33 @@ impl Limits {
 
     /// Whether a queue of these sizes is within the limits, without making it. Returns its cost in bytes.
     ///
-    /// What the user's other queues cost already is not known to anybody but the kernel, so a queue that passes may still be
-    /// refused. With CAP_SYS_RESOURCE the kernel allows more than the two maxima.
+    /// What the user's other queues cost already is not known to anybody but the kernel, so a queue that passes may
+    /// still be refused. With CAP_SYS_RESOURCE the kernel allows more than the two maxima.
     ///
     /// # Errors
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) with the limit, its value and what was asked for, just as creating the
-    /// queue would give it; [`InvalidInput`](crate::ErrorKind::InvalidInput) for a size of 0.
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) with the limit, its value and what was asked for, just as
+    /// creating the queue would give it; [`InvalidInput`](crate::ErrorKind::InvalidInput) for a size of 0.
     pub fn check(&self, sizes: QueueSizes) -> Result<u64> {
         use crate::error::Argument::{ZeroMessageSize, ZeroMessages};
         let refuse = |errno, cause| Err(Error::caused(Operation::CheckLimits, errno, cause));
-        for (size, zero, limit, maximum) in [
-            (sizes.max_messages, ZeroMessages, Limit::MaxMessages, self.max_messages),
-            (sizes.max_message_size, ZeroMessageSize, Limit::MaxMessageSize, self.max_message_size),
-        ] {
-            let size = size as u64;
-            if size == 0 {
-                return refuse(Errno::INVAL, Cause::Argument(zero, 0));
-            }
-            if size > maximum {
-                return refuse(Errno::INVAL, Cause::above(limit, size, maximum));
-            }
+        let candidates = [
+            (sizes.max_messages as u64, ZeroMessages, Limit::MaxMessages, self.max_messages, HARD_MAX_MESSAGES),
+            (
+                sizes.max_message_size as u64,
+                ZeroMessageSize,
+                Limit::MaxMessageSize,
+                self.max_message_size,
+                HARD_MAX_MESSAGE_SIZE,
+            ),
+        ];
+        if let Some((_, zero, ..)) = candidates.into_iter().find(|(size, ..)| *size == 0) {
+            return refuse(Errno::INVAL, Cause::Argument(zero, 0));
+        }
+        // As when a queue is created: a size above the kernel's own maximum is wrong for everybody, so it is named.
+        let hard = candidates.into_iter().find(|(size, .., hard)| size > hard);
+        let above = hard.or_else(|| candidates.into_iter().find(|(size, _, _, maximum, _)| size > maximum));
+        if let Some((size, _, limit, maximum, _)) = above {
+            return refuse(Errno::INVAL, Cause::above(limit, size, maximum));
         }
         match self.queue_bytes {
             Some(rlimit) if sizes.cost() > rlimit => refuse(
@@ -141,7 +150,8 @@ impl Platform {
     /// Asks the kernel. Nothing is created or changed.
     #[must_use]
     pub fn probe() -> Self {
-        // The current directory is no queue: a kernel that knows the call says so, another one that it does not know it.
+        // The current directory is no queue: a kernel that knows the call says so, another one that it does not know
+        // it.
         let knows = |result: rustix::io::Result<()>| result != Err(Errno::NOSYS);
         Self {
             message_queues: knows(sys::mq_getsetattr(CWD, None).map(drop)),

@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, open, openat, st
 use rustix::io::{self, Errno, read};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
-use crate::error::{Cause, Error, ErrorKind, Operation, Result};
+use crate::error::{Argument, Cause, Error, ErrorKind, Operation, Result};
 use crate::mqueue::{MessageQueue, Status};
 use crate::name::{Name, OwnedName};
 use crate::time::Time;
@@ -25,8 +25,8 @@ pub enum ObjectKind {
     Queue,
     /// A named semaphore as glibc names them: a file `sem.NAME` in `/dev/shm`.
     Semaphore,
-    /// A file of a semaphore's size and content that has not glibc's naming: a semaphore of musl's, or shared memory that looks
-    /// like one.
+    /// A file of a semaphore's size and content that has not glibc's naming: a semaphore of musl's, or shared memory
+    /// that looks like one.
     MuslSemaphore,
     /// A shared memory object.
     SharedMemory,
@@ -39,8 +39,8 @@ pub struct Entry<'listing> {
     directory: &'listing OwnedFd,
     /// What it is.
     pub kind: ObjectKind,
-    /// Its size in bytes; for a queue 0, since the kernel's figure there means nothing ([`queue_status`](Self::queue_status)
-    /// knows what is in it).
+    /// Its size in bytes; for a queue 0, since the kernel's figure there means nothing
+    /// ([`queue_status`](Self::queue_status) knows what is in it).
     pub size: u64,
     /// Its permission bits, 0o0000 to 0o7777.
     pub mode: u32,
@@ -58,8 +58,8 @@ pub struct Entry<'listing> {
 
 /// A walk over the objects of one sort, without allocation.
 ///
-/// Objects that appear or vanish meanwhile may or may not be seen; each one is seen at most once unless it is removed and made
-/// anew. Names come from whoever made the object: their `Display` escapes what could play with a terminal.
+/// Objects that appear or vanish meanwhile may or may not be seen; each one is seen at most once unless it is removed
+/// and made anew. Names come from whoever made the object: their `Display` escapes what could play with a terminal.
 ///
 /// ```
 /// use core::mem::MaybeUninit;
@@ -77,6 +77,8 @@ pub struct Listing<'buffer> {
     entries: RawDir<'buffer, OwnedFd>,
     sort: Sort,
     name: OwnedName,
+    /// The directory could not be read on, and never will.
+    failed: bool,
 }
 
 /// What a listing looks for.
@@ -93,14 +95,15 @@ impl<'buffer> Listing<'buffer> {
 
     /// The queues of the IPC namespace.
     ///
-    /// Looked up in an mqueue file system mounted for this alone and seen by nobody, which takes CAP_SYS_ADMIN; without it in the
-    /// one on `/dev/mqueue`, if there is one. That may be another namespace's, if somebody mounted it so.
+    /// Looked up in an mqueue file system mounted for this alone and seen by nobody, which takes CAP_SYS_ADMIN; without
+    /// it in the one on `/dev/mqueue`, if there is one. That may be another namespace's, if somebody mounted it so.
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if there is neither; the error says how to mount one.
     ///
     /// # References
-    /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "Mounting the message queue filesystem"
+    /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "Mounting the message queue
+    /// filesystem"
     pub fn queues(buffer: &'buffer mut [MaybeUninit<u8>]) -> Result<Self> {
         let directory = unseen_mount()
             .or_else(|_| mounted())
@@ -134,7 +137,7 @@ impl<'buffer> Listing<'buffer> {
     /// The next object; `None` after the last one.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the buffer is too small for an entry.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the buffer is too small for an entry; that ends the walk.
     #[allow(clippy::should_implement_trait, reason = "an entry borrows from the listing")]
     pub fn next(&mut self) -> Option<Result<Entry<'_>>> {
         let (kind, status) = loop {
@@ -142,7 +145,7 @@ impl<'buffer> Listing<'buffer> {
                 Ok(Some(found)) => break found,
                 // Not of this sort, or gone already.
                 Ok(None) => {}
-                Err(errno) => return Some(Err(list_error(errno))),
+                Err(error) => return Some(Err(error)),
             }
         };
         Some(Ok(Entry::new(self.name.name(), &self.directory, kind, &status)))
@@ -150,14 +153,23 @@ impl<'buffer> Listing<'buffer> {
 
     fn new(directory: OwnedFd, sort: Sort, buffer: &'buffer mut [MaybeUninit<u8>]) -> Result<Self> {
         let own = openat(&directory, c".", DIRECTORY, Mode::empty()).map_err(list_error)?;
-        Ok(Self { directory, entries: RawDir::new(own, buffer), sort, name: OwnedName::EMPTY })
+        Ok(Self { directory, entries: RawDir::new(own, buffer), sort, name: OwnedName::EMPTY, failed: false })
     }
 
     /// Looks at the next file; keeps its name if it is an object of the sort.
-    fn find(&mut self) -> Option<io::Result<Option<(ObjectKind, Stat)>>> {
+    fn find(&mut self) -> Option<Result<Option<(ObjectKind, Stat)>>> {
+        if self.failed {
+            return None;
+        }
         let entry = match self.entries.next()? {
             Ok(entry) => entry,
-            Err(errno) => return Some(Err(errno)),
+            Err(errno) => {
+                self.failed = true;
+                return Some(Err(match errno {
+                    Errno::INVAL => Error::argument(Operation::List, Argument::ListBuffer, 0),
+                    errno => list_error(errno),
+                }));
+            }
         };
         let file = entry.file_name().to_bytes();
         let glibc = file.strip_prefix(b"sem.");
@@ -170,7 +182,7 @@ impl<'buffer> Listing<'buffer> {
         let status = match statat(&self.directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(status) if FileType::from_raw_mode(status.st_mode) == FileType::RegularFile => status,
             Ok(_) | Err(Errno::NOENT) => return Some(Ok(None)),
-            Err(errno) => return Some(Err(errno)),
+            Err(errno) => return Some(Err(list_error(errno))),
         };
         let kind = match self.sort {
             Sort::Queues => ObjectKind::Queue,
@@ -211,22 +223,25 @@ impl<'listing> Entry<'listing> {
 
     /// For a queue: how many bytes are in it, and who is registered for notification.
     ///
-    /// It opens and closes the queue, and closing any descriptor of a queue drops the registration that **this** process may have
-    /// for it: not for a process that waits for notifications of listed queues.
+    /// It opens and closes the queue, and closing any descriptor of a queue drops the registration that **this**
+    /// process may have for it: not for a process that waits for notifications of listed queues.
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the right to receive;
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`Malformed`](crate::ErrorKind::Malformed) if it is no queue.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`InvalidInput`](crate::ErrorKind::InvalidInput) if it
+    /// is no queue.
     pub fn queue_status(&self) -> Result<Status> {
         Status::read(self.open_file(OFlags::RDONLY)?.as_fd())
     }
 
     /// For a queue: opens it, nonblocking; for receiving if that is permitted, else for sending. It is the queue that
-    /// was listed, also where the listing is of another IPC namespace than this process's.
+    /// was listed, also where the listing is of another IPC namespace, in which its name stands for something else or
+    /// for nothing.
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without either right;
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is no queue.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone; [`InvalidInput`](crate::ErrorKind::InvalidInput) if it
+    /// is no queue.
     pub fn open_queue(&self) -> Result<MessageQueue> {
         let queue = match self.open_file(OFlags::RDONLY) {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => self.open_file(OFlags::WRONLY)?,
@@ -236,6 +251,9 @@ impl<'listing> Entry<'listing> {
     }
 
     fn open_file(&self, access: OFlags) -> Result<OwnedFd> {
+        if self.kind != ObjectKind::Queue {
+            return Err(Error::argument(Operation::QueueStatus, Argument::NotAQueue, 0));
+        }
         let name = OwnedName::new(self.name);
         let flags = access | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         openat(self.directory, name.file(), flags, Mode::empty()).map_err(list_error)

@@ -185,6 +185,18 @@ fn name_error(fault: NameFault, at: usize) -> Error {
     Error::caused(Operation::CheckName, errno, Cause::Name(fault, crate::error::saturate(at as u64)))
 }
 
+/// Writes parts one after the other; returns how many bytes that are. What does not fit is cut.
+pub(crate) fn join(bytes: &mut [u8], parts: &[&[u8]]) -> usize {
+    let mut length = 0;
+    for part in parts {
+        for (to, from) in bytes.iter_mut().skip(length).zip(*part) {
+            *to = *from;
+        }
+        length += part.len();
+    }
+    length.min(bytes.len())
+}
+
 /// A name's own copy, in place and with a NUL at its end: what the kernel is given and what a handle remembers.
 #[derive(Clone, Copy)]
 pub(crate) struct OwnedName {
@@ -202,11 +214,7 @@ impl OwnedName {
     /// A name followed by more bytes, which must be valid in a name; what does not fit is cut.
     pub(crate) fn joined(name: &Name, suffix: &[u8]) -> Self {
         let mut bytes = [0; NAME_MAX + 2];
-        let mut length = 0;
-        for (to, from) in bytes[..=NAME_MAX].iter_mut().zip(name.0.iter().chain(suffix)) {
-            *to = *from;
-            length += 1;
-        }
+        let length = join(&mut bytes[..=NAME_MAX], &[&name.0, suffix]) as u16;
         Self { bytes, length }
     }
 

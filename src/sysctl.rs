@@ -6,6 +6,12 @@ use core::mem::MaybeUninit;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::read;
 
+/// The most messages of a queue, whatever the settings and whoever creates it.
+pub(crate) const HARD_MAX_MESSAGES: u64 = 65_536;
+
+/// The longest messages of a queue, in bytes, whatever the settings and whoever creates it.
+pub(crate) const HARD_MAX_MESSAGE_SIZE: u64 = 16 << 20;
+
 /// A setting under `/proc/sys/fs/mqueue`.
 #[derive(Clone, Copy)]
 pub(crate) struct Sysctl(&'static CStr);

@@ -3,7 +3,7 @@
 use core::fmt::{self, Display, Formatter};
 use rustix::io::Errno;
 
-use super::{Argument, Cause, Error, ErrorKind, Limit, NameFault, SemaphoreFault};
+use super::{Argument, Cause, Error, ErrorKind, Limit, NameFault, SemaphoreFault, SharedFault};
 
 impl Display for Error {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
@@ -50,7 +50,8 @@ impl Error {
             }
             Cause::NotAQueue => formatter.write_str("the descriptor is not a message queue"),
             Cause::NoProc => formatter.write_str(
-                "/proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, give both of its sizes)",
+                "/proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, give both of its \
+                 sizes)",
             ),
             Cause::UnknownStatus => formatter.write_str("the kernel's text about the queue is not as known"),
             Cause::NoMqueueMount => formatter.write_str(
@@ -58,9 +59,27 @@ impl Error {
                  mount it with `mount -t mqueue none /dev/mqueue`",
             ),
             Cause::SemaphoreFile(fault) => formatter.write_str(fault.sentence()),
+            Cause::OutOfBounds { there, asked } => write!(
+                formatter,
+                "there are {} bytes, and what was asked for takes {}",
+                Grouped(there.into()),
+                Grouped(asked.into())
+            ),
+            Cause::Shared(fault) => formatter.write_str(fault.sentence()),
             Cause::DevShmFull => formatter.write_str("/dev/shm is full; remove what is not needed, or mount it larger"),
             Cause::NoDevShm => formatter.write_str("there is no directory /dev/shm; mount a tmpfs on it"),
             Cause::WrongDirection => formatter.write_str("the queue is not open in this direction"),
+        }
+    }
+}
+
+impl SharedFault {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::NoHeader => "the object of this name is not a shared value",
+            Self::OtherType => "the value there has another size or alignment than the type",
+            Self::OtherVersion => "the value there is of another version",
+            Self::NotReady => "the value there has not been initialised",
         }
     }
 }
@@ -133,8 +152,16 @@ fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u3
         Argument::ZeroMessageSize => formatter.write_str("a queue's messages have at least 1 byte"),
         Argument::Priority => write!(formatter, "the priority {value} is above 32767"),
         Argument::Nanoseconds => write!(formatter, "{value} nanoseconds are a second or more"),
+        Argument::MemorySize => formatter.write_str("no object has more than 9223372036854775807 bytes"),
+        Argument::NotMemory => formatter.write_str("it is not a regular file"),
+        Argument::ReadOnlyCreation => formatter.write_str("creating or emptying an object takes write access"),
+        Argument::Unaligned => write!(formatter, "the offset is not a multiple of {value}, the type's alignment"),
         Argument::SemaphoreValue => write!(formatter, "the value {value} is above 2147483647"),
         Argument::SignalNumber => write!(formatter, "{} is not a signal; signals are 1 to 64", value.cast_signed()),
+        Argument::ListBuffer => {
+            formatter.write_str("the buffer is too small for an entry; give it `Listing::BUFFER_SIZE`")
+        }
+        Argument::NotAQueue => formatter.write_str("the object is not a message queue"),
         Argument::NotArmed => formatter.write_str("the socket is not armed, so nothing would ever come"),
         Argument::OtherProcess => {
             write!(formatter, "the socket belongs to process {value}; after fork, make a new one")

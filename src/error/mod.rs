@@ -92,11 +92,20 @@ pub(crate) enum Cause {
     NoDevShm,
     /// `/dev/shm` has no space left.
     DevShmFull,
+    /// An object ends before what was asked for.
+    OutOfBounds { there: u32, asked: u32 },
+    /// An object is not the shared value that it should be.
+    Shared(SharedFault),
     /// A file is not the semaphore that it should be.
     SemaphoreFile(SemaphoreFault),
 }
 
 impl Cause {
+    /// An object has fewer bytes than what was asked for takes.
+    pub(crate) const fn out_of_bounds(there: u64, asked: u64) -> Self {
+        Self::OutOfBounds { there: saturate(there), asked: saturate(asked) }
+    }
+
     /// More was asked for than a limit allows.
     pub(crate) const fn above(limit: Limit, asked: u64, maximum: u64) -> Self {
         Self::AboveLimit { limit, asked: saturate(asked), maximum: saturate(maximum) }
@@ -126,6 +135,15 @@ pub(crate) enum NameFault {
     PrefixLongerThan(u8),
 }
 
+/// What is wrong with an object that should be a shared value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SharedFault {
+    NoHeader,
+    OtherType,
+    OtherVersion,
+    NotReady,
+}
+
 /// What is wrong with a file that should be a semaphore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SemaphoreFault {
@@ -152,8 +170,14 @@ pub(crate) enum Argument {
     TypeSize,
     SignalNumber,
     NotArmed,
+    ListBuffer,
+    NotAQueue,
     OtherProcess,
     SemaphoreValue,
+    MemorySize,
+    NotMemory,
+    ReadOnlyCreation,
+    Unaligned,
 }
 
 impl Error {
@@ -194,6 +218,8 @@ impl Error {
             Cause::WrongDirection => ErrorKind::BadDescriptor,
             Cause::SemaphoreFile(SemaphoreFault::NeedsWideAtomics) => ErrorKind::Unsupported,
             Cause::UnknownStatus | Cause::SemaphoreFile(_) => ErrorKind::Malformed,
+            Cause::OutOfBounds { .. } if self.operation != Operation::OpenShared => ErrorKind::InvalidInput,
+            Cause::OutOfBounds { .. } | Cause::Shared(_) => ErrorKind::Malformed,
             Cause::DevShmFull => ErrorKind::LimitExceeded(Limit::DevShm),
             Cause::NoProc | Cause::NoMqueueMount | Cause::NoDevShm => ErrorKind::Unsupported,
         }
@@ -223,6 +249,7 @@ impl Error {
             Cause::BufferTooSmall { size, needed } => (size, needed),
             Cause::MessageTooLong { length, maximum } => (length, maximum),
             Cause::WrongLength { length, expected } => (length, expected),
+            Cause::OutOfBounds { there, asked } => (asked, there),
             Cause::QueueBytes { messages_less_one, message_size, rlimit } => {
                 let given = queue_cost(u64::from(messages_less_one) + 1, message_size.into());
                 return Some(Bounds { given, bound: rlimit.into() });

@@ -46,6 +46,32 @@ pub enum Operation {
     OpenSemaphore,
     /// Removing a semaphore's name.
     UnlinkSemaphore,
+    /// Creating a shared memory object, or opening it if it exists.
+    CreateMemory,
+    /// Opening or adopting an existing shared memory object.
+    OpenMemory,
+    /// Duplicating a shared memory object's descriptor.
+    CloneMemory,
+    /// Closing a shared memory object.
+    CloseMemory,
+    /// Removing a shared memory object's name.
+    UnlinkMemory,
+    /// Reading a shared memory object's size, mode or flags.
+    MemoryStatus,
+    /// Changing a shared memory object's size.
+    ResizeMemory,
+    /// Sealing a shared memory object's size.
+    SealMemory,
+    /// Copying bytes out of a shared memory object.
+    ReadMemory,
+    /// Copying bytes into a shared memory object.
+    WriteMemory,
+    /// Mapping a shared memory object.
+    MapMemory,
+    /// Reaching into mapped memory.
+    AccessMemory,
+    /// Opening a value in shared memory.
+    OpenShared,
     /// Adding tokens to a semaphore.
     Post,
     /// Taking a token from a semaphore.
@@ -81,6 +107,19 @@ impl Operation {
             Self::CreateSemaphore => "creating the semaphore",
             Self::OpenSemaphore => "opening the semaphore",
             Self::UnlinkSemaphore => "unlinking the semaphore",
+            Self::CreateMemory => "creating the shared memory",
+            Self::OpenMemory => "opening the shared memory",
+            Self::CloneMemory => "duplicating the shared memory's descriptor",
+            Self::CloseMemory => "closing the shared memory",
+            Self::UnlinkMemory => "unlinking the shared memory",
+            Self::MemoryStatus => "reading the shared memory's status",
+            Self::ResizeMemory => "resizing the shared memory",
+            Self::SealMemory => "sealing the shared memory",
+            Self::ReadMemory => "reading the shared memory",
+            Self::WriteMemory => "writing the shared memory",
+            Self::MapMemory => "mapping the shared memory",
+            Self::AccessMemory => "reaching into mapped memory",
+            Self::OpenShared => "opening the shared value",
             Self::Post => "posting the semaphore",
             Self::Wait => "waiting for the semaphore",
             Self::Send => "sending",

@@ -82,11 +82,11 @@ impl MessageQueue {
         Ok(access | nonblocking)
     }
 
-    /// Chooses whether calls may wait: on this descriptor and on all that were made from it by `dup`, `fork` or passing it on,
-    /// since the flag belongs to what they share. Handles that others opened by name have their own.
+    /// Chooses whether calls may wait: on this descriptor and on all that were made from it by `dup`, `fork` or passing
+    /// it on, since the flag belongs to what they share. Handles that others opened by name have their own.
     ///
-    /// Not needed for single calls that must not wait: [`try_send`](Self::try_send) and [`try_receive`](Self::try_receive) touch
-    /// no flag.
+    /// Not needed for single calls that must not wait: [`try_send`](Self::try_send) and
+    /// [`try_receive`](Self::try_receive) touch no flag.
     ///
     /// # Errors
     /// None in practice: the descriptor is an open queue.

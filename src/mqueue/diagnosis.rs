@@ -9,11 +9,7 @@ use rustix::process::{Resource, getrlimit};
 use super::MessageQueue;
 use crate::error::{Cause, Error, Limit, Operation, saturate};
 use crate::sys;
-use crate::sysctl::Sysctl;
-
-/// What no queue may exceed, whoever creates it.
-const HARD_MAX_MESSAGES: u64 = 65_536;
-const HARD_MAX_MESSAGE_SIZE: u64 = 16 << 20;
+use crate::sysctl::{HARD_MAX_MESSAGE_SIZE, HARD_MAX_MESSAGES, Sysctl};
 
 /// The sizes that a queue was to be created with.
 #[derive(Clone, Copy)]

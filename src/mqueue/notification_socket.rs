@@ -2,6 +2,7 @@
 
 use core::borrow::Borrow;
 use core::fmt;
+use core::mem;
 use core::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -21,18 +22,19 @@ use crate::time::Deadline;
 pub enum Notified {
     /// A message arrived in the empty queue. The registration is used up.
     Arrived,
-    /// The registration was removed without a message: by this process, which cancelled it or closed a descriptor of the queue.
+    /// The registration was removed without a message: by this process, which cancelled it or closed a descriptor of
+    /// the queue.
     Removed,
 }
 
 /// Tells by a descriptor that a message arrived: no signal, no thread.
 ///
-/// It belongs to one queue, which it is made with: `&MessageQueue`, an `Arc<MessageQueue>`, or the `MessageQueue` itself. It is a
-/// socket of its own, to be polled together with anything else; the queue's own descriptor is readable while there are messages, this
-/// one once when the first of them comes. See [`MessageQueue::notify`] for when that is.
+/// It belongs to one queue, which it is made with: `&MessageQueue`, an `Arc<MessageQueue>`, or the `MessageQueue`
+/// itself. It is a socket of its own, to be polled together with anything else; the queue's own descriptor is readable
+/// while there are messages, this one once when the first of them comes. See [`MessageQueue::notify`] for when that is.
 ///
-/// The loop that misses nothing arms **before** it empties the queue, since a message that comes into a queue that is not empty
-/// notifies nobody:
+/// The loop that misses nothing arms **before** it empties the queue, since a message that comes into a queue that is
+/// not empty notifies nobody:
 ///
 /// ```
 /// use rawipc::{ErrorKind, MessageBuffer, MessageQueue, NotificationSocket, Notified, Priority, name};
@@ -60,11 +62,12 @@ pub enum Notified {
 /// # Ok::<(), rawipc::Error>(())
 /// ```
 ///
-/// Dropping it cancels its registration, if that has not fired yet, and closes the socket. Somebody else's registration stays.
+/// Dropping it cancels its registration, if that has not fired yet, and closes the socket. Somebody else's registration
+/// stays.
 ///
 /// # Fork
-/// A registration belongs to the process that made it. In a forked child every method fails, and dropping changes nothing for
-/// the parent: make a new one there.
+/// A registration belongs to the process that made it. In a forked child every method fails, and dropping changes
+/// nothing for the parent: make a new one there.
 ///
 /// # References
 /// [`mq_notify(3)`](https://man7.org/linux/man-pages/man3/mq_notify.3.html): what the C library builds its threads on.
@@ -75,19 +78,24 @@ pub struct NotificationSocket<Q: Borrow<MessageQueue>> {
     creator: Creator,
     /// Counts the registrations, so that news of an earlier one are known for what they are.
     registration: u32,
-    armed: bool,
+    /// How many registrations there are whose news have not been read: each one has news once.
+    unread: u32,
+    /// An earlier arrival was read to make room, and has yet to be told.
+    arrived: bool,
 }
 
 impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
     /// Makes a socket for a queue; it is not armed yet. The queue may be open in either direction.
     ///
     /// # Errors
-    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`Unsupported`](crate::ErrorKind::Unsupported) where netlink
-    /// sockets are not allowed or not known; [`LimitExceeded`](crate::ErrorKind::LimitExceeded) for lack of descriptors. The queue
-    /// is given back.
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`Unsupported`](crate::ErrorKind::Unsupported) where
+    /// netlink sockets are not allowed or not known; [`LimitExceeded`](crate::ErrorKind::LimitExceeded) for lack of
+    /// descriptors. The queue is given back.
     pub fn new(queue: Q) -> core::result::Result<Self, Refused<Q>> {
         match socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None) {
-            Ok(socket) => Ok(Self { queue, socket, creator: Creator::this_process(), registration: 0, armed: false }),
+            Ok(socket) => {
+                Ok(Self { queue, socket, creator: Creator::this_process(), registration: 0, unread: 0, arrived: false })
+            }
             Err(errno) => Err(Refused { error: Error::system(Operation::NotificationSocket, errno), value: queue }),
         }
     }
@@ -101,26 +109,27 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
     /// Whether its registration has neither fired nor been removed, as far as it has been read.
     #[must_use]
     pub fn is_armed(&self) -> bool {
-        self.armed
+        self.unread > 0
     }
 
-    /// Registers for the next message that arrives in the empty queue; again after each [`Notified::Arrived`]. One system call
-    /// (and a look at the PID).
+    /// Registers for the next message that arrives in the empty queue; again after each [`Notified::Arrived`]. One
+    /// system call (and a look at the PID); one more each time if what came before is not read.
     ///
     /// # Errors
     /// [`Busy`](crate::ErrorKind::Busy) if the slot is taken, also if by this socket; else as [`MessageQueue::notify`].
     pub fn arm(&mut self) -> Result<()> {
         self.check_process(Operation::Notify)?;
+        self.make_room();
         let registration = self.registration.wrapping_add(1);
         let cookie = cookie(registration);
         self.queue.borrow().register(Some(&sys::SignalEvent::socket(self.socket.as_fd(), &cookie)))?;
         self.registration = registration;
-        self.armed = true;
+        self.unread += 1;
         Ok(())
     }
 
-    /// Like [`arm`](Self::arm), in place of a registration that this process may have, of any kind. Another process's is not
-    /// touched.
+    /// Like [`arm`](Self::arm), in place of a registration that this process may have, of any kind. Another process's
+    /// is not touched.
     ///
     /// # Errors
     /// As [`MessageQueue::replace_notification`].
@@ -137,11 +146,14 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
     /// As [`MessageQueue::cancel_notification`].
     pub fn cancel(&mut self) -> Result<()> {
         self.check_process(Operation::Notify)?;
-        // What is in the socket tells whether the registration has been used up: if so, the slot may be somebody else's by now.
-        while self.armed {
+        // What is in the socket tells whether the registration has been used up: if so, the slot may be somebody else's
+        // by now.
+        while self.is_armed() {
             if self.read(RecvFlags::DONTWAIT).is_err() {
                 self.queue.borrow().cancel_notification()?;
-                self.armed = false;
+                // That it was removed is in the socket now; nothing may pile up there.
+                let _ = self.next_news(RecvFlags::DONTWAIT);
+                self.unread = 0;
             }
         }
         Ok(())
@@ -204,29 +216,46 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
         }
     }
 
-    /// Reads news of this registration; EINVAL if there are none and none can come.
-    fn read(&mut self, flags: RecvFlags) -> io::Result<Notified> {
-        loop {
-            let flags = if self.armed { flags } else { RecvFlags::DONTWAIT };
-            let mut news = [0; sys::COOKIE_LENGTH];
-            let (length, _) = match recv(&self.socket, &mut news, flags) {
-                Err(Errno::AGAIN) if !self.armed => return Err(Errno::INVAL),
-                result => result?,
-            };
-            if length != news.len() {
-                continue;
-            }
-            let (is_current, notified) = self.understand(&news);
-            if is_current {
-                self.armed = false;
-            }
-            match notified {
-                // An earlier registration that made room for this one.
-                Some(Notified::Removed) if !is_current => {}
-                Some(notified) => return Ok(notified),
-                None => {}
+    /// Reads until at most one registration's news are left, which keep the socket readable if they have come.
+    ///
+    /// The kernel lets whoever registers with a full socket wait for room in it, for ever.
+    fn make_room(&mut self) {
+        while self.unread > 1 {
+            match self.next_news(RecvFlags::DONTWAIT) {
+                Ok((_, notified)) => self.arrived |= notified == Some(Notified::Arrived),
+                Err(_) => break,
             }
         }
+    }
+
+    /// Reads what is to be told; EINVAL if there is nothing and nothing can come.
+    fn read(&mut self, flags: RecvFlags) -> io::Result<Notified> {
+        if mem::take(&mut self.arrived) {
+            return Ok(Notified::Arrived);
+        }
+        loop {
+            match self.next_news(flags)? {
+                // An earlier registration that made room for this one.
+                (false, Some(Notified::Removed)) | (_, None) => {}
+                (_, Some(notified)) => return Ok(notified),
+            }
+        }
+    }
+
+    /// Takes the next news out of the socket: whether they are of the current registration, and what they say.
+    fn next_news(&mut self, flags: RecvFlags) -> io::Result<(bool, Option<Notified>)> {
+        let flags = if self.is_armed() { flags } else { RecvFlags::DONTWAIT };
+        let mut news = [0; sys::COOKIE_LENGTH];
+        let (length, _) = match recv(&self.socket, &mut news, flags) {
+            Err(Errno::AGAIN) if !self.is_armed() => return Err(Errno::INVAL),
+            result => result?,
+        };
+        if length != news.len() {
+            return Ok((false, None));
+        }
+        let (is_current, notified) = self.understand(&news);
+        self.unread = if is_current { 0 } else { self.unread.saturating_sub(1).max(1) };
+        Ok((is_current, notified))
     }
 
     /// Whether the news are of the current registration, and what they say.
@@ -268,7 +297,7 @@ impl<Q: Borrow<MessageQueue>> fmt::Debug for NotificationSocket<Q> {
             .debug_struct("NotificationSocket")
             .field("queue", self.queue())
             .field("socket", &self.socket)
-            .field("armed", &self.armed)
+            .field("armed", &self.is_armed())
             .finish()
     }
 }

@@ -40,10 +40,10 @@ pub enum Notify {
 impl MessageQueue {
     /// Asks to be told once when a message arrives in the empty queue.
     ///
-    /// A queue has one slot for this, for all processes together. The registration is gone once it has fired, and also when this
-    /// process closes **any** descriptor of the queue; a forked child has none. It fires only when the queue was empty, and
-    /// not if somebody waits in a receive call: that one gets the message and the registration stays. So register first, then
-    /// receive what is there already, then wait.
+    /// A queue has one slot for this, for all processes together. The registration is gone once it has fired, and also
+    /// when this process closes **any** descriptor of the queue; a forked child has none. It fires only when the queue
+    /// was empty, and not if somebody waits in a receive call: that one gets the message and the registration stays. So
+    /// register first, then receive what is there already, then wait.
     ///
     /// A signal comes with `si_code` [`SI_MESGQ`], the sender's PID and real user ID, and the value given here.
     ///
@@ -72,13 +72,14 @@ impl MessageQueue {
         self.register(Some(&event))
     }
 
-    /// Like [`notify`](Self::notify), in place of a registration that this process may have. Another process's is not touched.
+    /// Like [`notify`](Self::notify), in place of a registration that this process may have. Another process's is not
+    /// touched.
     ///
     /// Two system calls; another process may take the slot in between.
     ///
     /// # Errors
-    /// As [`notify`](Self::notify); [`Busy`](crate::ErrorKind::Busy) only if another process has the slot. This process's earlier
-    /// registration is gone in any case, unless the number is no signal.
+    /// As [`notify`](Self::notify); [`Busy`](crate::ErrorKind::Busy) only if another process has the slot. This
+    /// process's earlier registration is gone in any case, unless the number is no signal.
     pub fn replace_notification(&self, notify: Notify) -> Result<()> {
         let event = notify.to_kernel()?;
         self.cancel_notification()?;

@@ -44,7 +44,8 @@ impl MessageQueue {
     /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if the queue is not open for receiving.
     ///
     /// # References
-    /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "Mounting the message queue filesystem"
+    /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "Mounting the message queue
+    /// filesystem"
     pub fn status(&self) -> Result<Status> {
         Status::read(self.as_fd())
     }

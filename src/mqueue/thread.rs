@@ -16,7 +16,8 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 pub enum Ended {
     /// The callback returned without arming the socket again.
     NotRearmed,
-    /// The registration was removed without a message: cancelled, or a descriptor of the queue was closed in this process.
+    /// The registration was removed without a message: cancelled, or a descriptor of the queue was closed in this
+    /// process.
     Removed,
     /// [`NotificationThread::stop`] was called.
     Stopped,
@@ -34,9 +35,10 @@ pub struct NotificationThread {
 impl MessageQueue {
     /// Calls a function in a new thread when a message arrives in the empty queue.
     ///
-    /// The registration is made before this returns. The function gets the thread's socket: [`queue`](NotificationSocket::queue)
-    /// is the queue, [`arm`](NotificationSocket::arm) registers anew, before it receives what is there. If it returns without having
-    /// armed, the thread ends: that is the one-shot form. All calls are made in the one thread.
+    /// The registration is made before this returns. The function gets the thread's socket:
+    /// [`queue`](NotificationSocket::queue) is the queue, [`arm`](NotificationSocket::arm) registers anew, before it
+    /// receives what is there. If it returns without having armed, the thread ends: that is the one-shot form. All
+    /// calls are made in the one thread.
     ///
     /// ```
     /// use std::sync::{Arc, mpsc};
@@ -59,9 +61,9 @@ impl MessageQueue {
     /// ```
     ///
     /// # Errors
-    /// As [`NotificationSocket::new`] and [`NotificationSocket::arm`];
-    /// [`LimitExceeded`](ErrorKind::LimitExceeded) or [`WouldBlock`](ErrorKind::WouldBlock) if there can be no more descriptors or
-    /// threads. Nothing stays registered then.
+    /// As [`NotificationSocket::new`] and [`NotificationSocket::arm`]; [`LimitExceeded`](ErrorKind::LimitExceeded) or
+    /// [`WouldBlock`](ErrorKind::WouldBlock) if there can be no more descriptors or threads. Nothing stays registered
+    /// then.
     pub fn notify_thread<Q, F>(queue: Q, callback: F) -> Result<NotificationThread>
     where
         Q: Borrow<Self> + Send + 'static,
@@ -80,8 +82,8 @@ impl MessageQueue {
 }
 
 impl NotificationThread {
-    /// Ends the thread, after the call of the function that is under way, if any, and waits for that. The registration is
-    /// cancelled.
+    /// Ends the thread, after the call of the function that is under way, if any, and waits for that. The registration
+    /// is cancelled.
     ///
     /// # Errors
     /// The outer error is the function's panic, the inner one what failed in the thread.

@@ -69,10 +69,12 @@ pub(super) trait Attempt {
         }
     }
 
-    /// Fails with ETIMEDOUT if it would have to wait; with EAGAIN, as every wait on it, if the descriptor is nonblocking.
+    /// Fails with ETIMEDOUT if it would have to wait; with EAGAIN, as every wait on it, if the descriptor is
+    /// nonblocking.
     ///
-    /// An expired deadline makes the kernel try without waiting; but where the try fails it has set up and cancelled a timer, 20
-    /// times as dear as a `poll`. So a blocking descriptor is looked at before. On a nonblocking one no timer is set up.
+    /// An expired deadline makes the kernel try without waiting; but where the try fails it has set up and cancelled a
+    /// timer, 20 times as dear as a `poll`. So a blocking descriptor is looked at before. On a nonblocking one no timer
+    /// is set up.
     #[inline]
     fn attempt_expired(&mut self) -> io::Result<()> {
         if !self.queue().believed_nonblocking() && !self.queue().poll(Self::READY, Duration::ZERO)? {

@@ -3,103 +3,81 @@
 use core::ffi::CStr;
 
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fstat, linkat, open, stat, unlink};
-use rustix::io::{Errno, Result, write};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchmod, linkat, open, unlink};
+use rustix::io::{Errno, Result, read, write};
 
-use super::layout::Abi;
+use super::abi::Abi;
 use super::{gnu32, gnu64};
+use crate::devshm::{self, FilePath, Unfit};
 use crate::error::SemaphoreFault;
-use crate::name::{NAME_MAX, Name};
+use crate::name::{NAME_MAX, join};
 use crate::open::random_suffix;
+use crate::shm::Mapping;
 
-/// The most bytes that may follow the slash in the name of one of glibc's semaphores, whose files are `sem.` and the name.
+/// How many bytes a semaphore has at most.
+pub(super) const SIZE: usize = 32;
+
+/// The most bytes that may follow the slash in the name of one of glibc's semaphores.
 pub(crate) const GNU_NAME_MAX: usize = NAME_MAX - GNU_PREFIX.len();
 
-const DIRECTORY: &[u8] = b"/dev/shm/";
+/// What glibc puts before the name.
 const GNU_PREFIX: &[u8] = b"sem.";
 
-/// The file of a semaphore.
-#[derive(Clone, Copy)]
-pub(super) struct FilePath {
-    bytes: [u8; DIRECTORY.len() + NAME_MAX + 1],
-}
-
-impl FilePath {
-    /// As the C library names it; `None` if the name is too long for that.
-    pub(super) fn new(name: &Name, abi: Abi) -> Option<Self> {
-        let prefix = if abi == Abi::Musl { &[][..] } else { GNU_PREFIX };
-        let name = name.as_bytes().get(1..)?;
-        if prefix.len() + name.len() > NAME_MAX {
-            return None;
-        }
-        let mut bytes = [0; DIRECTORY.len() + NAME_MAX + 1];
-        for (to, from) in bytes.iter_mut().zip(DIRECTORY.iter().chain(prefix).chain(name)) {
-            *to = *from;
-        }
-        Some(Self { bytes })
-    }
-
-    /// A name for the time until the semaphore is whole, where there are no files without a name.
-    fn temporary() -> Result<Self> {
-        let suffix = random_suffix()?;
-        let mut bytes = [0; DIRECTORY.len() + NAME_MAX + 1];
-        for (to, from) in bytes.iter_mut().zip(DIRECTORY.iter().chain(b"sem.rawipc-").chain(&suffix)) {
-            *to = *from;
-        }
-        Ok(Self { bytes })
-    }
-
-    pub(super) fn c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+/// What the layout's C library puts before the name.
+pub(super) const fn prefix(abi: Abi) -> &'static [u8] {
+    match abi {
+        Abi::Musl => b"",
+        Abi::Gnu64 | Abi::Gnu32 => GNU_PREFIX,
     }
 }
 
-/// Which file it is, whatever its name.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
+/// An existing file that may be a semaphore.
+pub(super) struct Found {
+    pub(super) file: OwnedFd,
+    words: [u32; SIZE / 4],
+    size: usize,
 }
 
-impl Identity {
-    fn of(status: &Stat) -> Self {
-        Self { device: status.st_dev, inode: status.st_ino }
-    }
-
-    pub(super) fn of_file(file: &OwnedFd) -> Result<Self> {
-        fstat(file).map(|status| Self::of(&status))
-    }
-
-    pub(super) fn of_path(path: &FilePath) -> Result<Self> {
-        stat(path.c_str()).map(|status| Self::of(&status))
+impl Found {
+    /// The layout that the file shows.
+    pub(super) fn abi(&self, is_gnu_path: bool) -> Option<Abi> {
+        detect(self.words, self.size, is_gnu_path)
     }
 }
 
-/// Opens an existing file; its size is that of a semaphore.
-pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<OwnedFd, SemaphoreFault>> {
-    // Nonblocking, since the name may stand for a fifo.
-    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match open(path.c_str(), flags, Mode::empty()) {
-        Err(Errno::LOOP) => return Ok(Err(SemaphoreFault::SymbolicLink)),
-        Err(Errno::ISDIR | Errno::NXIO) => return Ok(Err(SemaphoreFault::NotRegular)),
-        file => file?,
+/// Opens an existing file and reads what it holds: the words of a semaphore, of which those beyond a short one are
+/// zero.
+///
+/// One read tells the size too: it is 16 or 32 bytes, and nothing but a regular file has an end there. To look into the
+/// mapping instead would cost more, since touching it for the first time does.
+pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<Found, SemaphoreFault>> {
+    let file = match devshm::open_file(path, OFlags::RDWR)? {
+        Err(Unfit::SymbolicLink) => return Ok(Err(SemaphoreFault::SymbolicLink)),
+        Err(Unfit::NotRegular) => return Ok(Err(SemaphoreFault::NotRegular)),
+        Ok(file) => file,
     };
-    let status = fstat(&file)?;
-    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
-        return Ok(Err(SemaphoreFault::NotRegular));
+    let mut bytes = [0; SIZE + 1];
+    let length = match read(&file, &mut bytes) {
+        Err(Errno::AGAIN) => return Ok(Err(SemaphoreFault::NotRegular)),
+        length => length?,
+    };
+    if !matches!(length, 16 | SIZE) {
+        return Ok(Err(SemaphoreFault::Size));
     }
-    Ok(match status.st_size {
-        16 | 32 => Ok(file),
-        _ => Err(SemaphoreFault::Size),
-    })
+    let mut words = [0; SIZE / 4];
+    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(4)) {
+        *word = bytes.try_into().map_or(0, u32::from_ne_bytes);
+    }
+    Ok(Ok(Found { file, words, size: length }))
 }
 
-/// The layout that a file's words show; the words beyond a short file are zero.
-pub(super) fn detect(words: [u32; 8], is_gnu_path: bool) -> Option<Abi> {
-    match words {
-        [_, _, gnu64::SHARED, 0, 0, 0, 0, 0] if is_gnu_path => Some(Abi::Gnu64),
-        [_, gnu32::SHARED, 0, _, 0, 0, 0, 0] if is_gnu_path => Some(Abi::Gnu32),
-        [_, _, 0, 0, 0, 0, 0, 0] => Some(Abi::Musl),
+/// The layout that a file's size and words show; the words beyond a short file are zero.
+fn detect(words: [u32; 8], size: usize, is_gnu_path: bool) -> Option<Abi> {
+    match (words, size) {
+        ([_, _, gnu64::SHARED, 0, 0, 0, 0, 0], 32) if is_gnu_path => Some(Abi::Gnu64),
+        // As long as 64-bit semaphores are, it is none, and not one of musl's with 128 waiters.
+        ([_, gnu32::SHARED, 0, _, 0, 0, 0, 0], _) if is_gnu_path => (size == 16).then_some(Abi::Gnu32),
+        ([_, _, 0, 0, 0, 0, 0, 0], _) => Some(Abi::Musl),
         _ => None,
     }
 }
@@ -115,17 +93,18 @@ fn image(abi: Abi, value: u32) -> ([u32; 8], usize) {
     }
 }
 
-/// Makes a whole semaphore and then gives it its name; EEXIST if the name is taken. At no moment does anybody see a part of it, and
-/// a process killed meanwhile leaves nothing.
-pub(super) fn create(path: &FilePath, abi: Abi, value: u32, mode: u32, exact_mode: bool) -> Result<OwnedFd> {
+/// Makes a whole semaphore and then gives it its name; EEXIST if the name is taken. At no moment does anybody see a
+/// part of it, and a process killed meanwhile leaves nothing. It is mapped first too: once it has its name, nothing can
+/// fail.
+pub(super) fn create(path: &FilePath, abi: Abi, value: u32, mode: u32, exact_mode: bool) -> Result<(OwnedFd, Mapping)> {
     let mode = Mode::from_raw_mode(mode);
     match open(c"/dev/shm", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
         Ok(file) => {
-            fill(&file, abi, value, exact_mode.then_some(mode))?;
+            let mapping = fill(&file, abi, value, exact_mode.then_some(mode))?;
             match link_nameless(&file, path) {
                 // Neither the right to link by descriptor nor /proc.
                 Err(Errno::NOENT) => create_renamed(path, abi, value, mode, exact_mode),
-                result => result.map(|()| file),
+                result => result.map(|()| (file, mapping)),
             }
         }
         // A file system without such files.
@@ -135,18 +114,21 @@ pub(super) fn create(path: &FilePath, abi: Abi, value: u32, mode: u32, exact_mod
 }
 
 /// As [`create`], by a temporary name, which a process killed at the wrong moment leaves behind.
-fn create_renamed(path: &FilePath, abi: Abi, value: u32, mode: Mode, exact_mode: bool) -> Result<OwnedFd> {
-    let temporary = FilePath::temporary()?;
+fn create_renamed(path: &FilePath, abi: Abi, value: u32, mode: Mode, exact_mode: bool) -> Result<(OwnedFd, Mapping)> {
+    let temporary = FilePath::joined(b"sem.rawipc-", &random_suffix()?).ok_or(Errno::NAMETOOLONG)?;
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
     let file = open(temporary.c_str(), flags, mode)?;
-    let result = fill(&file, abi, value, exact_mode.then_some(mode))
-        .and_then(|()| linkat(CWD, temporary.c_str(), CWD, path.c_str(), AtFlags::empty()));
+    let result = fill(&file, abi, value, exact_mode.then_some(mode)).and_then(|mapping| {
+        linkat(CWD, temporary.c_str(), CWD, path.c_str(), AtFlags::empty())?;
+        Ok(mapping)
+    });
     // The file is this call's own, so this cannot hit another's.
     let _ = unlink(temporary.c_str());
-    result.map(|()| file)
+    result.map(|mapping| (file, mapping))
 }
 
-fn fill(file: &OwnedFd, abi: Abi, value: u32, exact_mode: Option<Mode>) -> Result<()> {
+/// Makes a new file a semaphore and maps it.
+fn fill(file: &OwnedFd, abi: Abi, value: u32, exact_mode: Option<Mode>) -> Result<Mapping> {
     let (words, count) = image(abi, value);
     let mut bytes = [0; 32];
     for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
@@ -156,10 +138,17 @@ fn fill(file: &OwnedFd, abi: Abi, value: u32, exact_mode: Option<Mode>) -> Resul
     if write(file, bytes)? != bytes.len() {
         return Err(Errno::NOSPC);
     }
-    exact_mode.map_or(Ok(()), |mode| fchmod(file, mode))
+    exact_mode.map_or(Ok(()), |mode| fchmod(file, mode))?;
+    map(file)
 }
 
-/// Gives a nameless file its name: by its descriptor, which takes CAP_DAC_READ_SEARCH before Linux 6.10, else through `/proc`.
+/// Maps a file of a semaphore's size.
+pub(super) fn map(file: &OwnedFd) -> Result<Mapping> {
+    Mapping::of_file(file, SIZE)
+}
+
+/// Gives a nameless file its name: by its descriptor, which takes CAP_DAC_READ_SEARCH before Linux 6.10, else through
+/// `/proc`.
 fn link_nameless(file: &OwnedFd, path: &FilePath) -> Result<()> {
     match linkat(file.as_fd(), c"", CWD, path.c_str(), AtFlags::EMPTY_PATH) {
         Err(Errno::NOENT) => {
@@ -186,9 +175,7 @@ fn descriptor_path(buffer: &mut [u8; 32], mut number: u32) -> &CStr {
             break;
         }
     }
-    for (to, from) in buffer.iter_mut().zip(START.iter().chain(digits.get(first..).unwrap_or_default())) {
-        *to = *from;
-    }
+    join(buffer, &[START, digits.get(first..).unwrap_or_default()]);
     CStr::from_bytes_until_nul(buffer).unwrap_or_default()
 }
 
@@ -208,19 +195,12 @@ mod tests {
     #[test]
     fn new_images_are_detected_as_what_they_are() {
         for abi in [Abi::Gnu64, Abi::Gnu32, Abi::Musl] {
-            assert_eq!(detect(image(abi, 5).0, abi != Abi::Musl), Some(abi));
+            let (words, count) = image(abi, 5);
+            assert_eq!(detect(words, 4 * count, abi != Abi::Musl), Some(abi));
         }
-        assert_eq!(detect([1, 2, 3, 4, 5, 6, 7, 8], true), None);
-        assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], false), None);
-    }
-
-    #[test]
-    fn names_are_cut_off_nowhere() {
-        let name = std::format!("/{}", "x".repeat(252));
-        let name = Name::new(name.as_str()).unwrap();
-        assert!(FilePath::new(name, Abi::Gnu64).is_none());
-        let path = FilePath::new(name, Abi::Musl).unwrap();
-        assert_eq!(path.c_str().to_bytes().len(), "/dev/shm/".len() + 252);
-        assert_eq!(FilePath::new(crate::name!("/a"), Abi::Gnu32).unwrap().c_str(), c"/dev/shm/sem.a");
+        assert_eq!(detect([1, 2, 3, 4, 5, 6, 7, 8], 32, true), None);
+        assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], 32, false), None);
+        assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], 16, true), None);
+        assert_eq!(detect([0, gnu32::SHARED, 0, 0, 0, 0, 0, 0], 32, true), None);
     }
 }

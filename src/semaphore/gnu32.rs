@@ -1,4 +1,5 @@
-//! glibc's semaphore on 32-bit machines: the value with a bit that says whether anybody waits, and the number of waiters apart.
+//! glibc's semaphore on 32-bit machines: the value with a bit that says whether anybody waits, and the number of
+//! waiters apart.
 //!
 //! | offset | content |
 //! |---|---|
@@ -7,14 +8,14 @@
 //! | 8 | zero |
 //! | 12 | `u32`: the number of waiters |
 //!
-//! A waiter counts itself, then sets the bit, then sleeps; the last one to leave clears the bit. Leaving is the difficult part: the
-//! bit must be cleared before the count goes down, and set again if that was one too early.
+//! A waiter counts itself, then sets the bit, then sleeps; the last one to leave clears the bit. Leaving is the
+//! difficult part: the bit must be cleared before the count goes down, and set again if that was one too early.
 
 use rustix::io::{Errno, Result};
 
-use super::layout::Scope;
+use super::abi::Scope;
 use super::primitive::Ordering::{Acquire, Relaxed, Release};
-use super::primitive::{AtomicU32, Unused, const_unless_loom, sleep, spin_loop, wake};
+use super::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
 use super::protocol::{Patience, Protocol, VALUE_MAX, look_again};
 
 /// One token.
@@ -28,10 +29,10 @@ pub(super) const SHARED: u32 = 128;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Words {
-    state: AtomicU32,
+    pub(super) state: AtomicU32,
     private: Unused,
     unused: Unused,
-    waiters: AtomicU32,
+    pub(super) waiters: AtomicU32,
 }
 
 #[cfg(not(loom))]
@@ -70,21 +71,7 @@ impl Words {
         Err(state)
     }
 
-    fn spin(&self, limit: u32) -> bool {
-        for _ in 0..limit {
-            let state = self.state.load(Relaxed);
-            if value_of(state) != 0 && self.take_from(state).is_ok() {
-                return true;
-            }
-            if state & WAITED_FOR != 0 {
-                return false;
-            }
-            spin_loop();
-        }
-        false
-    }
-
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience) -> Result<()> {
         loop {
             let state = self.state.load(Relaxed);
             if self.take_from(state).is_ok() {
@@ -111,7 +98,8 @@ impl Words {
         }
         let waiters = self.waiters.fetch_sub(1, Release);
         if waiters > 1 && guess == 1 {
-            // Somebody came meanwhile and relies on the bit. Posts that did not see it owe a wake-up, which is given here.
+            // Somebody came meanwhile and relies on the bit. Posts that did not see it owe a wake-up, which is given
+            // here.
             let tokens = value_of(self.state.fetch_or(WAITED_FOR, Relaxed));
             if tokens > 0 {
                 wake(&self.state, tokens, scope);
@@ -154,23 +142,9 @@ impl Protocol for Words {
         self.take_from(self.state.load(Relaxed)).is_ok()
     }
 
-    #[inline]
-    fn take(&self) -> bool {
-        match self.state.compare_exchange(TOKEN, 0, Acquire, Relaxed) {
-            Ok(_) => true,
-            Err(state) => self.take_from(state).is_ok(),
-        }
-    }
-
-    #[cold]
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
-        if self.spin(patience.spin()) {
-            return Ok(());
-        }
-        // An expired wait is over before it counts as one.
-        patience.slice()?;
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
         self.waiters.fetch_add(1, Acquire);
-        let result = self.sleep_and_take(scope, patience);
+        let result = self.sleep_and_take_as_waiter(scope, patience);
         self.leave(scope);
         result
     }

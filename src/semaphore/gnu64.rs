@@ -6,18 +6,21 @@
 //! | 8 | `u32`: 128 if shared between processes, 0 if private |
 //! | 12 | zero |
 //!
-//! Since both numbers change in one atomic operation, a post either sees a waiter and wakes it, or the waiter sees the token. Nothing
-//! of the semaphore is touched after its token is out, since its owner may take it away then.
+//! Since both numbers change in one atomic operation, a post either sees a waiter and wakes it, or the waiter sees the
+//! token. Nothing of the semaphore is touched after its token is out, since its owner may take it away then.
 
 use rustix::io::{Errno, Result};
 
-use super::layout::Scope;
+use super::abi::Scope;
 use super::primitive::Ordering::{Acquire, Relaxed, Release};
-use super::primitive::{AtomicU64, Unused, const_unless_loom, low_half, sleep, spin_loop, wake};
+use super::primitive::{AtomicU64, Unused, const_unless_loom, low_half, sleep, wake};
 use super::protocol::{Patience, Protocol, VALUE_MAX, look_again};
 
 /// One waiter.
 const WAITER: u64 = 1 << 32;
+
+/// From here on a post changes the value only if it is still as it was seen.
+const NEAR_MAX: u32 = VALUE_MAX / 2;
 
 /// What [`Scope::Shared`] is in the second word.
 pub(super) const SHARED: u32 = 128;
@@ -26,7 +29,7 @@ pub(super) const SHARED: u32 = 128;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Words {
-    data: AtomicU64,
+    pub(super) data: AtomicU64,
     private: Unused,
     rest: [Unused; 5],
 }
@@ -60,8 +63,14 @@ const fn waiters_of(data: u64) -> u32 {
 
 impl Words {
     #[cold]
+    fn post_near_maximum(&self, scope: Scope) -> Result<()> {
+        self.post_many(1, scope)
+    }
+
+    #[cold]
     fn post_slow(&self, old: u64, scope: Scope) -> Result<()> {
         if value_of(old) >= VALUE_MAX {
+            // Others posted half a maximum between the look and the addition.
             self.data.fetch_sub(1, Relaxed);
             return Err(Errno::OVERFLOW);
         }
@@ -81,21 +90,7 @@ impl Words {
         Err(data)
     }
 
-    fn spin(&self, limit: u32) -> bool {
-        for _ in 0..limit {
-            let data = self.data.load(Relaxed);
-            if value_of(data) != 0 && self.take_from(data, 0).is_ok() {
-                return true;
-            }
-            if waiters_of(data) != 0 {
-                return false;
-            }
-            spin_loop();
-        }
-        false
-    }
-
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience) -> Result<()> {
         loop {
             if self.take_from(self.data.load(Relaxed), WAITER).is_ok() {
                 return Ok(());
@@ -109,8 +104,14 @@ impl Words {
 impl Protocol for Words {
     #[inline]
     fn post(&self, scope: Scope) -> Result<()> {
+        // glibc's post refuses at the maximum exactly, and goes on and on above it, be that for the moment until a
+        // token too many is taken back. So the addition is not left to find out; a look that nothing waits for costs
+        // next to nothing.
+        if value_of(self.data.load(Relaxed)) >= NEAR_MAX {
+            return self.post_near_maximum(scope);
+        }
         let old = self.data.fetch_add(1, Release);
-        // One comparison for both rare cases: a waiter, or the maximum.
+        // One comparison for both rare cases: a waiter, or the maximum after all.
         if old >= u64::from(VALUE_MAX) { self.post_slow(old, scope) } else { Ok(()) }
     }
 
@@ -139,22 +140,19 @@ impl Protocol for Words {
 
     #[inline]
     fn take(&self) -> bool {
-        // The guess that there is one token and no waiter saves a load that would wait for the last locked operation.
-        match self.data.compare_exchange(1, 0, Acquire, Relaxed) {
+        let data = self.data.load(Relaxed);
+        // One token and no waiter: what is compared with is then a constant, and the locked operation need not wait for
+        // the load, since the branch is predicted.
+        let taken = if data == 1 { self.data.compare_exchange(1, 0, Acquire, Relaxed) } else { Err(data) };
+        match taken {
             Ok(_) => true,
             Err(data) => self.take_from(data, 0).is_ok(),
         }
     }
 
-    #[cold]
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
-        if self.spin(patience.spin()) {
-            return Ok(());
-        }
-        // An expired wait is over before it counts as one.
-        patience.slice()?;
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
         self.data.fetch_add(WAITER, Relaxed);
-        self.sleep_and_take(scope, patience).inspect_err(|_| {
+        self.sleep_and_take_as_waiter(scope, patience).inspect_err(|_| {
             self.data.fetch_sub(WAITER, Relaxed);
         })
     }

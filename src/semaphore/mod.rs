@@ -1,10 +1,13 @@
 //! POSIX semaphores: futex words in memory that processes share.
 
+mod abi;
 mod file;
 mod gnu32;
 #[cfg(target_has_atomic = "64")]
 mod gnu64;
 mod layout;
+#[cfg(all(test, loom))]
+mod loom_tests;
 #[cfg(loom)]
 mod model;
 mod musl;
@@ -14,9 +17,10 @@ mod permit;
 mod primitive;
 mod protocol;
 
+pub use abi::{Abi, Scope};
 #[cfg(target_has_atomic = "64")]
 pub use layout::Gnu64;
-pub use layout::{Abi, Gnu32, Layout, Musl, Native, Private, Scope};
+pub use layout::{Gnu32, Layout, Musl, Native, Private};
 pub use named::{Diagnosis, NamedSemaphore};
 pub use options::NamedSemaphoreOptions;
 pub use permit::{Permit, Tokens};
@@ -28,16 +32,20 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use crate::error::{Error, Operation, Result};
+use crate::shm::Shareable;
 use crate::time::Deadline;
-use protocol::{Patience, Protocol, VALUE_MAX};
+#[cfg(not(loom))]
+use protocol::VALUE_MAX;
+use protocol::{Patience, Protocol};
 
 /// A semaphore in memory, in the layout of the target's own C library. See [`SemaphoreOf`].
 pub type Semaphore = SemaphoreOf<Native>;
 
 /// A POSIX semaphore, in the place where it is put and in the layout `L`: a counter that can be waited for.
 ///
-/// It is a `sem_t` of the C library that the layout names: 32 or 16 bytes that can lie in a static, on a stack, or in memory that
-/// several processes map. Waiting and posting make no system call unless somebody has to sleep or to be woken.
+/// It is a `sem_t` of the C library that the layout names: 32 or 16 bytes that can lie in a static, on a stack, or in
+/// memory that several processes map. Waiting and posting make no system call unless somebody has to sleep or to be
+/// woken.
 ///
 /// ```
 /// use rawipc::Semaphore;
@@ -52,22 +60,26 @@ pub type Semaphore = SemaphoreOf<Native>;
 /// ```
 ///
 /// # Memory of zeros
-/// is a semaphore of value 0 that this crate's users share between processes, in all layouts. For musl's own programs it is so too;
-/// glibc's take it for one that is private to a process. Where those take part, put [`new`](Self::new)'s bytes there.
+/// is a semaphore of value 0 that this crate's users share between processes, in all layouts. For musl's own programs
+/// it is so too; glibc's take it for one that is private to a process. Where those take part, put [`new`](Self::new)'s
+/// bytes there.
 ///
 /// # Waiting
-/// A wait looks at the value a few times, then sleeps; and while it sleeps it looks again every second (see [`Tuning`]). There is
-/// no order among those who wait. What a thread did before it posted is seen by the one whose wait took that token.
+/// A wait looks at the value a few times, then sleeps; and while it sleeps it looks again every second (see
+/// [`Tuning`]). There is no order among those who wait. What a thread did before it posted is seen by the one whose
+/// wait took that token.
 ///
 /// # Signals, fork, threads
 /// A signal handler interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted), and no token was taken. (With
-/// SA_RESTART a wait may go on instead.) [`post`](Self::post) may be called in a handler. A child of `fork` shares a semaphore
-/// that lies in shared memory, and has its own copy of any other. All methods may be called by any number of threads at once.
+/// SA_RESTART a wait may go on instead.) [`post`](Self::post) may be called in a handler. A child of `fork` shares a
+/// semaphore that lies in shared memory, and has its own copy of any other. All methods may be called by any number of
+/// threads at once.
 ///
 /// # When a peer dies
-/// A semaphore has no owner: the token that a dead process had taken is gone for good, and nobody can tell. One killed while it
-/// waited stays recorded as a waiter, so each post makes a needless call; [`reset_waiters`](Self::reset_waiters) repairs that. One
-/// killed just after it was woken leaves its token there, and others who wait find it when they look again.
+/// A semaphore has no owner: the token that a dead process had taken is gone for good, and nobody can tell. One killed
+/// while it waited stays recorded as a waiter, so each post makes a needless call;
+/// [`reset_waiters`](Self::reset_waiters) repairs that. One killed just after it was woken leaves its token there, and
+/// others who wait find it when they look again.
 ///
 /// # References
 /// [`sem_overview(7)`](https://man7.org/linux/man-pages/man7/sem_overview.7.html),
@@ -123,8 +135,8 @@ impl<L: Layout> SemaphoreOf<L> {
     /// Use a layout in [`Private`] if C initialised it with `pshared` 0, else the layout itself.
     ///
     /// # Safety
-    /// For the whole of `'memory`, the pointer is aligned for `Self` and points to that many bytes, mapped for reading and writing,
-    /// and nobody accesses them but as a semaphore of this layout.
+    /// For the whole of `'memory`, the pointer is aligned for `Self` and points to that many bytes, mapped for reading
+    /// and writing, and nobody accesses them but as a semaphore of this layout.
     #[must_use]
     #[allow(unsafe_code)]
     pub unsafe fn from_ptr<'memory>(pointer: *mut Self) -> &'memory Self {
@@ -183,7 +195,8 @@ impl<L: Layout> SemaphoreOf<L> {
         if self.words.try_take() { Ok(()) } else { Err(wait_error(Errno::AGAIN)) }
     }
 
-    /// Takes a token, waiting at most so long, by the monotonic clock. A time-out of zero tries once, without a system call.
+    /// Takes a token, waiting at most so long, by the monotonic clock. A time-out of zero tries once, without a system
+    /// call.
     ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`wait`](Self::wait).
@@ -246,8 +259,8 @@ impl<L: Layout> SemaphoreOf<L> {
 
     /// Forgets all recorded waiters, so that posts make no needless calls after a waiter was killed.
     ///
-    /// For when nobody waits: one who does would not be woken any more, and if it is not of this crate, which looks again, sleep
-    /// for ever.
+    /// For when nobody waits: one who does would not be woken any more, and if it is not of this crate, which looks
+    /// again, sleep for ever.
     pub fn reset_waiters(&self) {
         self.words.reset_waiters();
     }
@@ -258,6 +271,10 @@ impl<L: Layout> fmt::Debug for SemaphoreOf<L> {
         formatter.debug_struct("Semaphore").field("value", &self.value()).field("waiters", &self.waiters()).finish()
     }
 }
+
+// SAFETY: a semaphore is made of atomics, for which any bytes are a value, in the layout of its C library.
+#[allow(unsafe_code)]
+unsafe impl<L: Layout> Shareable for SemaphoreOf<L> where L::Words: Sync {}
 
 #[cold]
 fn post_error(errno: Errno) -> Error {

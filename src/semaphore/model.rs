@@ -1,65 +1,142 @@
 //! Atomics and futex waits for loom, which tries every interleaving.
+//!
+//! loom changes from one thread to another only within its own operations. So what follows such an operation here, in
+//! ordinary memory behind an ordinary mutex, happens in one step with it: comparing a word and going to sleep, as in
+//! the kernel. Falling asleep in vain and waking nobody order no memory; a wake-up does, which the kernel's does too,
+//! though nothing should count on it.
 
 pub(super) use loom::hint::spin_loop;
 pub(super) use loom::sync::atomic::Ordering;
 
-use loom::sync::{Condvar, Mutex};
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread_local;
+
+use loom::thread::{Thread, current, park};
 use rustix::io::{Errno, Result};
 
-use super::layout::Scope;
+use super::abi::Scope;
 use crate::time::Deadline;
 
-/// Those who sleep on a word.
-#[derive(Debug)]
+/// What a load sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loads {
+    /// The last value, whatever the order asked for.
+    Last,
+    /// Any value that the memory model allows.
+    ///
+    /// Then loom does not try all interleavings: of the accesses to a word it remembers the last, so that a load hides
+    /// an earlier one of another thread, before which a change of the word should be tried too.
+    Stale,
+}
+
+thread_local! {
+    /// For all of a model's threads, which are one to the operating system.
+    static LOADS: Cell<Loads> = const { Cell::new(Loads::Last) };
+}
+
+pub(super) fn set_loads(loads: Loads) {
+    LOADS.set(loads);
+}
+
+/// What the kernel knows of a word.
+#[derive(Debug, Default)]
+pub(super) struct Futex {
+    sleepers: Mutex<Sleepers>,
+    /// The word's memory is gone.
+    gone: AtomicBool,
+}
+
+/// Those who sleep on a word, in the order in which they came.
+#[derive(Debug, Default)]
 struct Sleepers {
-    lock: Mutex<()>,
-    woken: Condvar,
+    queue: VecDeque<Sleeper>,
+    /// Limited sleeps are over, those that begin later too.
+    over: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Sleeper {
+    thread: Thread,
+    limited: bool,
+    /// How the sleep ended, once it did.
+    end: Arc<Mutex<Option<Result<()>>>>,
+}
+
+impl Sleeper {
+    fn rouse(&self, end: Result<()>) {
+        *self.end.lock().expect("no thread panics with it") = Some(end);
+        self.thread.unpark();
+    }
+}
+
+impl Futex {
+    fn sleepers(&self) -> MutexGuard<'_, Sleepers> {
+        self.sleepers.lock().expect("no thread panics with it")
+    }
+
+    /// For the result of every operation: loom may have run other threads before it.
+    fn still_there<T>(&self, result: T) -> T {
+        assert!(!self.gone.load(Ordering::Relaxed), "a semaphore is touched after its token was taken");
+        result
+    }
 }
 
 /// A word that can be slept on.
 pub(super) trait Word {
-    fn low(&self) -> u32;
-    #[allow(private_interfaces)]
-    fn sleepers(&self) -> &Sleepers;
+    /// What the word is now: the kernel sees nothing stale.
+    fn now(&self) -> u32;
+    fn futex(&self) -> &Futex;
 }
 
-/// loom's atomics with their sleepers, and the operations that the protocols use.
+/// loom's atomics as words that can be slept on, and the operations that the protocols use.
 macro_rules! atomics {
     ($($name:ident: $number:ty),*) => {$(
         #[derive(Debug)]
         pub(super) struct $name {
             value: loom::sync::atomic::$name,
-            sleepers: Sleepers,
+            futex: Futex,
         }
 
         impl $name {
             pub(super) fn new(value: $number) -> Self {
-                let sleepers = Sleepers { lock: Mutex::new(()), woken: Condvar::new() };
-                Self { value: loom::sync::atomic::$name::new(value), sleepers }
+                let word = Self { value: loom::sync::atomic::$name::new(value), futex: Futex::default() };
+                // To loom the first value is no sequentially consistent store, and a later load could still see it.
+                word.store(value, Ordering::SeqCst);
+                word
             }
 
             pub(super) fn load(&self, order: Ordering) -> $number {
-                self.value.load(order)
+                self.futex.still_there(match LOADS.get() {
+                    Loads::Last => self.last(order),
+                    Loads::Stale => self.value.load(order),
+                })
+            }
+
+            /// An exchange that changes nothing, which to loom is a change nevertheless: it tries every order of this
+            /// and any other access.
+            fn last(&self, order: Ordering) -> $number {
+                let never = <$number>::MAX;
+                let (Ok(last) | Err(last)) = self.value.compare_exchange(never, never, order, order);
+                last
             }
 
             pub(super) fn store(&self, value: $number, order: Ordering) {
-                self.value.store(value, order);
+                self.futex.still_there(self.value.store(value, order))
             }
 
             pub(super) fn fetch_add(&self, value: $number, order: Ordering) -> $number {
-                self.value.fetch_add(value, order)
+                self.futex.still_there(self.value.fetch_add(value, order))
             }
 
             pub(super) fn fetch_sub(&self, value: $number, order: Ordering) -> $number {
-                self.value.fetch_sub(value, order)
+                self.futex.still_there(self.value.fetch_sub(value, order))
             }
 
             pub(super) fn fetch_and(&self, value: $number, order: Ordering) -> $number {
-                self.value.fetch_and(value, order)
-            }
-
-            pub(super) fn fetch_or(&self, value: $number, order: Ordering) -> $number {
-                self.value.fetch_or(value, order)
+                self.futex.still_there(self.value.fetch_and(value, order))
             }
 
             pub(super) fn compare_exchange(
@@ -69,7 +146,7 @@ macro_rules! atomics {
                 success: Ordering,
                 failure: Ordering,
             ) -> core::result::Result<$number, $number> {
-                self.value.compare_exchange(current, new, success, failure)
+                self.futex.still_there(self.value.compare_exchange(current, new, success, failure))
             }
 
             pub(super) fn compare_exchange_weak(
@@ -79,18 +156,17 @@ macro_rules! atomics {
                 success: Ordering,
                 failure: Ordering,
             ) -> core::result::Result<$number, $number> {
-                self.value.compare_exchange_weak(current, new, success, failure)
+                self.compare_exchange(current, new, success, failure)
             }
         }
 
-        #[allow(private_interfaces)]
         impl Word for $name {
-            fn low(&self) -> u32 {
-                self.value.load(Ordering::SeqCst) as u32
+            fn now(&self) -> u32 {
+                self.last(Ordering::Relaxed) as u32
             }
 
-            fn sleepers(&self) -> &Sleepers {
-                &self.sleepers
+            fn futex(&self) -> &Futex {
+                &self.futex
             }
         }
     )*};
@@ -98,30 +174,57 @@ macro_rules! atomics {
 
 atomics!(AtomicU32: u32, AtomicU64: u64);
 
-/// Sleeps while the word is as expected. A limited sleep ends at once, as if a signal handler had run.
-pub(super) fn sleep(word: &impl Word, expected: u32, _: Scope, until: Option<Deadline>) -> Result<()> {
-    let sleepers = word.sleepers();
-    let guard = sleepers.lock.lock().expect("no thread panics with it");
-    if word.low() != expected {
-        return Err(Errno::AGAIN);
+impl AtomicU32 {
+    pub(super) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
+        self.futex.still_there(self.value.fetch_or(value, order))
     }
-    if until.is_some() {
-        return Err(Errno::INTR);
-    }
-    drop(sleepers.woken.wait(guard).expect("no thread panics with it"));
-    Ok(())
 }
 
-/// Wakes at most so many sleepers.
-pub(super) fn wake(word: &impl Word, count: u32, _: Scope) {
-    let sleepers = word.sleepers();
-    let _guard = sleepers.lock.lock().expect("no thread panics with it");
-    if count > 2 {
-        // No model has more.
-        sleepers.woken.notify_all();
-    } else {
-        (0..count).for_each(|_| sleepers.woken.notify_one());
+/// Sleeps while the word is as expected; a limited sleep until [`end_limited_sleeps`], too.
+pub(super) fn sleep(word: &impl Word, expected: u32, _: Scope, until: Option<Deadline>) -> Result<()> {
+    if word.now() != expected {
+        return Err(Errno::AGAIN);
     }
+    let sleeper = Sleeper { thread: current(), limited: until.is_some(), end: Arc::default() };
+    let mut sleepers = word.futex().sleepers();
+    if sleeper.limited && sleepers.over {
+        return Err(Errno::INTR);
+    }
+    sleepers.queue.push_back(sleeper.clone());
+    drop(sleepers);
+    loop {
+        park();
+        if let Some(end) = sleeper.end.lock().expect("no thread panics with it").take() {
+            return end;
+        }
+    }
+}
+
+/// Wakes at most so many sleepers. The word's memory may be gone.
+pub(super) fn wake(word: &impl Word, count: u32, _: Scope) {
+    // For loom, which has to know that this and other accesses are to be tried in every order.
+    word.now();
+    let queue = &mut word.futex().sleepers().queue;
+    let count = queue.len().min(count as usize);
+    queue.drain(..count).for_each(|sleeper| sleeper.rouse(Ok(())));
+}
+
+/// Ends every limited sleep: those in progress with this error, later ones at once as by a signal handler.
+pub(super) fn end_limited_sleeps(word: &dyn Word, error: Errno) {
+    word.now();
+    let mut sleepers = word.futex().sleepers();
+    sleepers.over = true;
+    sleepers.queue.retain(|sleeper| {
+        if sleeper.limited {
+            sleeper.rouse(Err(error));
+        }
+        !sleeper.limited
+    });
+}
+
+/// From now on the word may be used for nothing but wake-ups.
+pub(super) fn bury(word: &dyn Word) {
+    word.futex().gone.store(true, Ordering::Relaxed);
 }
 
 /// The whole word: only its low half is compared.

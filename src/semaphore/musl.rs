@@ -1,4 +1,5 @@
-//! musl's semaphore since 1.2.4: the value with a bit that says whether anybody may wait, and the number of waiters apart.
+//! musl's semaphore since 1.2.4: the value with a bit that says whether anybody may wait, and the number of waiters
+//! apart.
 //!
 //! | offset | content |
 //! |---|---|
@@ -6,14 +7,15 @@
 //! | 4 | `u32`: the number of waiters |
 //! | 8 | `u32`: 0 if shared between processes, 128 if private |
 //!
-//! The two words decide together whether a post wakes, so every access to them is sequentially consistent. A post must not add
-//! blindly: at the maximum it would show "no token, and waiters" for a moment, and could put a peer to sleep for good.
+//! The two words decide together whether a post wakes, so every access to them is sequentially consistent. A post must
+//! not add blindly: at the maximum it would show "no token, and waiters" for a moment, and could put a peer to sleep
+//! for good.
 
 use rustix::io::{Errno, Result};
 
-use super::layout::Scope;
+use super::abi::Scope;
 use super::primitive::Ordering::SeqCst;
-use super::primitive::{AtomicU32, Unused, const_unless_loom, sleep, spin_loop, wake};
+use super::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
 use super::protocol::{Patience, Protocol, VALUE_MAX, look_again};
 
 /// There may be waiters.
@@ -23,8 +25,8 @@ const WAITED_FOR: u32 = 1 << 31;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Words {
-    state: AtomicU32,
-    waiters: AtomicU32,
+    pub(super) state: AtomicU32,
+    pub(super) waiters: AtomicU32,
     private: Unused,
     rest: [Unused; REST],
 }
@@ -66,19 +68,6 @@ impl Words {
             }
         }
         Err(state)
-    }
-
-    fn spin(&self, limit: u32) -> bool {
-        for _ in 0..limit {
-            if self.try_take() {
-                return true;
-            }
-            if self.waiters.load(SeqCst) != 0 {
-                return false;
-            }
-            spin_loop();
-        }
-        false
     }
 
     /// Sleeps once, counted as a waiter meanwhile.
@@ -128,19 +117,7 @@ impl Protocol for Words {
         self.take_from(self.state.load(SeqCst)).is_ok()
     }
 
-    #[inline]
-    fn take(&self) -> bool {
-        match self.state.compare_exchange(1, 0, SeqCst, SeqCst) {
-            Ok(_) => true,
-            Err(state) => self.take_from(state).is_ok(),
-        }
-    }
-
-    #[cold]
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
-        if self.spin(patience.spin()) {
-            return Ok(());
-        }
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
         loop {
             if self.try_take() {
                 return Ok(());

@@ -3,35 +3,30 @@
 #![allow(unsafe_code)]
 
 use core::fmt;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
 
-use rustix::fd::AsFd;
-use rustix::fs::unlink;
 use rustix::io::Errno;
 
-use super::file::{FilePath, Identity, detect};
+use super::abi::Abi;
 #[cfg(target_has_atomic = "64")]
 use super::layout::Gnu64;
-use super::layout::{Abi, Gnu32, Musl};
+use super::layout::{Gnu32, Musl};
 use super::options::NamedSemaphoreOptions;
 use super::permit::{Permit, Tokens, sealed};
 use super::protocol::{Protocol, Tuning};
 use super::{SemaphoreOf, wait_error};
-use crate::error::{Error, Operation, Result, SemaphoreFault};
-use crate::name::{Name, OwnedName};
-use crate::open::Creator;
+use crate::devshm::ObjectName;
+use crate::error::{Error, Operation, Result};
+use crate::name::Name;
 use crate::shm::Mapping;
 use crate::time::Deadline;
 
-/// How many bytes a semaphore has at most.
-const SIZE: usize = 32;
-
 /// A semaphore that processes find by its name; the same that `sem_open` of C and Python open.
 ///
-/// It is a file in `/dev/shm`: `sem.NAME` for glibc, `NAME` for musl. Opening looks at it and speaks the protocol of the C library
-/// that made it. What is said of waiting, signals, fork and dying peers at [`SemaphoreOf`] holds here too; programs of the two
-/// C libraries cannot share one semaphore, and before musl 1.2.4 that library's protocol was another.
+/// It is a file in `/dev/shm`: `sem.NAME` for glibc, `NAME` for musl. Opening looks at it and speaks the protocol of
+/// the C library that made it. What is said of waiting, signals, fork and dying peers at [`SemaphoreOf`] holds here
+/// too; programs of the two C libraries cannot share one semaphore, and before musl 1.2.4 that library's protocol was
+/// another.
 ///
 /// ```
 /// use core::time::Duration;
@@ -53,7 +48,7 @@ pub struct NamedSemaphore {
     abi: Abi,
     mapping: Mapping,
     tuning: Tuning,
-    name: SemaphoreName,
+    name: ObjectName,
 }
 
 /// Does the same with the semaphore in its layout.
@@ -62,21 +57,20 @@ macro_rules! in_layout {
         match $named.abi {
             #[cfg(target_has_atomic = "64")]
             Abi::Gnu64 => {
-                // SAFETY: `new` has seen a file of this layout, of 32 bytes, whose words are all atomics.
+                // SAFETY: `new` was given a file of this layout, of 32 bytes, whose words are all atomics.
                 let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Gnu64>>() };
                 $action
             }
-            #[cfg(not(target_has_atomic = "64"))]
-            Abi::Gnu64 => unreachable_layout(),
-            Abi::Gnu32 => {
-                // SAFETY: `new` has seen a file of this layout, of 16 bytes, whose words are all atomics.
-                let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Gnu32>>() };
+            Abi::Musl => {
+                // SAFETY: `new` was given a file of this layout, whose words are all atomics; those beyond its end, of
+                // which no operation makes use, lie in the same page.
+                let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Musl>>() };
                 $action
             }
-            Abi::Musl => {
-                // SAFETY: `new` has seen a file of this layout, whose words are all atomics; those beyond its end, of which no
-                // operation makes use, lie in the same page.
-                let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Musl>>() };
+            // Or `Gnu64` which there is not where there are no 64-bit atomics.
+            _ => {
+                // SAFETY: `new` was given a file of this layout, of 16 bytes, whose words are all atomics.
+                let $semaphore = unsafe { $named.mapping.at_start::<SemaphoreOf<Gnu32>>() };
                 $action
             }
         }
@@ -89,8 +83,8 @@ impl NamedSemaphore {
         NamedSemaphoreOptions::new()
     }
 
-    /// Removes a semaphore's name, in the place where the target's own C library keeps it. Those who have it open go on using it.
-    /// For another library's: [`NamedSemaphoreOptions::unlink`].
+    /// Removes a semaphore's name, in the place where the target's own C library keeps it. Those who have it open go on
+    /// using it. For another library's: [`NamedSemaphoreOptions::unlink`].
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied),
@@ -202,7 +196,7 @@ impl NamedSemaphore {
     /// The name it was opened by. The name may be gone, or stand for another semaphore by now.
     #[must_use]
     pub fn name(&self) -> &Name {
-        self.name.name.name()
+        self.name.name()
     }
 
     /// How waits of this handle spin and sleep.
@@ -222,8 +216,8 @@ impl NamedSemaphore {
         Diagnosis { abi: self.abi, value: self.value(), waiters: self.waiters() }
     }
 
-    /// Closes the semaphore, after removing its name if [`unlink_on_drop`](NamedSemaphoreOptions::unlink_on_drop) asks for it.
-    /// Dropping does the same and has nowhere to report an error.
+    /// Closes the semaphore, after removing its name if [`unlink_on_drop`](NamedSemaphoreOptions::unlink_on_drop) asks
+    /// for it. Dropping does the same and has nowhere to report an error.
     ///
     /// # Errors
     /// Those of [`unlink`](Self::unlink), except that a name that is gone already is as good.
@@ -235,28 +229,11 @@ impl NamedSemaphore {
         self.name.remove().map_err(|errno| Error::system(Operation::UnlinkSemaphore, errno))
     }
 
-    /// Maps a file of a semaphore's size; `Err` of the inner result if it holds none.
-    pub(super) fn new(
-        file: &impl AsFd,
-        is_gnu_path: bool,
-        tuning: Tuning,
-        name: SemaphoreName,
-    ) -> rustix::io::Result<core::result::Result<Self, SemaphoreFault>> {
-        let mapping = Mapping::new(file.as_fd(), SIZE)?;
-        // SAFETY: the file has a semaphore's size, and the rest of its page is there too; the words are atomics.
-        let words = unsafe { mapping.at_start::<[AtomicU32; SIZE / 4]>() };
-        let words = words.each_ref().map(|word| word.load(Relaxed));
-        Ok(match detect(words, is_gnu_path) {
-            Some(Abi::Gnu64) if cfg!(not(target_has_atomic = "64")) => Err(SemaphoreFault::NeedsWideAtomics),
-            Some(abi) => Ok(Self { abi, mapping, tuning, name }),
-            None => Err(SemaphoreFault::Content),
-        })
+    /// Takes over the mapping of a file that is known to hold a semaphore of this layout, one that this machine has
+    /// atomics for.
+    pub(super) const fn new(mapping: Mapping, abi: Abi, tuning: Tuning, name: ObjectName) -> Self {
+        Self { abi, mapping, tuning, name }
     }
-}
-
-#[cfg(not(target_has_atomic = "64"))]
-fn unreachable_layout<T>() -> T {
-    unreachable!("`new` refuses this layout here")
 }
 
 /// What is known about a semaphore.
@@ -274,56 +251,6 @@ impl fmt::Display for Diagnosis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { abi, value, waiters } = self;
         write!(formatter, "layout {abi}, value {value}, {waiters} recorded as waiting")
-    }
-}
-
-/// A semaphore's name, and whether and by whom it is to be removed.
-pub(super) struct SemaphoreName {
-    name: OwnedName,
-    removal: Option<Removal>,
-}
-
-#[derive(Clone, Copy)]
-struct Removal {
-    abi: Abi,
-    file: Identity,
-    creator: Creator,
-}
-
-impl SemaphoreName {
-    /// A name that stays.
-    pub(super) fn kept(name: &Name) -> Self {
-        Self { name: OwnedName::new(name), removal: None }
-    }
-
-    /// A name to be removed by this process, as long as it stands for this file.
-    pub(super) fn removed_on_drop(name: &Name, abi: Abi, file: Identity) -> Self {
-        Self { name: OwnedName::new(name), removal: Some(Removal { abi, file, creator: Creator::this_process() }) }
-    }
-
-    fn remove(&mut self) -> rustix::io::Result<()> {
-        let Some(removal) = self.removal.take() else { return Ok(()) };
-        if !removal.creator.is_this_process() {
-            return Ok(());
-        }
-        let Some(path) = FilePath::new(self.name.name(), removal.abi) else { return Ok(()) };
-        match Identity::of_path(&path) {
-            Ok(file) if file == removal.file => {}
-            // Gone, or somebody else's by now.
-            Ok(_) | Err(Errno::NOENT) => return Ok(()),
-            Err(errno) => return Err(errno),
-        }
-        match unlink(path.c_str()) {
-            Err(Errno::NOENT) => Ok(()),
-            result => result,
-        }
-    }
-}
-
-impl Drop for SemaphoreName {
-    fn drop(&mut self) {
-        // There is nobody to tell; `close` reports it.
-        let _ = self.remove();
     }
 }
 

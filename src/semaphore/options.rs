@@ -3,10 +3,11 @@
 use rustix::fs::unlink;
 use rustix::io::Errno;
 
-use super::file::{self, FilePath, GNU_NAME_MAX, Identity};
-use super::layout::Abi;
-use super::named::{NamedSemaphore, SemaphoreName};
+use super::abi::Abi;
+use super::file::{self, GNU_NAME_MAX, prefix};
+use super::named::NamedSemaphore;
 use super::protocol::{Tuning, VALUE_MAX};
+use crate::devshm::{FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, ErrorKind, NameFault, Operation, Result, SemaphoreFault};
 use crate::name::Name;
 use crate::open::{MODE_BITS, RACES, unique_name};
@@ -47,7 +48,8 @@ impl NamedSemaphoreOptions {
         }
     }
 
-    /// Creates the semaphore if there is none of this name; else opens the one that is there, whatever its value and mode.
+    /// Creates the semaphore if there is none of this name; else opens the one that is there, whatever its value and
+    /// mode.
     #[doc(alias = "O_CREAT")]
     pub const fn create(self, create: bool) -> Self {
         Self { create, ..self }
@@ -64,8 +66,8 @@ impl NamedSemaphoreOptions {
         Self { initial_value: value, ..self }
     }
 
-    /// Who may open a semaphore created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600. Using one
-    /// takes the right to read and to write.
+    /// Who may open a semaphore created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600.
+    /// Using one takes the right to read and to write.
     pub const fn mode(self, mode: u32) -> Self {
         Self { mode, exact_mode: false, ..self }
     }
@@ -85,19 +87,20 @@ impl NamedSemaphoreOptions {
         Self { tuning, ..self }
     }
 
-    /// Whether the handle removes the semaphore's name when it is dropped or closed, if it is the handle that created it.
+    /// Whether the handle removes the semaphore's name when it is dropped or closed, if it is the handle that created
+    /// it.
     ///
-    /// Only in the process that created it: a forked child's copy never does. And only this semaphore's name: if the name stands for
-    /// another one meanwhile, it stays.
+    /// Only in the process that created it: a forked child's copy never does. And only this semaphore's name: if the
+    /// name stands for another one meanwhile, it stays.
     pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
         Self { unlink_on_drop, ..self }
     }
 
     /// Opens or creates the semaphore of this name.
     ///
-    /// Without [`abi`](Self::abi), an existing one is looked for first where the target's own C library keeps it, then where the
-    /// other one does. Creation is atomic: nobody sees a half-made semaphore, and a process killed meanwhile leaves nothing (but for
-    /// a file `sem.rawipc-*` where `/dev/shm` cannot hold files without a name).
+    /// Without [`abi`](Self::abi), an existing one is looked for first where the target's own C library keeps it, then
+    /// where the other one does. Creation is atomic: nobody sees a half-made semaphore, and a process killed meanwhile
+    /// leaves nothing (but for a file `sem.rawipc-*` where `/dev/shm` cannot hold files without a name).
     ///
     /// # Errors
     /// | kind | when |
@@ -133,17 +136,20 @@ impl NamedSemaphoreOptions {
         }
     }
 
-    /// Creates a semaphore of a name that nobody has: the prefix and 16 random characters. [`NamedSemaphore::name`] tells it.
+    /// Creates a semaphore of a name that nobody has: the prefix and 16 random characters. [`NamedSemaphore::name`]
+    /// tells it.
     ///
     /// # Errors
     /// Those of [`open`](Self::open); [`InvalidName`](ErrorKind::InvalidName) if the prefix leaves no room.
     pub fn create_unique(&self, prefix: &Name) -> Result<NamedSemaphore> {
-        self.check()?;
+        // It creates, whether that was chosen or not, and its errors say so.
+        let options = self.create_new(true);
+        options.check()?;
         let mut races = 0;
         loop {
-            let name = unique_name(prefix, self.operation())?;
-            let path = self.path(name.name(), self.abi.unwrap_or(Abi::NATIVE))?;
-            match self.create_at(name.name(), &path) {
+            let name = unique_name(prefix, options.operation())?;
+            let path = options.path(name.name(), self.abi.unwrap_or(Abi::NATIVE))?;
+            match options.create_at(name.name(), &path) {
                 Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
                 result => return result,
             }
@@ -177,7 +183,7 @@ impl NamedSemaphoreOptions {
     }
 
     fn path(&self, name: &Name, abi: Abi) -> Result<FilePath> {
-        FilePath::new(name, abi).ok_or_else(|| {
+        FilePath::new(name, prefix(abi)).ok_or_else(|| {
             let length = name.as_bytes().len() - 1;
             let fault = NameFault::LongerThan(GNU_NAME_MAX as u8);
             Error::caused(self.operation(), Errno::NAMETOOLONG, Cause::Name(fault, length as u32))
@@ -193,7 +199,7 @@ impl NamedSemaphoreOptions {
             return Err(error);
         }
         let other = if is_gnu_path { Abi::Musl } else { Abi::Gnu64 };
-        let Some(path) = FilePath::new(name, other) else { return Err(error) };
+        let Some(path) = FilePath::new(name, prefix(other)) else { return Err(error) };
         match self.open_at(name, &path, !is_gnu_path) {
             // Whatever else bears the name there, shared memory perhaps, is not what was asked for.
             Err(other) if other.kind() == ErrorKind::Malformed => Err(error),
@@ -203,18 +209,20 @@ impl NamedSemaphoreOptions {
 
     fn open_at(&self, name: &Name, path: &FilePath, is_gnu_path: bool) -> Result<NamedSemaphore> {
         let system = |errno| Error::system(self.operation(), errno);
-        let file = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
-        let semaphore = NamedSemaphore::new(&file, is_gnu_path, self.tuning, SemaphoreName::kept(name))
-            .map_err(system)?
-            .map_err(|fault| self.fault(fault))?;
-        match self.abi {
-            Some(abi) if abi != semaphore.abi() => Err(self.fault(match semaphore.abi() {
+        let found = file::open_existing(path).map_err(system)?.map_err(|fault| self.fault(fault))?;
+        let abi = found.abi(is_gnu_path).ok_or_else(|| self.fault(SemaphoreFault::Content))?;
+        if abi == Abi::Gnu64 && cfg!(not(target_has_atomic = "64")) {
+            return Err(self.fault(SemaphoreFault::NeedsWideAtomics));
+        }
+        if self.abi.is_some_and(|asked| asked != abi) {
+            return Err(self.fault(match abi {
                 Abi::Gnu64 => SemaphoreFault::IsGnu64,
                 Abi::Gnu32 => SemaphoreFault::IsGnu32,
                 Abi::Musl => SemaphoreFault::IsMusl,
-            })),
-            _ => Ok(semaphore),
+            }));
         }
+        let mapping = file::map(&found.file).map_err(system)?;
+        Ok(NamedSemaphore::new(mapping, abi, self.tuning, ObjectName::kept(name)))
     }
 
     fn create_at(&self, name: &Name, path: &FilePath) -> Result<NamedSemaphore> {
@@ -225,15 +233,14 @@ impl NamedSemaphoreOptions {
             Errno::NOSPC => Error::caused(operation, errno, Cause::DevShmFull),
             errno => Error::system(operation, errno),
         };
-        let file = file::create(path, abi, self.initial_value, self.mode, self.exact_mode).map_err(system)?;
+        let created = file::create(path, abi, self.initial_value, self.mode, self.exact_mode);
+        let (file, mapping) = created.map_err(system)?;
         let name = if self.unlink_on_drop {
-            SemaphoreName::removed_on_drop(name, abi, Identity::of_file(&file).map_err(system)?)
+            ObjectName::removed_on_drop(name, prefix(abi), Identity::of_file(&file).map_err(system)?)
         } else {
-            SemaphoreName::kept(name)
+            ObjectName::kept(name)
         };
-        NamedSemaphore::new(&file, abi != Abi::Musl, self.tuning, name)
-            .map_err(system)?
-            .map_err(|fault| self.fault(fault))
+        Ok(NamedSemaphore::new(mapping, abi, self.tuning, name))
     }
 
     fn fault(&self, fault: SemaphoreFault) -> Error {

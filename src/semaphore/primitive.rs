@@ -32,7 +32,7 @@ mod real {
     use rustix::thread::futex;
     use rustix::time::Timespec;
 
-    use crate::semaphore::layout::Scope;
+    use crate::semaphore::abi::Scope;
     use crate::time::{Clock, Deadline};
 
     /// Sleeps while the word is as expected, until a wake-up, a signal handler or the deadline.
@@ -69,8 +69,8 @@ mod real {
         let index = usize::from(cfg!(target_endian = "big"));
         // SAFETY: a 64-bit word has two halves, so the index is within it.
         let half = unsafe { halves.add(index) };
-        // SAFETY: the half lies in a live atomic, is aligned, and is accessed by nothing but atomic operations; Rust code
-        // passes it only to the kernel, so there is no mixed-size access.
+        // SAFETY: the half lies in a live atomic, is aligned, and is accessed by nothing but atomic operations; Rust
+        // code passes it only to the kernel, so there is no mixed-size access.
         unsafe { &*half }
     }
 

@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use rustix::io::{Errno, Result};
 
-use super::layout::Scope;
+use super::abi::Scope;
+use super::primitive::spin_loop;
 use crate::time::{Deadline, Time};
 
 /// The highest value, 2³¹ − 1, in all layouts.
@@ -13,14 +14,15 @@ pub(super) const VALUE_MAX: u32 = i32::MAX as u32;
 /// How a wait spins and sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
-    /// How often to look again before sleeping, with a pause of the processor between; not at all if somebody sleeps already.
+    /// How often to look again before sleeping, with a pause of the processor between; not at all if somebody sleeps
+    /// already.
     ///
     /// 100 to 200 make a hand-off between two processors many times faster; on one processor they only cost.
     pub spin: u32,
     /// The longest single sleep, after which the wait looks again; zero for none.
     ///
-    /// A process killed between being woken and taking its token takes the wake-up with it. Looking again bounds how long that, and
-    /// any other lost wake-up, can matter. It costs one system call for each sleep of that length.
+    /// A process killed between being woken and taking its token takes the wake-up with it. Looking again bounds how
+    /// long that, and any other lost wake-up, can matter. It costs one system call for each sleep of that length.
     pub recheck: Duration,
 }
 
@@ -37,20 +39,46 @@ impl Default for Tuning {
 
 /// A semaphore's words in memory and how they are used. A token is a unit of the value.
 pub trait Protocol {
-    /// Adds tokens and wakes as many waiters; EOVERFLOW, and nothing added, beyond the maximum. One token is the fast case.
+    /// Adds tokens and wakes as many waiters; EOVERFLOW, and nothing added, beyond the maximum. One token is the fast
+    /// case.
     fn post(&self, scope: Scope) -> Result<()>;
     fn post_many(&self, tokens: u32, scope: Scope) -> Result<()>;
     /// Takes a token if there is one; a look first, so that an empty semaphore is only read.
     fn try_take(&self) -> bool;
-    /// Takes a token if there is one, at the least cost if there is exactly one.
-    fn take(&self) -> bool;
-    /// Takes a token, waiting as limited; ETIMEDOUT or EINTR if none could be had.
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()>;
+    /// Takes a token if there is one, which is likely.
+    #[inline]
+    fn take(&self) -> bool {
+        self.try_take()
+    }
+    /// Takes a token, recorded as a waiter and sleeping until there is one; ETIMEDOUT or EINTR if none could be had.
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()>;
     fn value(&self) -> u32;
     /// How many waiters are recorded.
     fn waiters(&self) -> u32;
     /// Forgets all recorded waiters.
     fn reset_waiters(&self);
+
+    /// Takes a token, after a quick try was in vain: looks a few times, then sleeps; as limited.
+    #[cold]
+    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
+        // An expired wait is over before it spins or counts as a waiter.
+        patience.check()?;
+        if self.spin(patience.tuning.spin) { Ok(()) } else { self.sleep_and_take(scope, patience) }
+    }
+
+    /// Looks again so often, as long as nobody sleeps; whether it took a token.
+    fn spin(&self, limit: u32) -> bool {
+        for _ in 0..limit {
+            if self.try_take() {
+                return true;
+            }
+            if self.waiters() != 0 {
+                return false;
+            }
+            spin_loop();
+        }
+        false
+    }
 }
 
 /// How long a wait may last and how it is slept through.
@@ -64,8 +92,12 @@ impl Patience {
         Self { deadline, tuning }
     }
 
-    pub(super) const fn spin(&self) -> u32 {
-        self.tuning.spin
+    /// ETIMEDOUT once the time is over.
+    fn check(&self) -> Result<()> {
+        match self.deadline {
+            Some(deadline) if deadline.has_passed() => Err(Errno::TIMEDOUT),
+            _ => Ok(()),
+        }
     }
 
     /// Until when to sleep before looking again, `None` for ever; ETIMEDOUT once the time is over.

@@ -1,5 +1,16 @@
 //! Memory that processes share.
 
+mod anonymous;
+mod bytes;
 mod mapping;
+mod object;
+mod options;
+mod shareable;
+mod shared;
 
-pub(crate) use mapping::Mapping;
+pub use anonymous::AnonymousOptions;
+pub use mapping::{Advice, MapOptions, Mapping, ReadOnlyMapping};
+pub use object::SharedMemory;
+pub use options::SharedMemoryOptions;
+pub use shareable::Shareable;
+pub use shared::{Shared, SharedOptions};

@@ -76,8 +76,9 @@ pub(crate) fn mq_unlink(name: &CStr) -> Result<()> {
 pub(crate) fn mq_timedsend(queue: &OwnedFd, message: &[u8], priority: u32, deadline: Option<&Timespec>) -> Result<()> {
     let arguments =
         [queue.as_raw_fd() as usize, message.as_ptr().expose_provenance(), message.len(), priority as usize];
+    let deadline = deadline.copied(); // See `mq_timedreceive`.
     // SAFETY: the kernel only reads, and no more than `message.len()` bytes.
-    check(unsafe { timed::send(arguments, deadline) }).map(drop)
+    check(unsafe { timed::send(arguments, deadline.as_ref()) }).map(drop)
 }
 
 /// Receives one message into `room`; returns its length, which is at most `room.len()`, and its priority. On success
@@ -95,8 +96,11 @@ pub(crate) fn mq_timedreceive(
         room.len(),
         ptr::from_mut(&mut priority).expose_provenance(),
     ];
+    // In memory of its own, not the constant's: one emulator (qemu's user mode) writes the deadline back after success,
+    // and answers EFAULT if it cannot.
+    let deadline = deadline.copied();
     // SAFETY: the kernel writes at most `room.len()` bytes to `room` and one `unsigned int` to `priority`.
-    let length = check(unsafe { timed::receive(arguments, deadline) })?;
+    let length = check(unsafe { timed::receive(arguments, deadline.as_ref()) })?;
     Ok((length, priority))
 }
 
@@ -115,7 +119,8 @@ pub(crate) fn mq_getsetattr(queue: BorrowedFd<'_>, new: Option<&Attributes>) -> 
 pub(crate) fn mq_notify(queue: BorrowedFd<'_>, event: Option<&SignalEvent>) -> Result<()> {
     let event = event.map_or(ptr::null(), ptr::from_ref);
     let arguments = [queue.as_raw_fd() as usize, event.expose_provenance(), 0, 0, 0];
-    // SAFETY: the event is null or a whole `sigevent` that the kernel only reads; a cookie it points to is borrowed by it.
+    // SAFETY: the event is null or a whole `sigevent` that the kernel only reads; a cookie it points to is borrowed by
+    // it.
     check(unsafe { syscall(number::MQ_NOTIFY, arguments) }).map(drop)
 }
 

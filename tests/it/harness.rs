@@ -50,8 +50,8 @@ pub struct Test {
 
 /// Lists a module's tests for `main`; a test function that is not listed is dead code and a warning.
 ///
-/// Those after `alone:` run each in a process of its own that has one thread: there a test may change what belongs to the process
-/// (umask, limits, namespaces, system call filters) and may fork.
+/// Those after `alone:` run each in a process of its own that has one thread: there a test may change what belongs to
+/// the process (umask, limits, namespaces, system call filters) and may fork.
 #[macro_export]
 macro_rules! tests {
     ($($test:ident),* $(,)? $(; alone: $($alone:ident),* $(,)?)?) => {
@@ -82,7 +82,8 @@ const LONGEST_LIFE: u32 = 120;
 /// The exit code of a lonely test that the machine lacks something for; standard output says what.
 const LACKING: i32 = 77;
 
-/// Plays the role that the environment names, if any, and ends the process: with 0 if the role returns, 101 if it panics.
+/// Plays the role that the environment names, if any, and ends the process: with 0 if the role returns, 101 if it
+/// panics.
 pub fn play_role(roles: &[&[Role]], tests: &[Test]) {
     let Ok(role) = env::var(ROLE) else { return };
     kernel::die_with_parent();

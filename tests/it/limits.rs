@@ -79,6 +79,12 @@ fn too_many_messages_are_told_with_the_maximum() -> Ending {
     assert_error(error, kind, Errno::INVAL, Operation::CreateQueue, "9 messages are above the maximum of 8;");
     assert_error(error, kind, Errno::INVAL, Operation::CreateQueue, "/proc/sys/fs/mqueue/msg_max");
     assert_bounds(error, 9, 8);
+    #[cfg(feature = "std")]
+    {
+        let converted = std::io::Error::from(error);
+        assert_eq!(converted.kind(), std::io::ErrorKind::QuotaExceeded);
+        assert_eq!(converted.to_string(), error.to_string());
+    }
     Ok(())
 }
 
@@ -118,7 +124,8 @@ fn sizes_beyond_any_kernel_are_told_apart() -> Ending {
     Ok(())
 }
 
-/// By the kernel's formula: a header and a tree node for each message, 48 bytes each on 64-bit machines, 24 on 32-bit ones.
+/// By the kernel's formula: a header and a tree node for each message, 48 bytes each on 64-bit machines, 24 on 32-bit
+/// ones.
 fn cost(max_messages: usize, max_message_size: usize) -> u64 {
     (max_messages * (2 * 6 * size_of::<usize>() + max_message_size)) as u64
 }

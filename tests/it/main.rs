@@ -1,54 +1,174 @@
 //! The integration tests: one module a subject, one list a module.
 //!
-//! A test that needs another process starts this program again in a role, and so does one that needs a process for itself (see
-//! `harness`).
+//! A test that needs another process starts this program again in a role, and so does one that needs a process for
+//! itself (see `harness`).
 
 // Nothing of a test program is for others.
 #![allow(missing_docs, unreachable_pub)]
 
 mod harness;
 
+mod allocation;
 mod buffers;
 mod denied;
+mod descriptor;
+mod ends;
 mod errors;
 mod fork_exec;
 mod injected;
+mod kill;
 mod limits;
 mod names;
 mod options;
 mod ownership;
+mod peers;
+mod processes;
 mod send_receive;
 mod signals;
+mod stream;
+mod threads;
 #[cfg(feature = "cli")]
 mod tool;
+mod tracing;
+#[cfg(feature = "zerocopy")]
+mod typed;
 mod waits;
+
+mod event_loop;
+mod limits_check;
+mod limits_read;
+mod list_files;
+mod list_queues;
+mod list_support;
+mod notify;
+mod notify_errors;
+mod notify_fork;
+mod notify_producers;
+mod notify_signal;
+mod notify_socket;
+mod notify_support;
+#[cfg(feature = "std")]
+mod notify_thread;
+mod notify_wait;
+mod semaphore_c;
+mod semaphore_calls;
+mod semaphore_errors;
+mod semaphore_examples;
+mod semaphore_images;
+mod semaphore_interop;
+mod semaphore_kills;
+mod semaphore_malformed;
+mod semaphore_memory;
+mod semaphore_named;
+mod semaphore_peers;
+mod semaphore_races;
+mod semaphore_sandbox;
+mod semaphore_stress;
+mod semaphore_support;
+mod semaphore_time;
+mod status;
+
+mod shm_anonymous;
+mod shm_bytes;
+mod shm_errors;
+mod shm_examples;
+mod shm_full;
+mod shm_hostile;
+mod shm_mapping;
+mod shm_objects;
+mod shm_ownership;
+mod shm_peers;
+mod shm_race;
+mod shm_shared;
+mod shm_sizes;
+mod shm_support;
+mod shm_tracing;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, run};
 
-const ROLES: &[&[harness::Role]] = &[fork_exec::ROLES];
+const ROLES: &[&[harness::Role]] = &[
+    allocation::ROLES,
+    fork_exec::ROLES,
+    kill::ROLES,
+    list_files::ROLES,
+    list_queues::ROLES,
+    notify_producers::ROLES,
+    notify_support::ROLES,
+    processes::ROLES,
+    tracing::ROLES,
+    shm_anonymous::ROLES,
+    shm_race::ROLES,
+    shm_tracing::ROLES,
+    semaphore_calls::ROLES,
+    semaphore_kills::ROLES,
+    semaphore_races::ROLES,
+    semaphore_stress::ROLES,
+    semaphore_time::ROLES,
+];
 
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
+        allocation::tests(),
+        buffers::tests(),
+        #[cfg(feature = "alloc")]
+        buffers::vectors::tests(),
         denied::tests(),
-        errors::tests(),
+        descriptor::tests(),
+        ends::tests(),
         #[cfg(feature = "std")]
         errors::io::tests(),
+        errors::tests(),
         fork_exec::tests(),
         injected::tests(),
+        kill::tests(),
         limits::tests(),
         names::tests(),
         options::tests(),
         ownership::tests(),
-        signals::tests(),
+        peers::c::tests(),
+        peers::python::tests(),
+        processes::tests(),
         send_receive::tests(),
-        buffers::tests(),
-        #[cfg(feature = "alloc")]
-        buffers::vectors::tests(),
+        signals::tests(),
+        stream::tests(),
+        threads::tests(),
         #[cfg(feature = "cli")]
         tool::tests(),
+        tracing::tests(),
+        #[cfg(feature = "zerocopy")]
+        typed::tests(),
         waits::tests(),
+        limits_check::tests(),
+        limits_read::tests(),
+        list_files::tests(),
+        list_queues::tests(),
+        event_loop::tests(),
+        notify::tests(),
+        notify_errors::tests(),
+        notify_fork::tests(),
+        notify_producers::tests(),
+        notify_signal::tests(),
+        notify_socket::tests(),
+        #[cfg(feature = "std")]
+        notify_thread::tests(),
+        notify_wait::tests(),
+        status::tests(),
+        semaphore_c::tests(),
+        semaphore_calls::tests(),
+        semaphore_errors::tests(),
+        semaphore_examples::tests(),
+        semaphore_images::tests(),
+        semaphore_interop::tests(),
+        semaphore_kills::tests(),
+        semaphore_malformed::tests(),
+        semaphore_memory::tests(),
+        semaphore_named::tests(),
+        semaphore_races::tests(),
+        semaphore_sandbox::tests(),
+        semaphore_time::tests(),
+        shm_support::tests(),
     ]
     .into_iter()
     .flatten()

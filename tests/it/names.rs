@@ -57,7 +57,8 @@ fn c_open(name: &[u8], create: bool) -> Result<OwnedFd, Errno> {
     // SAFETY: the name ends in a NUL, and the attributes are read only.
     let result = unsafe { libc::mq_open(name.as_ptr(), flags, 0o600 as libc::c_uint, &raw mut attributes) };
     if result < 0 {
-        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).expect("an errno"));
+        let errno = std::io::Error::last_os_error().raw_os_error().expect("an errno");
+        return Err(Errno::from_raw_os_error(errno));
     }
     // SAFETY: the C library has just made it, and on Linux it is a descriptor.
     Ok(unsafe { OwnedFd::from_raw_fd(result) })

@@ -63,8 +63,11 @@ fn interrupted(call: impl FnOnce() -> Result<(), Error> + Send) -> Error {
     })
 }
 
-/// As the calls take a time limit: none, a time-out, a deadline on each clock.
-const WAYS: [fn() -> (Option<Duration>, Option<Deadline>); 4] = [
+/// A time limit of a call: a time-out, a deadline, or none.
+type Limits = (Option<Duration>, Option<Deadline>);
+
+/// No limit, a time-out, a deadline on each clock.
+const WAYS: [fn() -> Limits; 4] = [
     || (None, None),
     || (Some(PATIENCE), None),
     || (None, Some(Deadline::after(PATIENCE))),

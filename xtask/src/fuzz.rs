@@ -15,7 +15,7 @@ const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-saniti
 
 /// Runs every target on its committed corpus, without the fuzzer.
 pub fn replay(shell: &Shell) -> Result<()> {
-    Ok(cmd!(shell, "cargo test --quiet --manifest-path fuzz/Cargo.toml").run()?)
+    Ok(cmd!(shell, "cargo test --quiet --manifest-path fuzz/Cargo.toml --no-default-features").run()?)
 }
 
 /// Fuzzes one target, or each in turn, for so many seconds each.

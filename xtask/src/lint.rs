@@ -28,7 +28,11 @@ pub fn clippy(shell: &Shell) -> Result<()> {
         )
         .run()?;
     }
-    cmd!(shell, "cargo clippy --quiet --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings").run()?;
+    cmd!(
+        shell,
+        "cargo clippy --quiet --manifest-path fuzz/Cargo.toml --no-default-features --all-targets -- -D warnings"
+    )
+    .run()?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The checks of this repository. `cargo xtask ci` makes them all; CI does nothing else.
 
 mod fuzz;
+mod gates;
 mod lint;
 mod nostd;
 mod readme;
@@ -47,6 +48,10 @@ enum Task {
     Package,
     /// Builds for every architecture without std, without libc.
     Nostd,
+    /// Counts the instructions of the hot operations against their bounds.
+    Gates,
+    /// Model-checks the semaphores with loom.
+    Loom,
     /// Checks the rules of this code base that no other tool knows.
     Tidy,
     /// Fuzzes one target, or each in turn.
@@ -85,6 +90,8 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Features => steps.run("features", || lint::features(&shell)),
         Task::Package => steps.run("package", || lint::package(&shell)),
         Task::Nostd => nostd::all(&shell, steps),
+        Task::Gates => gates::all(&shell, steps),
+        Task::Loom => steps.run("loom", || tests::loom(&shell)),
         Task::Tidy => steps.run("tidy", tidy::check),
         Task::Fuzz { target, seconds } => fuzz::fuzz(&shell, steps, target.as_deref(), *seconds),
     }
@@ -100,6 +107,8 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
     steps.run("features", || lint::features(shell))?;
     steps.run("doc", || lint::doc(shell))?;
     steps.run("package", || lint::package(shell))?;
+    steps.run("loom", || tests::loom(shell))?;
+    gates::all(shell, steps)?;
     nostd::all(shell, steps)?;
     fuzz::fuzz(shell, steps, None, 10)
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::steps::Steps;
-use crate::{fuzz, readme, setup};
+use crate::{fuzz, readme, setup, workspace};
 
 pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
     let commands = readme::commands()?;
@@ -12,6 +12,13 @@ pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
     steps.run("main job, by the README's command", || strictly(shell, &commands.main_job))?;
     steps.run("xtask's tests", || Ok(cmd!(shell, "cargo test --quiet --package xtask").run()?))?;
     steps.run("fuzz corpora", || fuzz::replay(shell))
+}
+
+/// Runs the models of the semaphores; they are compiled apart, since loom's atomics take the place of the real ones.
+pub fn loom(shell: &Shell) -> Result<()> {
+    let target = workspace().join("loom");
+    let run = cmd!(shell, "cargo test --quiet --release --lib --target-dir {target} loom_tests");
+    Ok(run.env("RUSTFLAGS", "--cfg loom").run()?)
 }
 
 /// Runs a command line as a user would, but what the machine lacks is a failure and no test is skipped.

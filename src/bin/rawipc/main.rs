@@ -1,9 +1,9 @@
-//! The command-line tool `rawipc`: POSIX message queues and semaphores from a shell.
+//! The command-line tool `rawipc`: POSIX message queues, semaphores and shared memory from a shell.
 //!
-//! One module a subject (`mq`, `sem`, `list`, `limits`, `demo`); each command is a struct of its arguments with a
-//! method `run`. Around them: `arguments` (values that several commands take), `output`, `json`, `table` and `moment`
-//! (what goes to standard output), `progress` and `failure` (what goes to standard error, and the exit code),
-//! `account` and `registration` (what several commands tell), `signals`.
+//! One module a subject (`mq`, `sem`, `shm`, `list`, `limits`, `demo`); each command is a struct of its arguments with
+//! a method `run`. Around them: `arguments` (values that several commands take), `output`, `json`, `table` and `moment`
+//! (what goes to standard output), `progress` and `failure` (what goes to standard error, and the exit code), `account`
+//! and `registration` (what several commands tell), `signals`.
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +20,7 @@ mod output;
 mod progress;
 mod registration;
 mod sem;
+mod shm;
 mod signals;
 mod table;
 
@@ -29,7 +30,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// POSIX message queues and semaphores from the command line.
+/// POSIX message queues, semaphores and shared memory from the command line.
 #[derive(Parser)]
 #[command(version, disable_help_subcommand = true, after_help = HELP)]
 struct Tool {
@@ -38,7 +39,7 @@ struct Tool {
 }
 
 const HELP: &str = "\
-The queues and semaphores are those that programs in C, Python or Rust open by the same name.
+The queues, semaphores and shared memory objects are those that programs in C, Python or Rust open by the same name.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 it would have to wait, or the time was over.
 
@@ -63,6 +64,9 @@ enum Command {
     /// Semaphores: create, post, wait, value, stat, repair, unlink, run.
     #[command(subcommand)]
     Sem(sem::Command),
+    /// Shared memory: create, read, write, stat, unlink.
+    #[command(subcommand)]
+    Shm(shm::Command),
     List(list::List),
     Limits(limits::Command),
     Demo(demo::Demo),
@@ -74,6 +78,7 @@ impl Command {
         let result = match self {
             Self::Mq(command) => command.run(),
             Self::Sem(command) => return command.run(),
+            Self::Shm(command) => command.run(),
             Self::List(list) => list.run(),
             Self::Limits(limits) => limits.run(),
             Self::Demo(demo) => demo.run(),

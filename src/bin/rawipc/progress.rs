@@ -14,17 +14,27 @@ pub(crate) struct Progress {
     verb: &'static str,
     messages: u64,
     bytes: u64,
+    /// Whether only the bytes tell something: there are no messages.
+    bytes_alone: bool,
     /// When a line is due; `None` if none is wanted.
     due: Option<Instant>,
     shown: bool,
 }
 
 impl Progress {
-    /// `verb` is "sent" or "received". Shows nothing if standard error is no terminal, or if the data stream is one: there the user
-    /// sees the messages themselves.
+    /// `verb` is "sent" or "received". Shows nothing if standard error is no terminal, or if the data stream is one:
+    /// there the user sees the messages themselves.
     pub(crate) fn new(verb: &'static str, data: &impl IsTerminal) -> Self {
         let wanted = io::stderr().is_terminal() && !data.is_terminal();
-        Self { verb, messages: 0, bytes: 0, due: wanted.then(|| Instant::now() + INTERVAL), shown: false }
+        let due = wanted.then(|| Instant::now() + INTERVAL);
+        Self { verb, messages: 0, bytes: 0, bytes_alone: false, due, shown: false }
+    }
+
+    /// The same for what has no messages; `verb` is "read" or "written".
+    pub(crate) fn of_bytes(verb: &'static str, data: &impl IsTerminal) -> Self {
+        let mut progress = Self::new(verb, data);
+        progress.bytes_alone = true;
+        progress
     }
 
     /// Counts one more message.
@@ -46,7 +56,7 @@ impl Progress {
 
     /// How far it had got, as the end of an error's sentence.
     pub(crate) fn so_far(&self) -> String {
-        match self.messages {
+        match if self.bytes_alone { self.bytes } else { self.messages } {
             0 => format!("nothing was {}", self.verb),
             1 => format!("{} was {} before", self.amount(), self.verb),
             _ => format!("{} were {} before", self.amount(), self.verb),
@@ -57,6 +67,9 @@ impl Progress {
         let unit = |count, one, many| if count == 1 { one } else { many };
         let messages = unit(self.messages, "message", "messages");
         let bytes = unit(self.bytes, "byte", "bytes");
+        if self.bytes_alone {
+            return format!("{} {bytes}", self.bytes);
+        }
         format!("{} {messages} ({} {bytes})", self.messages, self.bytes)
     }
 

@@ -4,7 +4,6 @@
 //! that convention is said in the file.
 
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
-#[allow(dead_code)] // Until notifications are there.
 pub(super) mod generic;
 
 // A target that none of these lines is for gets `native.rs`, which says so.
@@ -13,7 +12,6 @@ pub(super) mod generic;
 #[cfg_attr(target_arch = "arm", path = "arm.rs")]
 #[cfg_attr(target_arch = "x86", path = "x86.rs")]
 #[cfg_attr(target_arch = "riscv64", path = "riscv64.rs")]
-#[allow(dead_code)] // Until notifications are there.
 mod native;
 
 pub(super) use native::{number, syscall};

@@ -38,7 +38,7 @@ fn private(namespaces: UnshareFlags, what: &str) -> Ending {
     let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
     // With a user namespace: it has no queues that count for its user, and no capability of it counts outside.
     let private = unshare(UnshareFlags::NEWUSER | namespaces)
-        .map_err(std::io::Error::from)
+        .map_err(|errno| std::io::Error::from_raw_os_error(errno.raw_os_error()))
         .and_then(|()| fs::write("/proc/self/setgroups", "deny"))
         .and_then(|()| fs::write("/proc/self/uid_map", format!("0 {} 1", user.as_raw())))
         .and_then(|()| fs::write("/proc/self/gid_map", format!("0 {} 1", group.as_raw())));

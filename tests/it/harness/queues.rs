@@ -44,10 +44,6 @@ impl FreeName {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").subsec_nanos();
         Self(format!("/rawipc-test-{}-{}-{time}", process::id(), COUNT.fetch_add(1, Relaxed)))
     }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl Deref for FreeName {

@@ -1,4 +1,5 @@
-//! Random numbers that can be had again: a test that fails prints the seed, and `RAWIPC_SEED` in the environment repeats it.
+//! Random numbers that can be had again: a test that fails prints the seed, and `RAWIPC_SEED` in the environment
+//! repeats it.
 
 use std::env;
 use std::time::{SystemTime, UNIX_EPOCH};

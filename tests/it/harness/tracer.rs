@@ -1,6 +1,7 @@
 //! Which system calls a piece of code makes, by ptrace.
 //!
-//! The traced process marks its pieces by a system call that nothing else makes: `getppid` with the piece's number as argument.
+//! The traced process marks its pieces by a system call that nothing else makes: `getppid` with the piece's number as
+//! argument.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -95,9 +96,11 @@ fn request(request: u32, pid: i32, address: usize, data: usize) -> Option<libc::
     (result >= 0).then_some(result)
 }
 
-/// The call at whose entry the tracee stands; nothing inside if it stands at an exit, nothing at all if the kernel cannot tell.
+/// The call at whose entry the tracee stands; nothing inside if it stands at an exit, nothing at all if the kernel
+/// cannot tell.
 fn entered(pid: i32, memory: &File) -> Option<Option<Call>> {
-    // The operation and the architecture, two pointers, the number, the arguments, as `struct ptrace_syscall_info` has them.
+    // The operation and the architecture, two pointers, the number, the arguments, as `struct ptrace_syscall_info` has
+    // them.
     let mut info = [0_u64; 11];
     request(PTRACE_GET_SYSCALL_INFO, pid, size_of_val(&info), info.as_mut_ptr().expose_provenance())?;
     // The operation is the first byte, on machines of either byte order.

@@ -17,8 +17,13 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
-        thread::sleep(Duration::from_micros(100));
+        pause();
     }
+}
+
+/// A moment between two looks at a condition; whoever looks has a bound of its own.
+pub fn pause() {
+    thread::sleep(Duration::from_micros(100));
 }
 
 /// Waits until a queue holds so many messages.

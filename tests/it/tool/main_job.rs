@@ -1,4 +1,5 @@
-//! The main job: a file sent by one process and received by another arrives byte for byte, while `stat` shows the queue.
+//! The main job: a file sent by one process and received by another arrives byte for byte, while `stat` shows the
+//! queue.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -91,7 +92,8 @@ fn stat(name: &str) -> usize {
     messages.parse().unwrap()
 }
 
-/// A log: a number and a text of varying length in each line, and now and then an empty one. Each line fits into a message.
+/// A log: a number and a text of varying length in each line, and now and then an empty one. Each line fits into a
+/// message.
 fn log_of(lines: usize) -> Vec<u8> {
     let mut log = Vec::new();
     for (line, random) in random_numbers().take(lines).enumerate() {

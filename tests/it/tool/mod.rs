@@ -11,6 +11,7 @@ mod running;
 mod sandbox;
 mod semaphore;
 mod sending;
+mod shm;
 mod usage;
 mod watch;
 
@@ -34,6 +35,7 @@ pub fn tests() -> Vec<Test> {
         running::tests(),
         semaphore::tests(),
         sending::tests(),
+        shm::tests(),
         usage::tests(),
         watch::tests(),
     ];

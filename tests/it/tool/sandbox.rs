@@ -29,7 +29,8 @@ pub(super) fn without_privilege(command: &mut Command) -> &mut Command {
     const CAP_DAC_READ_SEARCH: libc::c_ulong = 2;
     before_exec(command, || {
         for capability in [CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH] {
-            // SAFETY: it changes nothing but the child's bounding set. Who may not change it has no such privilege to lose.
+            // SAFETY: it changes nothing but the child's bounding set. Who may not change it has no such privilege to
+            // lose.
             unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
         }
         Ok(())

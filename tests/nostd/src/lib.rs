@@ -7,16 +7,20 @@
 
 use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
 
 use rawipc::{
-    Deadline, Error, MessageBuffer, MessageQueue, Name, Priority, Receiver, Sender, TypedReceiver, TypedSender, name,
+    Abi, Deadline, Error, Gnu32, Gnu64, Limits, Listing, MessageBuffer, MessageQueue, Musl, Name, NamedSemaphore,
+    NotificationSocket, Notify, Platform, Priority, Private, Receiver, Semaphore, SemaphoreOf, Sender, Shared,
+    SharedMemory, TypedReceiver, TypedSender, name, shareable,
 };
 
 /// What a C program would call: 0, or the errno of the first failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn rawipc_probe() -> i32 {
-    let steps = [opening, sending, receiving, streams, ends, typed];
+    let steps =
+        [opening, sending, receiving, streams, ends, typed, notification, looking, semaphores, named, memory, shared];
     let failed = steps.into_iter().find_map(|step| step().err());
     failed.map_or(0, |error| error.errno().raw_os_error())
 }
@@ -39,9 +43,10 @@ fn queue() -> Result<MessageQueue, Error> {
 fn opening() -> Result<(), Error> {
     let name = Name::new("/rawipc-probe")?;
     let queue = MessageQueue::options().read(true).create(true).exact_mode(0o600).open(name)?;
+    MessageQueue::unlink(name)?;
     queue.set_nonblocking(true)?;
-    if queue.attributes()?.messages > 0 || queue.mode()? != 0o600 {
-        MessageQueue::unlink(name)?;
+    if queue.attributes()?.messages > 0 {
+        queue.mode()?;
     }
     queue.try_clone()?.close()?;
     queue.close()
@@ -88,5 +93,82 @@ fn typed() -> Result<(), Error> {
     let receiver = TypedReceiver::<u64>::new(Receiver::try_from(queue)?)?;
     sender.send(&1, Priority::MIN)?;
     receiver.receive()?;
+    Ok(())
+}
+
+fn notification() -> Result<(), Error> {
+    let queue = queue()?;
+    queue.notify(Notify::Signal { number: 35, value: 1 })?;
+    queue.replace_notification(Notify::None)?;
+    queue.cancel_notification()?;
+    let mut socket = NotificationSocket::new(&queue)?;
+    socket.arm()?;
+    queue.send(b"1", Priority::MIN)?;
+    socket.wait_timeout(Duration::from_secs(1))?;
+    queue.status().map(drop)
+}
+
+fn looking() -> Result<(), Error> {
+    let platform = Platform::probe();
+    let limits = Limits::current()?;
+    let mut buffer = [MaybeUninit::uninit(); Listing::BUFFER_SIZE];
+    let mut objects = Listing::shared_memory(&mut buffer)?;
+    while let Some(object) = objects.next() {
+        object?;
+    }
+    if platform.message_queues && limits.page_size == 0 { Err(Priority::new(40_000).unwrap_err()) } else { Ok(()) }
+}
+
+fn semaphores() -> Result<(), Error> {
+    let own = Semaphore::new(1);
+    drop(own.acquire()?);
+    own.wait_deadline(Deadline::after(Duration::from_millis(1)))?;
+    let wide = SemaphoreOf::<Gnu64>::new(1);
+    wide.wait()?;
+    wide.post_many(2)?;
+    let narrow = SemaphoreOf::<Gnu32>::new(1);
+    narrow.wait()?;
+    narrow.post()?;
+    let other = SemaphoreOf::<Private<Musl>>::new(1);
+    other.wait_timeout(Duration::from_millis(1))?;
+    other.post()
+}
+
+fn named() -> Result<(), Error> {
+    for abi in [Abi::Gnu64, Abi::Gnu32, Abi::Musl] {
+        let options = NamedSemaphore::options().abi(abi).initial_value(1).unlink_on_drop(true);
+        let semaphore = options.create_unique(name!("/rawipc-probe-"))?;
+        semaphore.wait()?;
+        semaphore.post()?;
+        NamedSemaphore::options().open(semaphore.name())?.close()?;
+    }
+    Ok(())
+}
+
+fn memory() -> Result<(), Error> {
+    let options = SharedMemory::options().write(true).size(4096).unlink_on_drop(true);
+    let memory = options.create_unique(name!("/rawipc-probe-"))?;
+    let mut mapping = memory.map()?;
+    mapping.write_at(1, b"bytes")?;
+    mapping.read_at(1, &mut [0; 5])?;
+    mapping.get::<Semaphore>(64)?.post()?;
+    memory.resize(8192)?;
+    mapping.remap(&memory, 8192)?;
+    memory.read_at(4096, &mut [0; 16])?;
+    let sealed = SharedMemory::anonymous(4096).create()?;
+    sealed.seal_size()?;
+    sealed.map_options().map_read_only()?.read_at(0, &mut [0; 8])
+}
+
+shareable! {
+    struct Count {
+        turns: AtomicU32,
+    }
+}
+
+fn shared() -> Result<(), Error> {
+    let options = Shared::<Count>::options().unlink_on_drop(true);
+    let count = options.open(name!("/rawipc-probe-shared"), |fresh| fresh.turns.store(1, Relaxed))?;
+    count.turns.fetch_add(1, Relaxed);
     Ok(())
 }

@@ -9,7 +9,7 @@ struct Need {
     probe: &'static str,
 }
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 8] = [
     Need { package: "gcc", probe: "cc --version" },
     // libFuzzer is written in C++.
     Need { package: "g++", probe: "echo '#include <string>' | c++ -E -x c++ -" },
@@ -17,6 +17,9 @@ const NEEDS: [Need; 6] = [
     Need { package: "python3", probe: "python3 --version" },
     Need { package: "python3-venv", probe: "python3 -c 'import ensurepip, venv'" },
     Need { package: "strace", probe: "strace --version" },
+    // To run the peers of 32-bit x86.
+    Need { package: "libc6-i386", probe: "test -e /lib/ld-linux.so.2" },
+    Need { package: "valgrind", probe: "valgrind --version" },
 ];
 
 /// Installs the packages of what is missing.

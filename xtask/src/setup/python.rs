@@ -1,4 +1,4 @@
-//! The Python peer: an environment of our own with `posix_ipc`.
+//! The Python peer, and a C compiler with a musl of its own: an environment with packages of PyPI's.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,8 @@ use xshell::{Shell, cmd};
 
 use crate::workspace;
 
-const POSIX_IPC: &str = "posix_ipc==1.3.2";
+/// What the tests need, each with its version.
+const PACKAGES: [&str; 2] = ["posix_ipc==1.3.2", "ziglang==0.17.1"];
 
 /// The interpreter that the tests start.
 pub fn python() -> PathBuf {
@@ -21,17 +22,20 @@ pub fn install(shell: &Shell) -> Result<()> {
     }
     let environment = workspace().join("venv");
     cmd!(shell, "python3 -m venv --clear {environment}").run().context("no Python environment can be made")?;
-    cmd!(shell, "{python} -m pip install --quiet {POSIX_IPC}").run().context("posix_ipc cannot be installed")?;
-    anyhow::ensure!(is_complete(shell)?, "posix_ipc is installed, but cannot be imported");
+    let packages = PACKAGES.join(", ");
+    cmd!(shell, "{python} -m pip install --quiet {PACKAGES...}")
+        .run()
+        .with_context(|| format!("{packages} cannot be installed"))?;
+    anyhow::ensure!(is_complete(shell)?, "{packages} are installed, but cannot be found");
     Ok(())
 }
 
+/// Whether these very versions are there.
 fn is_complete(shell: &Shell) -> Result<bool> {
     let python = python();
     if !python.exists() {
         return Ok(false);
     }
-    let output = cmd!(shell, "{python} -c 'import posix_ipc; print(posix_ipc.__version__)'").quiet().ignore_status();
-    let version = String::from_utf8(output.output()?.stdout)?;
-    Ok(POSIX_IPC.ends_with(&format!("=={}", version.trim())))
+    let frozen = cmd!(shell, "{python} -m pip freeze").quiet().ignore_stderr().read()?;
+    Ok(PACKAGES.iter().all(|package| frozen.lines().any(|line| line == *package)))
 }

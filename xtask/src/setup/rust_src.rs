@@ -1,8 +1,8 @@
 //! The standard library's source, for targets of which the toolchain has no compiled one.
 //!
-//! It belongs into the toolchain. rustup puts it there where it can; elsewhere it is taken from Debian's package
-//! `rust-src` of exactly this version, which the machine's own release need not have: apt is run with lists and sources
-//! of its own, so the machine's are left as they are.
+//! It belongs into the toolchain. What lies there already is used, as `rustup component add rust-src` puts it there.
+//! Else it is taken from Debian's package `rust-src` of exactly this version, which the machine's own release need not
+//! have: apt is run with lists and sources of its own, so the machine's are left as they are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,15 +28,13 @@ pub fn install(shell: &Shell) -> Result<()> {
             _ => return Ok(()),
         }
     }
-    let rustup = cmd!(shell, "rustup component add rust-src").ignore_stdout().ignore_stderr().ignore_status();
-    if rustup.output().is_ok_and(|output| output.status.success()) && library.join("Cargo.lock").exists() {
-        return Ok(());
-    }
-    println!("rustup cannot add rust-src; trying Debian's package.");
     let source = from_debian(shell, &release).with_context(|| {
-        format!("no source of the standard library {release}: `rustup component add rust-src` adds it")
+        format!(
+            "the standard library's source of {release} is missing; elsewhere `rustup component add rust-src` adds it"
+        )
     })?;
-    copy(shell, &source, &library, &release)
+    copy(shell, &source, &library, &release)?;
+    Ok(shell.remove_path(workspace().join("apt"))?)
 }
 
 /// Copies under another name first, so that a half copy is never taken for a whole one.

@@ -35,7 +35,7 @@ pub fn functions_are_short(source: &Source) -> Vec<Fault> {
         if !rest[head].trim_end().ends_with('{') {
             continue;
         }
-        let length = rest.iter().position(|line| line.trim_end() == end).map_or(rest.len(), |last| last + 1);
+        let length = rest.iter().position(|line| line.starts_with(&end)).map_or(rest.len(), |last| last + 1);
         if length > FUNCTION {
             faults.push((number, format!("the function has {length} lines, {FUNCTION} at most")));
         }

@@ -26,8 +26,14 @@ pub fn nothing_is_left_undone(source: &Source) -> Vec<Fault> {
     faults
 }
 
+/// The one place that pauses between looks at a condition, with a bound.
+const PAUSES: &str = "tests/it/harness/waiting.rs";
+
 /// A test that cannot run says so when it runs, and none waits for something "to happen".
 pub fn tests_neither_sleep_nor_hide(source: &Source) -> Vec<Fault> {
+    if source.path == PAUSES || source.path.starts_with("src/bin/") {
+        return Vec::new();
+    }
     find(source, &HIDING, usize::MAX)
 }
 

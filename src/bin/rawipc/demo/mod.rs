@@ -1,8 +1,8 @@
 //! The main job, shown by itself: two processes, two queues, priorities, and the time of a round trip.
 //!
-//! Each side queues a batch of messages before the other side looks, so the order in which they arrive is known. Nobody need be
-//! told when: this process fills the requests, then starts its partner; the partner fills the replies before it takes a request;
-//! and this process sends one request more, which waits for room until then.
+//! Each side queues a batch of messages before the other side looks, so the order in which they arrive is known. Nobody
+//! need be told when: this process fills the requests, then starts its partner; the partner fills the replies before it
+//! takes a request; and this process sends one request more, which waits for room until then.
 
 mod partner;
 mod process;
@@ -135,7 +135,8 @@ fn receive_line(queue: &MessageQueue, buffer: &mut MessageBuffer<MAX_MESSAGE_SIZ
     Ok(line(message.priority(), &text(message.payload())))
 }
 
-/// The bound of a wait. By the wall clock, since that wait is one system call: the round trips shall show what the kernel can do.
+/// The bound of a wait. By the wall clock, since that wait is one system call: the round trips shall show what the
+/// kernel can do.
 fn patience() -> Deadline {
     Deadline::realtime_after(Duration::from_secs(5))
 }

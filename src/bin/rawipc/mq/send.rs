@@ -19,7 +19,8 @@ pub(crate) struct Send {
     #[arg(value_parser = arguments::name())]
     name: &'static Name,
     /// The messages' priority, 0 to 32767; the highest is received first.
-    #[arg(long, value_name = "N", value_parser = arguments::priority, default_value = "0", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = arguments::priority, default_value = "0")]
+    #[arg(allow_negative_numbers = true)]
     priority: Priority,
     /// How long to wait for each message while the queue is full; 0 does not wait [default: for ever].
     #[arg(long, value_name = "SECONDS", value_parser = arguments::seconds, allow_negative_numbers = true)]

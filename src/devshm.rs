@@ -1,0 +1,158 @@
+//! Files in `/dev/shm`: where named semaphores and shared memory objects lie, and who removes their names.
+
+use core::ffi::CStr;
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, open, statat, unlink};
+use rustix::io::{Errno, Result};
+
+use crate::name::{NAME_MAX, Name, OwnedName, join};
+use crate::open::Creator;
+
+const DIRECTORY: &[u8] = b"/dev/shm/";
+
+/// The path of an object's file.
+#[derive(Clone, Copy)]
+pub(crate) struct FilePath {
+    bytes: [u8; DIRECTORY.len() + NAME_MAX + 1],
+}
+
+impl FilePath {
+    /// Of a name, whose file is called so with a prefix; `None` if that is too long for a file.
+    pub(crate) fn new(name: &Name, prefix: &[u8]) -> Option<Self> {
+        Self::joined(prefix, name.as_bytes().get(1..)?)
+    }
+
+    /// Of a file called by these parts, which hold no slash and no NUL.
+    pub(crate) fn joined(start: &[u8], end: &[u8]) -> Option<Self> {
+        if start.len() + end.len() > NAME_MAX {
+            return None;
+        }
+        let mut bytes = [0; DIRECTORY.len() + NAME_MAX + 1];
+        join(&mut bytes, &[DIRECTORY, start, end]);
+        Some(Self { bytes })
+    }
+
+    pub(crate) fn c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+    }
+}
+
+/// Opens an existing file, which may be anything that has bytes: never through a symbolic link, and without waiting for
+/// a fifo's other end. The inner error is for what has none.
+pub(crate) fn open_file(path: &FilePath, access: OFlags) -> Result<core::result::Result<OwnedFd, Unfit>> {
+    match open(path.c_str(), access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
+        Err(Errno::LOOP) => Ok(Err(Unfit::SymbolicLink)),
+        Err(Errno::ISDIR | Errno::NXIO) => Ok(Err(Unfit::NotRegular)),
+        file => file.map(Ok),
+    }
+}
+
+/// Opens an existing file and makes sure that it is a regular one.
+pub(crate) fn open_regular(path: &FilePath, access: OFlags) -> Result<core::result::Result<OwnedFd, Unfit>> {
+    let file = match open_file(path, access)? {
+        Ok(file) => file,
+        unfit => return Ok(unfit),
+    };
+    let kind = FileType::from_raw_mode(fstat(&file)?.st_mode);
+    Ok(if kind == FileType::RegularFile { Ok(file) } else { Err(Unfit::NotRegular) })
+}
+
+/// Why a file is no object.
+#[derive(Clone, Copy)]
+pub(crate) enum Unfit {
+    SymbolicLink,
+    NotRegular,
+}
+
+/// Which file it is, whatever its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    pub(crate) fn of_file(file: &OwnedFd) -> Result<Self> {
+        fstat(file).map(|status| Self::of(&status))
+    }
+
+    fn of_path(path: &FilePath) -> Result<Self> {
+        statat(CWD, path.c_str(), AtFlags::SYMLINK_NOFOLLOW).map(|status| Self::of(&status))
+    }
+
+    fn of(status: &Stat) -> Self {
+        Self { device: status.st_dev, inode: status.st_ino }
+    }
+}
+
+/// The name that a handle knows; removed when this is dropped, if the handle is to do so, in the process that created
+/// the object and in no other, and only as long as the name stands for that object.
+pub(crate) struct ObjectName {
+    name: OwnedName,
+    removal: Option<Removal>,
+}
+
+#[derive(Clone, Copy)]
+struct Removal {
+    prefix: &'static [u8],
+    file: Identity,
+    creator: Creator,
+}
+
+impl ObjectName {
+    /// A name that stays.
+    pub(crate) fn kept(name: &Name) -> Self {
+        Self { name: OwnedName::new(name), removal: None }
+    }
+
+    /// The name of an object just created here, to be removed.
+    pub(crate) fn removed_on_drop(name: &Name, prefix: &'static [u8], file: Identity) -> Self {
+        let removal = Removal { prefix, file, creator: Creator::this_process() };
+        Self { name: OwnedName::new(name), removal: Some(removal) }
+    }
+
+    pub(crate) fn name(&self) -> &Name {
+        self.name.name()
+    }
+
+    /// Leaves the name where it is.
+    pub(crate) fn keep(&mut self) {
+        self.removal = None;
+    }
+
+    /// Removes the name now, if it is to be removed at all. A name that is gone already is as good.
+    pub(crate) fn remove(&mut self) -> Result<()> {
+        let Some(Removal { prefix, file, creator }) = self.removal.take() else { return Ok(()) };
+        let Some(path) = FilePath::new(self.name.name(), prefix) else { return Ok(()) };
+        if !creator.is_this_process() {
+            return Ok(());
+        }
+        match Identity::of_path(&path).and_then(|now| if now == file { unlink(path.c_str()) } else { Ok(()) }) {
+            Err(Errno::NOENT) => Ok(()),
+            result => result,
+        }
+    }
+}
+
+impl Drop for ObjectName {
+    fn drop(&mut self) {
+        // There is nobody to tell; `close` reports it.
+        let _ = self.remove();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cut_off_nowhere() {
+        let name = std::format!("/{}", "x".repeat(252));
+        let name = Name::new(name.as_str()).unwrap();
+        assert!(FilePath::new(name, b"sem.").is_none());
+        let path = FilePath::new(name, b"").unwrap();
+        assert_eq!(path.c_str().to_bytes().len(), "/dev/shm/".len() + 252);
+        assert_eq!(FilePath::new(crate::name!("/a"), b"sem.").unwrap().c_str(), c"/dev/shm/sem.a");
+    }
+}

@@ -1,0 +1,192 @@
+//! Bugs that the models must find. Each is planted in a protocol that is otherwise ours, and looked for by the same
+//! model.
+//!
+//! loom panics where it finds one, and some of its panics abort. So each search runs in a process of its own, which is
+//! expected to fail, and to say for the right reason.
+
+use std::env;
+use std::format;
+use std::process::Command;
+use std::string::String;
+use std::vec;
+use std::vec::Vec;
+
+use rustix::io::Result;
+
+use super::models::{TWO_THREADS, mutex};
+use super::{Layout, Ours};
+use crate::semaphore::abi::Scope;
+use crate::semaphore::gnu64;
+use crate::semaphore::model::Word;
+use crate::semaphore::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::semaphore::primitive::{AtomicU32, low_half, sleep, wake};
+use crate::semaphore::protocol::{Patience, Protocol, look_again};
+
+/// Set in the processes that are to fail.
+const VARIABLE: &str = "RAWIPC_PLANTED";
+
+/// Runs one test of this binary by itself, with its bug planted; it has to fail with this message.
+fn assert_found(test: &str, message: &str) {
+    let binary = env::current_exe().expect("a test is a file");
+    let name = format!("semaphore::loom_tests::planted::{test}");
+    let output = Command::new(binary).args(["--exact", &name, "--nocapture"]).env(VARIABLE, "1").output();
+    let output = output.expect("a test can be run again");
+    let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success(), "the bug was not found:\n{text}");
+    assert!(text.contains(message), "it failed for another reason:\n{text}");
+}
+
+fn is_planted() -> bool {
+    env::var_os(VARIABLE).is_some()
+}
+
+#[test]
+fn a_relaxed_post_is_found() {
+    assert_found("relaxed_post", "Causality violation");
+}
+
+#[test]
+fn a_count_apart_is_found() {
+    assert_found("count_apart", "deadlock");
+}
+
+#[test]
+fn relaxed_post() {
+    if is_planted() {
+        mutex::<RelaxedPost, 2>(TWO_THREADS, [Ours, Ours]);
+    }
+}
+
+#[test]
+fn count_apart() {
+    if is_planted() {
+        mutex::<CountApart, 2>(TWO_THREADS, [Ours, Ours]);
+    }
+}
+
+/// As [`gnu64::Words`], but what was done before a post need not be seen by whoever takes its token.
+struct RelaxedPost(gnu64::Words);
+
+impl Protocol for RelaxedPost {
+    fn post(&self, scope: Scope) -> Result<()> {
+        if self.0.data.fetch_add(1, Relaxed) >> 32 > 0 {
+            wake(low_half(&self.0.data), 1, scope);
+        }
+        Ok(())
+    }
+
+    fn post_many(&self, tokens: u32, scope: Scope) -> Result<()> {
+        self.0.post_many(tokens, scope)
+    }
+
+    fn try_take(&self) -> bool {
+        self.0.try_take()
+    }
+
+    fn take(&self) -> bool {
+        self.0.take()
+    }
+
+    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
+        self.0.wait(scope, patience)
+    }
+
+    fn value(&self) -> u32 {
+        self.0.value()
+    }
+
+    fn waiters(&self) -> u32 {
+        self.0.waiters()
+    }
+
+    fn reset_waiters(&self) {
+        self.0.reset_waiters();
+    }
+}
+
+/// The value and the number of waiters in words of their own: a post may read the number before the token is seen by a
+/// waiter that counted itself after that.
+struct CountApart {
+    value: AtomicU32,
+    waiters: AtomicU32,
+}
+
+impl Protocol for CountApart {
+    fn post(&self, scope: Scope) -> Result<()> {
+        self.post_many(1, scope)
+    }
+
+    fn post_many(&self, tokens: u32, scope: Scope) -> Result<()> {
+        self.value.fetch_add(tokens, Release);
+        if self.waiters.load(Relaxed) > 0 {
+            wake(&self.value, tokens, scope);
+        }
+        Ok(())
+    }
+
+    fn try_take(&self) -> bool {
+        let mut value = self.value.load(Relaxed);
+        while value != 0 {
+            match self.value.compare_exchange_weak(value, value - 1, Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => value = now,
+            }
+        }
+        false
+    }
+
+    fn take(&self) -> bool {
+        self.try_take()
+    }
+
+    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
+        self.waiters.fetch_add(1, Relaxed);
+        let result = loop {
+            if self.try_take() {
+                break Ok(());
+            }
+            let slept = patience.slice().and_then(|until| look_again(sleep(&self.value, 0, scope, until)));
+            if slept.is_err() {
+                break slept;
+            }
+        };
+        self.waiters.fetch_sub(1, Relaxed);
+        result
+    }
+
+    fn value(&self) -> u32 {
+        self.value.load(Relaxed)
+    }
+
+    fn waiters(&self) -> u32 {
+        self.waiters.load(Relaxed)
+    }
+
+    fn reset_waiters(&self) {
+        self.waiters.store(0, Relaxed);
+    }
+}
+
+impl Layout for RelaxedPost {
+    const NAME: &'static str = "relaxed post";
+
+    fn with_value(value: u32) -> Self {
+        Self(gnu64::Words::new(value, Scope::Shared))
+    }
+
+    fn words(&self) -> Vec<&dyn Word> {
+        self.0.words()
+    }
+}
+
+impl Layout for CountApart {
+    const NAME: &'static str = "count apart";
+
+    fn with_value(value: u32) -> Self {
+        Self { value: AtomicU32::new(value), waiters: AtomicU32::new(0) }
+    }
+
+    fn words(&self) -> Vec<&dyn Word> {
+        vec![&self.value, &self.waiters]
+    }
+}

@@ -1,0 +1,252 @@
+//! Opening and creating shared memory objects.
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags, open, unlink};
+use rustix::io::Errno;
+
+use super::SharedMemory;
+use super::object::{OFFSET_MAX, TOO_LARGE, cut, reserve, set_mode, size_error};
+use crate::devshm::{self, FilePath, Identity, ObjectName};
+use crate::error::{Argument, Cause, Error, Operation, Result};
+use crate::name::Name;
+use crate::open::{MODE_BITS, RACES, unique_name};
+
+/// How to open or create a shared memory object; made by [`SharedMemory::options`].
+///
+/// ```
+/// use rawipc::{SharedMemory, name};
+/// let frame = SharedMemory::options().write(true).create_new(true).size(1 << 16).exact_mode(0o640)
+///     .unlink_on_drop(true).open(name!("/rawipc-doc-frame"))?;
+/// assert_eq!((frame.size()?, frame.mode()?), (1 << 16, 0o640));
+/// # Ok::<(), rawipc::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct SharedMemoryOptions {
+    read: bool,
+    write: bool,
+    create: bool,
+    create_new: bool,
+    truncate: bool,
+    size: u64,
+    sparse: bool,
+    mode: u32,
+    exact_mode: bool,
+    unlink_on_drop: bool,
+}
+
+impl SharedMemoryOptions {
+    pub(super) const fn new() -> Self {
+        Self {
+            read: false,
+            write: false,
+            create: false,
+            create_new: false,
+            truncate: false,
+            size: 0,
+            sparse: false,
+            mode: 0o600,
+            exact_mode: false,
+            unlink_on_drop: false,
+        }
+    }
+
+    /// For reading. [`write`](Self::write) includes it.
+    #[doc(alias = "O_RDONLY")]
+    pub const fn read(self, read: bool) -> Self {
+        Self { read, ..self }
+    }
+
+    /// For reading and writing: memory cannot be mapped for writing alone.
+    #[doc(alias = "O_RDWR")]
+    pub const fn write(self, write: bool) -> Self {
+        Self { write, ..self }
+    }
+
+    /// Creates the object if there is none of this name; else opens the one that is there, whatever its size and mode.
+    #[doc(alias = "O_CREAT")]
+    pub const fn create(self, create: bool) -> Self {
+        Self { create, ..self }
+    }
+
+    /// Creates the object, and fails if there is one of this name. `create` need not be given too.
+    #[doc(alias = "O_EXCL")]
+    pub const fn create_new(self, create_new: bool) -> Self {
+        Self { create_new, ..self }
+    }
+
+    /// Empties an object that exists and gives it the [`size`](Self::size) asked for, all zeros. Takes
+    /// [`write`](Self::write). Whoever has the old bytes mapped meets SIGBUS until they are there again.
+    #[doc(alias = "O_TRUNC")]
+    pub const fn truncate(self, truncate: bool) -> Self {
+        Self { truncate, ..self }
+    }
+
+    /// How many bytes an object created here has, all zero. Says nothing about one that exists: see
+    /// [`SharedMemory::size`].
+    pub const fn size(self, bytes: u64) -> Self {
+        Self { size: bytes, ..self }
+    }
+
+    /// Leaves out reserving the space: memory is taken as it is touched, and touching it when there is none left raises
+    /// SIGBUS.
+    pub const fn sparse(self, sparse: bool) -> Self {
+        Self { sparse, ..self }
+    }
+
+    /// Who may open an object created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600.
+    pub const fn mode(self, mode: u32) -> Self {
+        Self { mode, exact_mode: false, ..self }
+    }
+
+    /// Like [`mode`](Self::mode), but exactly these bits whatever the umask, which is not touched.
+    pub const fn exact_mode(self, mode: u32) -> Self {
+        Self { mode, exact_mode: true, ..self }
+    }
+
+    /// Whether the handle removes the object's name when it is dropped or closed, if it is the handle that created it.
+    ///
+    /// Only in the process that created it: a forked child's copy never does. And only this object's name: if the name
+    /// stands for another one meanwhile, it stays.
+    pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
+        Self { unlink_on_drop, ..self }
+    }
+
+    /// Opens or creates the object of this name.
+    ///
+    /// Only regular files are opened, and no symbolic link is followed. An object that exists is never resized, emptied
+    /// or removed, unless [`truncate`](Self::truncate) asks for it. A process killed while it creates may leave an
+    /// object of no bytes.
+    ///
+    /// # Errors
+    /// | kind | when |
+    /// |---|---|
+    /// | [`NotFound`](crate::ErrorKind::NotFound) | no such object, and none is to be created |
+    /// | [`AlreadyExists`](crate::ErrorKind::AlreadyExists) | with `create_new` |
+    /// | [`PermissionDenied`](crate::ErrorKind::PermissionDenied) | the mode forbids it |
+    /// | [`InvalidInput`](crate::ErrorKind::InvalidInput) | neither `read` nor `write`; creating or emptying without `write`; a mode beyond 0o777; a size beyond 2⁶³ − 1; the name stands for something else than a regular file |
+    /// | [`LimitExceeded`](crate::ErrorKind::LimitExceeded) | `/dev/shm` is full, or no free descriptor |
+    /// | [`Interrupted`](crate::ErrorKind::Interrupted) | a signal handler ran while the space was reserved |
+    /// | [`Unsupported`](crate::ErrorKind::Unsupported) | there is no `/dev/shm` to create it in |
+    ///
+    /// Nothing is created when it fails.
+    ///
+    /// # References
+    /// [`shm_open(3)`](https://man7.org/linux/man-pages/man3/shm_open.3.html),
+    /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/shm_open.html)
+    #[doc(alias = "shm_open")]
+    pub fn open(&self, name: &Name) -> Result<SharedMemory> {
+        self.check()?;
+        let path = FilePath::new(name, b"").ok_or(self.system(Errno::NAMETOOLONG))?;
+        let mut races = 0;
+        loop {
+            if self.creates() {
+                match self.create_at(name, &path) {
+                    Err(error) if error.errno() == Errno::EXIST && !self.create_new => {}
+                    result => return result,
+                }
+            }
+            match self.open_existing(name, &path) {
+                Err(error) if error.errno() == Errno::NOENT && self.create && races < RACES => races += 1,
+                result => return result,
+            }
+        }
+    }
+
+    /// Creates an object of a name that nobody has: the prefix and 16 random characters. [`SharedMemory::name`] tells
+    /// it.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if more than 239 bytes follow the
+    /// prefix's slash.
+    pub fn create_unique(&self, prefix: &Name) -> Result<SharedMemory> {
+        let options = self.create_new(true);
+        options.check()?;
+        let mut races = 0;
+        loop {
+            let name = unique_name(prefix, Operation::CreateMemory)?;
+            match options.open(name.name()) {
+                Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
+                result => return result,
+            }
+        }
+    }
+
+    fn creates(&self) -> bool {
+        self.create || self.create_new
+    }
+
+    fn check(&self) -> Result<()> {
+        let refuse = |argument, value| Err(Error::argument(self.operation(), argument, value));
+        if !self.read && !self.write {
+            return refuse(Argument::NoAccess, 0);
+        }
+        if !self.write && (self.creates() || self.truncate) {
+            return refuse(Argument::ReadOnlyCreation, 0);
+        }
+        if self.mode & !MODE_BITS != 0 {
+            return refuse(Argument::Mode, self.mode);
+        }
+        Ok(())
+    }
+
+    fn operation(&self) -> Operation {
+        if self.creates() { Operation::CreateMemory } else { Operation::OpenMemory }
+    }
+
+    fn system(&self, errno: Errno) -> Error {
+        Error::system(self.operation(), errno)
+    }
+
+    fn open_existing(&self, name: &Name, path: &FilePath) -> Result<SharedMemory> {
+        let access = if self.write { OFlags::RDWR } else { OFlags::RDONLY };
+        let descriptor = devshm::open_regular(path, access)
+            .map_err(|errno| self.system(errno))?
+            .map_err(|_| Error::argument(self.operation(), Argument::NotMemory, 0))?;
+        if self.truncate {
+            // Nothing is emptied for a size that cannot be.
+            if self.size > OFFSET_MAX {
+                return Err(self.failed(TOO_LARGE));
+            }
+            cut(&descriptor, 0).and_then(|()| self.fill(&descriptor)).map_err(|errno| self.failed(errno))?;
+        }
+        Ok(SharedMemory::from_parts(descriptor, Some(ObjectName::kept(name))))
+    }
+
+    fn create_at(&self, name: &Name, path: &FilePath) -> Result<SharedMemory> {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let descriptor =
+            open(path.c_str(), flags, Mode::from_raw_mode(self.mode)).map_err(|errno| self.failed(errno))?;
+        match self.finish(name, &descriptor) {
+            Ok(name) => Ok(SharedMemory::created(descriptor, Some(name), self.size)),
+            Err(errno) => {
+                // What was created a moment ago is of no use to anybody; if this fails there is nobody to tell.
+                let _ = unlink(path.c_str());
+                Err(self.failed(errno))
+            }
+        }
+    }
+
+    fn finish(&self, name: &Name, descriptor: &OwnedFd) -> rustix::io::Result<ObjectName> {
+        if self.exact_mode {
+            set_mode(descriptor, self.mode)?;
+        }
+        self.fill(descriptor)?;
+        if !self.unlink_on_drop {
+            return Ok(ObjectName::kept(name));
+        }
+        Identity::of_file(descriptor).map(|file| ObjectName::removed_on_drop(name, b"", file))
+    }
+
+    /// Gives an empty object its size.
+    fn fill(&self, descriptor: &OwnedFd) -> rustix::io::Result<()> {
+        if self.sparse { cut(descriptor, self.size) } else { reserve(descriptor, 0, self.size) }
+    }
+
+    fn failed(&self, errno: Errno) -> Error {
+        match errno {
+            Errno::NOENT | Errno::NOTDIR => Error::caused(self.operation(), errno, Cause::NoDevShm),
+            errno => size_error(self.operation(), errno),
+        }
+    }
+}

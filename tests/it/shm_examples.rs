@@ -1,0 +1,57 @@
+//! The examples of shared memory as a user runs them.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::harness::{Ending, Lacking};
+use crate::shm_support::{dev_shm, tiny_dev_shm};
+
+crate::tests!(
+    ;
+    alone: the_counter_loses_no_addition,
+    python_accepts_no_torn_frame
+);
+
+/// An example's program: `cargo test` builds it beside this one.
+fn example(name: &str) -> Result<Command, Lacking> {
+    let this = env::current_exe().expect("the path of the test program");
+    let profile = this.ancestors().nth(2).expect("target/PROFILE/deps/it-HASH");
+    let program: PathBuf = profile.join("examples").join(name);
+    if program.exists() {
+        Ok(Command::new(program))
+    } else {
+        Err(Lacking(format!("the example (cargo build --example {name})")))
+    }
+}
+
+/// Runs it to its good end, with a `/dev/shm` of its own that must be empty afterwards; what it has printed.
+fn run(mut program: Command) -> Result<(String, String), Lacking> {
+    tiny_dev_shm(1 << 20)?;
+    let output = program.output().expect("it starts");
+    let text = |bytes| String::from_utf8(bytes).expect("it is text");
+    let (text, errors) = (text(output.stdout), text(output.stderr));
+    assert!(output.status.success(), "{}\n{text}{errors}", output.status);
+    assert_eq!(dev_shm(), [""; 0], "it removes its objects");
+    Ok((text, errors))
+}
+
+fn the_counter_loses_no_addition() -> Ending {
+    let (text, errors) = run(example("shared_counter")?)?;
+    let mut lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines.pop(), errors.as_str()), (Some("4 processes have counted to 40000"), ""));
+    assert_eq!(lines.len(), 4);
+    assert!(lines.iter().all(|line| line.starts_with("process ") && line.ends_with(" has added 10000")), "{text}");
+    Ok(())
+}
+
+fn python_accepts_no_torn_frame() -> Ending {
+    let python = env::var_os("RAWIPC_PYTHON").unwrap_or_else(|| "python3".into());
+    if !Command::new(python).args(["-c", "import mmap, struct"]).output().is_ok_and(|output| output.status.success()) {
+        return Err(Lacking("Python 3 (RAWIPC_PYTHON names its interpreter)".into()));
+    }
+    let (text, errors) = run(example("seqlock")?)?;
+    assert!(text.ends_with(" read back, none torn\n"), "{text}");
+    assert!(errors.starts_with("Python has accepted 2000 frames and tried again "), "{errors}");
+    Ok(())
+}

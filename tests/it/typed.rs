@@ -1,0 +1,132 @@
+//! Values as messages.
+
+use std::time::Duration;
+
+use rawipc::{
+    Deadline, Errno, ErrorKind, MessageQueue, Operation, Priority, Receiver, Sender, TypedReceiver, TypedSender, name,
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use crate::harness::queues::{assert_bounds, assert_error};
+use crate::harness::{name_of, small};
+
+crate::tests!(
+    values_arrive_by_every_way_there_is,
+    a_sender_of_longer_values_is_refused_and_given_back,
+    a_sender_of_shorter_values_is_taken,
+    a_receiver_of_any_other_size_is_refused_and_given_back,
+    a_shorter_message_is_malformed_and_dropped,
+    typed_calls_fail_like_the_plain_ones,
+);
+
+#[derive(Clone, Copy, Debug, PartialEq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct Reading {
+    sensor: u32,
+    value: [u16; 6],
+}
+
+const SIZE: usize = size_of::<Reading>();
+const SOON: Duration = Duration::from_secs(20);
+
+fn queue_of(size: usize) -> MessageQueue {
+    small().max_messages(2).max_message_size(size).create_unique(name!("/rawipc-test-")).unwrap()
+}
+
+fn sender_of<T: IntoBytes + Immutable>(queue: &MessageQueue) -> TypedSender<T> {
+    TypedSender::new(Sender::open(name_of(queue)).unwrap()).unwrap()
+}
+
+fn receiver_of<T: FromBytes>(queue: &MessageQueue) -> TypedReceiver<T> {
+    TypedReceiver::new(Receiver::open(name_of(queue)).unwrap()).unwrap()
+}
+
+fn reading(sensor: u32) -> Reading {
+    Reading { sensor, value: [1, 2, 3, 4, 5, u16::MAX] }
+}
+
+fn values_arrive_by_every_way_there_is() {
+    let queue = queue_of(SIZE);
+    let (sender, receiver) = (sender_of::<Reading>(&queue), receiver_of::<Reading>(&queue));
+    let priority = Priority::from(3);
+    for sensor in 0..4 {
+        let value = reading(sensor);
+        match sensor {
+            0 => sender.send(&value, priority),
+            1 => sender.try_send(&value, priority),
+            2 => sender.send_timeout(&value, priority, SOON),
+            _ => sender.send_deadline(&value, priority, Deadline::realtime_after(SOON)),
+        }
+        .unwrap();
+        let received = match sensor {
+            0 => receiver.receive(),
+            1 => receiver.try_receive(),
+            2 => receiver.receive_timeout(SOON),
+            _ => receiver.receive_deadline(Deadline::after(SOON)),
+        };
+        assert_eq!(received, Ok((value, priority)));
+    }
+    sender.send(&reading(9), Priority::MIN).unwrap();
+    assert_eq!(queue.receive(&mut [0; SIZE]).unwrap().payload(), reading(9).as_bytes());
+    assert_eq!(sender.sender().queue().name(), receiver.receiver().queue().name());
+}
+
+fn a_sender_of_longer_values_is_refused_and_given_back() {
+    let queue = queue_of(SIZE - 1);
+    let refused = TypedSender::<Reading>::new(Sender::open(name_of(&queue)).unwrap()).unwrap_err();
+    let part = "the queue's messages may have 15 bytes, which is not the size of the type (EINVAL)";
+    assert_error(refused.error, ErrorKind::InvalidInput, Errno::INVAL, Operation::AdoptQueue, part);
+    refused.value.send(b"still a sender", Priority::MIN).unwrap();
+}
+
+fn a_sender_of_shorter_values_is_taken() {
+    let queue = queue_of(SIZE + 1);
+    sender_of::<Reading>(&queue).send(&reading(1), Priority::MIN).unwrap();
+    assert_eq!(queue.receive(&mut [0; SIZE + 1]).unwrap().payload(), reading(1).as_bytes());
+}
+
+fn a_receiver_of_any_other_size_is_refused_and_given_back() {
+    for size in [SIZE - 1, SIZE + 1] {
+        let queue = queue_of(size);
+        let refused = TypedReceiver::<Reading>::new(Receiver::open(name_of(&queue)).unwrap()).unwrap_err();
+        let part = format!("the queue's messages may have {size} bytes, which is not the size of the type");
+        assert_error(refused.error, ErrorKind::InvalidInput, Errno::INVAL, Operation::AdoptQueue, &part);
+        queue.send(b"x", Priority::MIN).unwrap();
+        assert_eq!(refused.value.receive(&mut [0; SIZE + 1]).unwrap().payload(), b"x");
+    }
+}
+
+fn a_shorter_message_is_malformed_and_dropped() {
+    let queue = queue_of(SIZE);
+    let receiver = receiver_of::<Reading>(&queue);
+    for length in [0, 1, SIZE - 1] {
+        queue.send(&[1; SIZE][..length], Priority::MAX).unwrap();
+        sender_of(&queue).send(&reading(5), Priority::MIN).unwrap();
+        let error = if length == 0 { receiver.try_receive() } else { receiver.receive() }.unwrap_err();
+        let part = format!("the message has {length} bytes where the type has 16; it is dropped");
+        assert_error(error, ErrorKind::Malformed, Errno::MSGSIZE, Operation::Receive, &part);
+        assert_bounds(error, length as u64, SIZE as u64);
+        assert_eq!(receiver.receive(), Ok((reading(5), Priority::MIN)), "the next message is whole");
+        assert!(queue.is_empty().unwrap());
+    }
+    #[cfg(feature = "std")]
+    {
+        queue.send(b"", Priority::MIN).unwrap();
+        let error = std::io::Error::from(receiver.receive().unwrap_err());
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+    }
+}
+
+fn typed_calls_fail_like_the_plain_ones() {
+    let queue = queue_of(SIZE);
+    let (sender, receiver) = (sender_of::<Reading>(&queue), receiver_of::<Reading>(&queue));
+    let short = Duration::from_millis(1);
+    assert_eq!(receiver.try_receive().unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(receiver.receive_timeout(short).unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(receiver.receive_deadline(Deadline::after(short)).unwrap_err().kind(), ErrorKind::TimedOut);
+    sender.send(&reading(1), Priority::MIN).unwrap();
+    sender.send(&reading(2), Priority::MIN).unwrap();
+    assert_eq!(sender.try_send(&reading(3), Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(sender.send_timeout(&reading(3), Priority::MIN, short).unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(queue.len(), Ok(2));
+}
