@@ -20,6 +20,7 @@ crate::tests!(
     the_right_to_receive_is_needed,
     a_thousand_messages_in_bursts_are_all_taken,
     a_full_queue_with_a_waiting_sender_is_emptied,
+    a_message_taken_and_another_sent_is_no_stall,
     a_command_that_takes_none_is_not_run_for_ever,
     a_command_that_fails_is_reported_and_run_again,
     a_command_that_cannot_be_run_ends_it,
@@ -128,7 +129,8 @@ fn a_thousand_messages_in_bursts_are_all_taken() {
     let queue = small_queue();
     let name = name_of(&queue);
     let rawipc = env!("CARGO_BIN_EXE_rawipc");
-    let (mut watch, output) = watching(&queue, &["--", rawipc, "mq", "receive", &name, "--timeout", "0"]);
+    let (mut watch, output) =
+        watching(&queue, &["--timeout", "20", "--", rawipc, "mq", "receive", &name, "--timeout", "0"]);
     let mut sender = Peer::start(tool(&["mq", "send", &name]).stdin(Stdio::piped()));
     let mut input = sender.stdin.take().unwrap();
     let mut random = Random::new();
@@ -163,11 +165,26 @@ fn a_full_queue_with_a_waiting_sender_is_emptied() {
     sender.stdin.take().unwrap().write_all(numbers.as_bytes()).unwrap();
     eventually(|| queue.len().unwrap() == 1);
     let rawipc = env!("CARGO_BIN_EXE_rawipc");
-    let (_watch, output) = watching(&queue, &["--", rawipc, "mq", "receive", &name, "--timeout", "0"]);
+    let (_watch, output) =
+        watching(&queue, &["--timeout", "20", "--", rawipc, "mq", "receive", &name, "--timeout", "0"]);
     let received: Vec<String> = output.lines().take(50).map(Result::unwrap).collect();
     assert_eq!(received.concat(), numbers.replace('\n', ""));
     sender.succeed();
     assert!(queue.is_empty().unwrap());
+}
+
+/// As many messages as before, and the queue was never empty.
+fn a_message_taken_and_another_sent_is_no_stall() {
+    let queue = small_queue();
+    let name = name_of(&queue);
+    for message in ["first", "second"] {
+        queue.send(message.as_bytes(), Priority::MIN).unwrap();
+    }
+    let rawipc = env!("CARGO_BIN_EXE_rawipc");
+    let script = "m=$($0 mq receive $1 --timeout 0); echo $m; [ $m != first ] || echo third | $0 mq send $1";
+    let ran = run(tool(&["mq", "watch", &name, "--count", "3", "--timeout", "20"])
+        .args(["--", "sh", "-c", script, rawipc, &name]));
+    ran.done("first\nsecond\nthird\n");
 }
 
 fn a_command_that_takes_none_is_not_run_for_ever() {
