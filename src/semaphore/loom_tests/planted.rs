@@ -87,8 +87,8 @@ impl Protocol for RelaxedPost {
         self.0.take()
     }
 
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
-        self.0.wait(scope, patience)
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+        self.0.sleep_and_take(scope, patience)
     }
 
     fn value(&self) -> u32 {
@@ -135,11 +135,7 @@ impl Protocol for CountApart {
         false
     }
 
-    fn take(&self) -> bool {
-        self.try_take()
-    }
-
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
         self.waiters.fetch_add(1, Relaxed);
         let result = loop {
             if self.try_take() {
