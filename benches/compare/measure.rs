@@ -66,8 +66,8 @@ impl Table {
     pub fn ratio(&mut self, name: &str, figure: f64, other: f64, target: Target) {
         let ratio = figure / other;
         let (met, wanted) = match target {
-            Target::AtMost(most) => (ratio <= most, format!("at most {most}")),
-            Target::AtLeast(least) => (ratio >= least, format!("at least {least}")),
+            Target::AtMost(most) => (ratio <= most, format!("at most {most:.2}")),
+            Target::AtLeast(least) => (ratio >= least, format!("at least {least:.2}")),
         };
         self.misses += usize::from(!met);
         let verdict = if met { "" } else { "  MISSED" };

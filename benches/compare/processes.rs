@@ -105,7 +105,7 @@ fn round_trips(way: Way, count: u32) {
 pub fn hand_off(table: &mut Table) {
     let times = table.measure_medians(
         "semaphore: a round trip between two processes",
-        15,
+        31,
         2_000,
         vec![
             subject("rawipc, no spinning", |count| round_trips(spinning(0), count)),

@@ -1,5 +1,6 @@
 //! The checks of this repository. `cargo xtask ci` makes them all; CI does nothing else.
 
+mod bench;
 mod fuzz;
 mod gates;
 mod lint;
@@ -52,6 +53,14 @@ enum Task {
     Gates,
     /// Model-checks the semaphores with loom.
     Loom,
+    /// Measures rawipc beside its peers; fails where a target is missed. By hand, on a quiet machine.
+    Bench {
+        /// Keeps the figures in benches/record.txt.
+        #[arg(long)]
+        record: bool,
+    },
+    /// Races many processes for one shared value, with random kills, a thousand times. By hand: minutes.
+    Race,
     /// Checks the rules of this code base that no other tool knows.
     Tidy,
     /// Fuzzes one target, or each in turn.
@@ -92,6 +101,8 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Nostd => nostd::all(&shell, steps),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell)),
+        Task::Bench { record } => steps.run("bench", || bench::compare(&shell, *record)),
+        Task::Race => steps.run("race", || tests::race(&shell)),
         Task::Tidy => steps.run("tidy", tidy::check),
         Task::Fuzz { target, seconds } => fuzz::fuzz(&shell, steps, target.as_deref(), *seconds),
     }

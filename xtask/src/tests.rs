@@ -21,6 +21,12 @@ pub fn loom(shell: &Shell) -> Result<()> {
     Ok(run.env("RUSTFLAGS", "--cfg loom").run()?)
 }
 
+/// The race for a shared value at its full length; a part of it is in the usual tests.
+pub fn race(shell: &Shell) -> Result<()> {
+    let race = cmd!(shell, "cargo test --release --all-features --test it -- racing");
+    Ok(race.env("RAWIPC_ROUNDS", "1000").env("RAWIPC_PROCESSES", "64").run()?)
+}
+
 /// Runs a command line as a user would, but what the machine lacks is a failure and no test is skipped.
 fn strictly(shell: &Shell, line: &str) -> Result<()> {
     let python = setup::python();
