@@ -153,7 +153,8 @@ pub fn opening(table: &mut Table) {
         ],
     );
     unlink();
-    table.ratio("rawipc / C library", opens[0], opens[1], AtMost(1.0));
+    // Both make four calls to open; the kernel's time for them is all there is, and it varies by a percent or two.
+    table.ratio("rawipc / C library", opens[0], opens[1], AtMost(1.02));
 }
 
 fn named(value: u32) -> NamedSemaphore {
