@@ -111,7 +111,8 @@ pub fn role(name: &str, arguments: &[&str]) -> Command {
 /// The tests as the test runner takes them.
 pub fn trials(tests: Vec<Test>) -> Vec<Trial> {
     // The runner's own process is bounded too: a call that hangs in one thread must not hang a machine.
-    kernel::die_in(10 * LONGEST_LIFE);
+    kernel::die_in(5 * LONGEST_LIFE);
+    kernel::act_as_usual_on_signals();
     let strict = env::var_os("RAWIPC_STRICT").is_some();
     let trial = |test: Test| {
         let name = test.name.strip_prefix("it::").unwrap_or(test.name).to_owned();

@@ -22,6 +22,15 @@ pub fn die_in(seconds: u32) {
     unsafe { libc::alarm(seconds) };
 }
 
+/// Signals that end a process end this one and its children: whoever started it (a shell's `&`, `nohup`) may have had
+/// them ignored.
+pub fn act_as_usual_on_signals() {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+        // SAFETY: no handler is installed, only the usual action.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
 /// Gives this process, which must have one thread, queues, limits and an accounting of its own.
 pub fn private_ipc() -> Ending {
     private(UnshareFlags::NEWIPC, "a private IPC namespace")
