@@ -23,7 +23,8 @@ pub fn compare(shell: &Shell, record: bool) -> Result<()> {
         cmd!(shell, "sh -c {command}").quiet().read().with_context(|| command.to_owned())
     };
     let head = format!(
-        "command: cargo xtask bench --record\ndate: {}\ncommit: {}\nkernel: {}\nprocessor{}, {} of them\nC library: {}\n",
+        "command: cargo xtask bench --record\ndate: {}\ncommit: {}\nkernel: {}\nprocessor{}, {} of them\n\
+         C library: {}\n",
         of("date --utc --iso-8601=minutes")?,
         of("git rev-parse --short HEAD")?,
         of("uname --kernel-release")?,
