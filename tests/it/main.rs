@@ -63,6 +63,7 @@ mod semaphore_named;
 mod semaphore_peers;
 mod semaphore_races;
 mod semaphore_sandbox;
+mod semaphore_static;
 mod semaphore_stress;
 mod semaphore_support;
 mod semaphore_time;
@@ -167,6 +168,7 @@ fn main() -> ExitCode {
         semaphore_named::tests(),
         semaphore_races::tests(),
         semaphore_sandbox::tests(),
+        semaphore_static::tests(),
         semaphore_time::tests(),
         shm_support::tests(),
     ]
