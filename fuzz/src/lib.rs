@@ -5,6 +5,10 @@
 
 mod names;
 mod options;
+mod semaphore;
+mod shared;
 
 pub use names::names;
 pub use options::options;
+pub use semaphore::semaphore;
+pub use shared::shared;

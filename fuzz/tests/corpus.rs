@@ -23,3 +23,13 @@ fn names() {
 fn options() {
     replay("options", rawipc_fuzz::options);
 }
+
+#[test]
+fn semaphore() {
+    replay("semaphore", rawipc_fuzz::semaphore);
+}
+
+#[test]
+fn shared() {
+    replay("shared", rawipc_fuzz::shared);
+}
