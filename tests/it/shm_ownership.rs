@@ -143,7 +143,8 @@ fn what_is_no_memory_is_refused_and_given_back() {
     let (pipe, _other_end) = rustix::pipe::pipe().unwrap();
     let directory = open("/dev/shm", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
     let device = open("/dev/null", OFlags::RDWR, Mode::empty()).unwrap();
-    let queue: OwnedFd = small_queue().into();
+    // A clone's, since a queue given away keeps its name.
+    let queue: OwnedFd = small_queue().try_clone().unwrap().into();
     for descriptor in [pipe, directory, device, queue] {
         fcntl_setfd(&descriptor, FdFlags::empty()).unwrap();
         let (number, status) = (descriptor.as_raw_fd(), fstat(&descriptor).unwrap());

@@ -1,6 +1,8 @@
 //! Running the tests, and what the README promises.
 
-use anyhow::Result;
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::steps::Steps;
@@ -8,7 +10,13 @@ use crate::{fuzz, readme, setup, workspace};
 
 pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
     let commands = readme::commands()?;
-    steps.run("tests, by the README's command", || strictly(shell, &commands.tests))?;
+    steps.run("tests, by the README's command", || {
+        let before = objects(shell)?;
+        strictly(shell, &commands.tests)?;
+        let left: Vec<String> = objects(shell)?.difference(&before).cloned().collect();
+        ensure!(left.is_empty(), "the tests leave behind: {}", left.join(", "));
+        Ok(())
+    })?;
     steps.run("main job, by the README's command", || strictly(shell, &commands.main_job))?;
     steps.run("xtask's tests", || Ok(cmd!(shell, "cargo test --quiet --package xtask").run()?))?;
     steps.run("fuzz corpora", || fuzz::replay(shell))
@@ -25,6 +33,14 @@ pub fn loom(shell: &Shell) -> Result<()> {
 pub fn race(shell: &Shell) -> Result<()> {
     let race = cmd!(shell, "cargo test --release --all-features --test it -- racing");
     Ok(race.env("RAWIPC_ROUNDS", "1000").env("RAWIPC_PROCESSES", "64").run()?)
+}
+
+/// The names of all objects that were made by tests, as far as this user can see them.
+fn objects(shell: &Shell) -> Result<BTreeSet<String>> {
+    let list = cmd!(shell, "cargo run --quiet --all-features -- list").quiet().ignore_status().output()?;
+    let text = String::from_utf8_lossy(&list.stdout).into_owned();
+    let names = text.split_whitespace().filter(|word| word.starts_with("/rawipc-"));
+    Ok(names.map(str::to_owned).collect())
 }
 
 /// Runs a command line as a user would, but what the machine lacks is a failure and no test is skipped.
