@@ -82,9 +82,7 @@ impl Watch {
     /// Runs the program while there are messages and it takes some, and waits for more.
     fn react(&self, mut watched: Watched, mut program: Program) -> Result<(), Failure> {
         loop {
-            // What changes from the look on is asked for below.
-            watched.has_changed()?;
-            let before = watched.look()?;
+            let before = watched.look_apart()?;
             if before.messages == 0 {
                 program.has_stalled = false;
                 watched.next_arrival()?;
