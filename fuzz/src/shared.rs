@@ -21,7 +21,7 @@ fn options() -> SharedOptions<Value> {
 /// Takes the bytes as an object's content; most are cut or filled up to the length that a value has.
 pub fn shared(data: &[u8]) {
     let mut content = data.to_vec();
-    if data.len() % 8 != 0 {
+    if !data.len().is_multiple_of(8) {
         content.resize(SIZE, 0);
     }
     let size = content.len() as u64;
