@@ -34,6 +34,9 @@ impl fmt::Display for Abi {
     }
 }
 
+/// What glibc writes into a semaphore that processes share, in both of its layouts.
+pub(super) const GNU_SHARED: u32 = 128;
+
 /// Who may use a semaphore in memory: how sleepers are found by the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
@@ -41,4 +44,14 @@ pub enum Scope {
     Shared,
     /// The threads of one process (C's `sem_init` with `pshared` 0).
     Private,
+}
+
+impl Scope {
+    /// As glibc writes it, in both of its layouts.
+    pub(super) const fn of_gnu(self) -> u32 {
+        match self {
+            Self::Shared => GNU_SHARED,
+            Self::Private => 0,
+        }
+    }
 }

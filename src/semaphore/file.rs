@@ -6,8 +6,7 @@ use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchmod, linkat, open, unlink};
 use rustix::io::{Errno, Result, read, write};
 
-use super::abi::Abi;
-use super::{gnu32, gnu64};
+use super::abi::{Abi, GNU_SHARED};
 use crate::devshm::{self, FilePath, Unfit};
 use crate::error::SemaphoreFault;
 use crate::name::{NAME_MAX, join};
@@ -74,9 +73,9 @@ pub(super) fn open_existing(path: &FilePath) -> Result<core::result::Result<Foun
 /// The layout that a file's size and words show; the words beyond a short file are zero.
 fn detect(words: [u32; 8], size: usize, is_gnu_path: bool) -> Option<Abi> {
     match (words, size) {
-        ([_, _, gnu64::SHARED, 0, 0, 0, 0, 0], 32) if is_gnu_path => Some(Abi::Gnu64),
+        ([_, _, GNU_SHARED, 0, 0, 0, 0, 0], 32) if is_gnu_path => Some(Abi::Gnu64),
         // As long as 64-bit semaphores are, it is none, and not one of musl's with 128 waiters.
-        ([_, gnu32::SHARED, 0, _, 0, 0, 0, 0], _) if is_gnu_path => (size == 16).then_some(Abi::Gnu32),
+        ([_, GNU_SHARED, 0, _, 0, 0, 0, 0], _) if is_gnu_path => (size == 16).then_some(Abi::Gnu32),
         ([_, _, 0, 0, 0, 0, 0, 0], _) => Some(Abi::Musl),
         _ => None,
     }
@@ -86,9 +85,9 @@ fn detect(words: [u32; 8], size: usize, is_gnu_path: bool) -> Option<Abi> {
 fn image(abi: Abi, value: u32) -> ([u32; 8], usize) {
     match abi {
         // The value is the low half of a 64-bit word.
-        Abi::Gnu64 if cfg!(target_endian = "big") => ([0, value, gnu64::SHARED, 0, 0, 0, 0, 0], 8),
-        Abi::Gnu64 => ([value, 0, gnu64::SHARED, 0, 0, 0, 0, 0], 8),
-        Abi::Gnu32 => ([value << 1, gnu32::SHARED, 0, 0, 0, 0, 0, 0], 4),
+        Abi::Gnu64 if cfg!(target_endian = "big") => ([0, value, GNU_SHARED, 0, 0, 0, 0, 0], 8),
+        Abi::Gnu64 => ([value, 0, GNU_SHARED, 0, 0, 0, 0, 0], 8),
+        Abi::Gnu32 => ([value << 1, GNU_SHARED, 0, 0, 0, 0, 0, 0], 4),
         Abi::Musl => ([value, 0, 0, 0, 0, 0, 0, 0], size_of::<usize>()),
     }
 }
@@ -199,8 +198,8 @@ mod tests {
             assert_eq!(detect(words, 4 * count, abi != Abi::Musl), Some(abi));
         }
         assert_eq!(detect([1, 2, 3, 4, 5, 6, 7, 8], 32, true), None);
-        assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], 32, false), None);
-        assert_eq!(detect([0, 0, gnu64::SHARED, 0, 0, 0, 0, 0], 16, true), None);
-        assert_eq!(detect([0, gnu32::SHARED, 0, 0, 0, 0, 0, 0], 32, true), None);
+        assert_eq!(detect([0, 0, GNU_SHARED, 0, 0, 0, 0, 0], 32, false), None);
+        assert_eq!(detect([0, 0, GNU_SHARED, 0, 0, 0, 0, 0], 16, true), None);
+        assert_eq!(detect([0, GNU_SHARED, 0, 0, 0, 0, 0, 0], 32, true), None);
     }
 }

@@ -22,9 +22,6 @@ use super::protocol::{Patience, Protocol, VALUE_MAX, look_again};
 const TOKEN: u32 = 2;
 /// There may be waiters.
 const WAITED_FOR: u32 = 1;
-/// What [`Scope::Shared`] is in the second word.
-pub(super) const SHARED: u32 = 128;
-
 /// A `sem_t`.
 #[derive(Debug)]
 #[repr(C)]
@@ -41,13 +38,9 @@ const _: () = assert!(size_of::<Words>() == 16 && align_of::<Words>() == 4);
 impl Words {
     const_unless_loom! {
     pub(super) fn new(value: u32, scope: Scope) -> Self {
-        let private = match scope {
-            Scope::Shared => SHARED,
-            Scope::Private => 0,
-        };
         Self {
             state: AtomicU32::new(value * TOKEN),
-            private: Unused::new(private),
+            private: Unused::new(scope.of_gnu()),
             unused: Unused::new(0),
             waiters: AtomicU32::new(0),
         }

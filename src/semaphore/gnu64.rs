@@ -22,9 +22,6 @@ const WAITER: u64 = 1 << 32;
 /// From here on a post changes the value only if it is still as it was seen.
 const NEAR_MAX: u32 = VALUE_MAX / 2;
 
-/// What [`Scope::Shared`] is in the second word.
-pub(super) const SHARED: u32 = 128;
-
 /// A `sem_t`.
 #[derive(Debug)]
 #[repr(C)]
@@ -40,13 +37,9 @@ const _: () = assert!(size_of::<Words>() == 32 && align_of::<Words>() == 8);
 impl Words {
     const_unless_loom! {
     pub(super) fn new(value: u32, scope: Scope) -> Self {
-        let private = match scope {
-            Scope::Shared => SHARED,
-            Scope::Private => 0,
-        };
         Self {
             data: AtomicU64::new(value as u64),
-            private: Unused::new(private),
+            private: Unused::new(scope.of_gnu()),
             rest: [const { Unused::new(0) }; 5],
         }
     }
