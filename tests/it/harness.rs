@@ -2,6 +2,7 @@
 
 pub mod allocator;
 pub mod kernel;
+pub mod languages;
 pub mod peer;
 pub mod queues;
 pub mod random;
