@@ -25,6 +25,9 @@ fn program() -> Result<PathBuf, Lacking> {
     }
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("freestanding");
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/freestanding/Cargo.toml");
+    if !manifest.exists() {
+        return Err(Lacking("the static program's source, which is in the repository alone".into()));
+    }
     let cargo = env::var_os("CARGO").ok_or_else(|| Lacking("cargo, which runs the tests usually".into()))?;
     let mut build = Command::new(cargo);
     build.args(["rustc", "--quiet", "--release", "--locked", "--manifest-path"]).arg(manifest);
