@@ -7,6 +7,8 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod harness;
+#[path = "../model/mod.rs"]
+mod model;
 
 mod allocation;
 mod buffers;
@@ -42,6 +44,7 @@ mod limits_read;
 mod list_files;
 mod list_queues;
 mod list_support;
+mod models;
 mod notify;
 mod notify_errors;
 mod notify_fork;
@@ -97,6 +100,7 @@ const ROLES: &[&[harness::Role]] = &[
     kill::ROLES,
     list_files::ROLES,
     list_queues::ROLES,
+    models::ROLES,
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
@@ -154,6 +158,7 @@ fn tests() -> Vec<harness::Test> {
         limits_read::tests(),
         list_files::tests(),
         list_queues::tests(),
+        models::tests(),
         event_loop::tests(),
         notify::tests(),
         notify_errors::tests(),
