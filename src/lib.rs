@@ -29,6 +29,7 @@ mod shm;
 mod std_interop;
 mod sys;
 mod sysctl;
+mod text;
 mod time;
 
 pub use buffer::{Buffer, Message, MessageBuffer};
