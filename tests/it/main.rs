@@ -25,6 +25,7 @@ mod options;
 mod ownership;
 mod peers;
 mod processes;
+mod rights;
 mod send_receive;
 mod signals;
 mod stream;
@@ -100,6 +101,7 @@ const ROLES: &[&[harness::Role]] = &[
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
+    rights::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
@@ -140,6 +142,7 @@ fn tests() -> Vec<harness::Test> {
         peers::c::tests(),
         peers::python::tests(),
         processes::tests(),
+        rights::tests(),
         send_receive::tests(),
         signals::tests(),
         stream::tests(),
