@@ -3,6 +3,7 @@
 pub mod allocator;
 pub mod injector;
 pub mod kernel;
+pub mod languages;
 pub mod peer;
 pub mod queues;
 pub mod random;
