@@ -17,6 +17,7 @@ mod errors;
 #[cfg(target_pointer_width = "64")]
 mod faults;
 mod fork_exec;
+mod guarantees;
 mod injected;
 mod kill;
 mod limits;
@@ -95,6 +96,7 @@ use libtest_mimic::{Arguments, run};
 const ROLES: &[&[harness::Role]] = &[
     allocation::ROLES,
     fork_exec::ROLES,
+    guarantees::ROLES,
     kill::ROLES,
     list_files::ROLES,
     list_queues::ROLES,
@@ -130,8 +132,7 @@ fn tests() -> Vec<harness::Test> {
         #[cfg(feature = "std")]
         errors::io::tests(),
         errors::tests(),
-        #[cfg(target_pointer_width = "64")]
-        faults::tests(),
+        trust(),
         fork_exec::tests(),
         injected::tests(),
         kill::tests(),
@@ -142,7 +143,6 @@ fn tests() -> Vec<harness::Test> {
         peers::c::tests(),
         peers::python::tests(),
         processes::tests(),
-        rights::tests(),
         send_receive::tests(),
         signals::tests(),
         stream::tests(),
@@ -183,6 +183,19 @@ fn tests() -> Vec<harness::Test> {
         semaphore_static::tests(),
         semaphore_time::tests(),
         shm_support::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What goes wrong, and what holds then.
+fn trust() -> Vec<harness::Test> {
+    [
+        #[cfg(target_pointer_width = "64")]
+        faults::tests(),
+        guarantees::tests(),
+        rights::tests(),
     ]
     .into_iter()
     .flatten()
