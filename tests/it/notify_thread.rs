@@ -31,6 +31,7 @@ crate::tests!(
     alone: a_handler_of_a_signal_does_not_end_it,
     a_forked_child_has_none_and_the_parents_goes_on,
     a_taken_slot_is_busy_and_leaves_nothing_running,
+    a_failure_in_the_thread_is_told_by_joining,
     a_forbidden_socket_is_told,
     a_thread_that_cannot_start_leaves_nothing_registered,
     a_thread_without_a_descriptor_for_stopping_leaves_nothing_registered
@@ -304,5 +305,16 @@ fn a_thread_without_a_descriptor_for_stopping_leaves_nothing_registered() -> End
     let kind = ErrorKind::LimitExceeded(Limit::Descriptors);
     assert_error(error, kind, Errno::MFILE, Operation::NotificationThread, "too many open descriptors");
     assert_eq!((slot(&queue), Arc::strong_count(&queue), count("fd")), (None, 1, before));
+    Ok(())
+}
+
+fn a_failure_in_the_thread_is_told_by_joining() -> Ending {
+    let queue = queue();
+    // The thread inherits the filter.
+    fail_calls(&[libc::SYS_recvfrom], Errno::NOMEM)?;
+    let (thread, _) = reporting(&queue, |_| {});
+    send(&queue, b"message");
+    let error = thread.join().unwrap().unwrap_err();
+    assert_error(error, ErrorKind::OutOfMemory, Errno::NOMEM, Operation::AwaitNotification, "out of memory");
     Ok(())
 }

@@ -247,6 +247,10 @@ impl Case {
             let expected = error(self.operation);
             return Some(format!("expected {told:?} ({expected:?}), got {:?}", run.result));
         }
+        let sentence = run.result.err().map(|error| error.to_string());
+        if sentence.as_ref().is_some_and(|sentence| !sentence.ends_with(')')) {
+            return Some(format!("the sentence names no errno: {sentence:?}"));
+        }
         let (snapshot, look) = match left {
             Left::Before => run.before.clone(),
             Left::Done => usual.after.clone(),
