@@ -19,6 +19,7 @@ mod errors;
 #[cfg(target_pointer_width = "64")]
 mod faults;
 mod fork_exec;
+mod guarantees;
 mod injected;
 mod kill;
 mod limits;
@@ -27,6 +28,7 @@ mod options;
 mod ownership;
 mod peers;
 mod processes;
+mod rights;
 mod send_receive;
 mod signals;
 mod stream;
@@ -97,6 +99,7 @@ use libtest_mimic::{Arguments, run};
 const ROLES: &[&[harness::Role]] = &[
     allocation::ROLES,
     fork_exec::ROLES,
+    guarantees::ROLES,
     kill::ROLES,
     list_files::ROLES,
     list_queues::ROLES,
@@ -104,6 +107,7 @@ const ROLES: &[&[harness::Role]] = &[
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
+    rights::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
@@ -132,8 +136,7 @@ fn tests() -> Vec<harness::Test> {
         #[cfg(feature = "std")]
         errors::io::tests(),
         errors::tests(),
-        #[cfg(target_pointer_width = "64")]
-        faults::tests(),
+        trust(),
         fork_exec::tests(),
         injected::tests(),
         kill::tests(),
@@ -185,6 +188,19 @@ fn tests() -> Vec<harness::Test> {
         semaphore_static::tests(),
         semaphore_time::tests(),
         shm_support::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What goes wrong, and what holds then.
+fn trust() -> Vec<harness::Test> {
+    [
+        #[cfg(target_pointer_width = "64")]
+        faults::tests(),
+        guarantees::tests(),
+        rights::tests(),
     ]
     .into_iter()
     .flatten()
