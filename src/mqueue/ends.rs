@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
 
 use super::{Drained, Incomplete, MessageQueue};
@@ -203,6 +203,12 @@ macro_rules! end_of_queue {
         impl AsFd for $end {
             fn as_fd(&self) -> BorrowedFd<'_> {
                 self.0.as_fd()
+            }
+        }
+
+        impl AsRawFd for $end {
+            fn as_raw_fd(&self) -> RawFd {
+                self.0.as_raw_fd()
             }
         }
     };

@@ -34,7 +34,7 @@ mod tracing;
 mod typed;
 mod waits;
 
-mod event_loop;
+mod examples;
 mod limits_check;
 mod limits_read;
 mod list_files;
@@ -53,7 +53,6 @@ mod notify_wait;
 mod semaphore_c;
 mod semaphore_calls;
 mod semaphore_errors;
-mod semaphore_examples;
 mod semaphore_images;
 mod semaphore_interop;
 mod semaphore_kills;
@@ -72,7 +71,6 @@ mod status;
 mod shm_anonymous;
 mod shm_bytes;
 mod shm_errors;
-mod shm_examples;
 mod shm_full;
 mod shm_hostile;
 mod shm_mapping;
@@ -145,7 +143,7 @@ fn main() -> ExitCode {
         limits_read::tests(),
         list_files::tests(),
         list_queues::tests(),
-        event_loop::tests(),
+        examples::tests(),
         notify::tests(),
         notify_errors::tests(),
         notify_fork::tests(),
@@ -159,7 +157,6 @@ fn main() -> ExitCode {
         semaphore_c::tests(),
         semaphore_calls::tests(),
         semaphore_errors::tests(),
-        semaphore_examples::tests(),
         semaphore_images::tests(),
         semaphore_interop::tests(),
         semaphore_kills::tests(),
