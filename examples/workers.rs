@@ -65,7 +65,7 @@ impl Supervisor {
             .max_message_size(LONGEST_JOB)
             .unlink_on_drop(true)
             .create_unique(name!("/rawipc-example-workers-"))?;
-        let jobs = Sender::try_from(queue).map_err(rawipc::Error::from)?;
+        let jobs = Sender::try_from(queue)?;
         let mut supervisor = Self { jobs, workers: Vec::new(), deaths: 0, signals, stop };
         for _ in 0..WORKERS {
             supervisor.workers.push(supervisor.start()?);

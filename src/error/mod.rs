@@ -279,6 +279,14 @@ impl fmt::Debug for Error {
 
 impl core::error::Error for Error {}
 
+impl<T> fmt::Display for Refused<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(formatter)
+    }
+}
+
+impl<T: fmt::Debug> core::error::Error for Refused<T> {}
+
 impl<T> From<Refused<T>> for Error {
     fn from(refused: Refused<T>) -> Self {
         refused.error

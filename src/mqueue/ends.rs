@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::{Drained, Incomplete, MessageQueue};
 use crate::Priority;
-use crate::buffer::{Buffer, Message};
+use crate::buffer::{Buffer, Message, MessageBuffer};
 use crate::error::{Cause, Error, Operation, Refused, Result};
 use crate::flags::OpenFlags;
 use crate::name::Name;
@@ -83,12 +83,33 @@ impl Sender {
         self.0.send_deadline(message, priority, deadline)
     }
 
+    /// [`MessageQueue::send_truncated`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn send_truncated(&self, message: &[u8], priority: Priority) -> Result<usize> {
+        self.0.send_truncated(message, priority)
+    }
+
     /// [`MessageQueue::send_all`].
     ///
     /// # Errors
     /// The same.
     pub fn send_all(&self, payload: &[u8], priority: Priority) -> core::result::Result<(), Incomplete> {
         self.0.send_all(payload, priority)
+    }
+
+    /// [`MessageQueue::send_all_deadline`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn send_all_deadline(
+        &self,
+        payload: &[u8],
+        priority: Priority,
+        deadline: Deadline,
+    ) -> core::result::Result<(), Incomplete> {
+        self.0.send_all_deadline(payload, priority, deadline)
     }
 
     /// [`MessageQueue::fill`].
@@ -150,6 +171,14 @@ impl Receiver {
         deadline: Deadline,
     ) -> Result<Message<'buffer>> {
         self.0.receive_deadline(buffer, deadline)
+    }
+
+    /// [`MessageQueue::buffer`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn buffer<const N: usize>(&self) -> Result<MessageBuffer<N>> {
+        self.0.buffer()
     }
 
     /// [`MessageQueue::drain`].

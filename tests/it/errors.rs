@@ -29,11 +29,16 @@ pub mod io {
     use std::error::Error as _;
     use std::io;
 
-    use rawipc::{Error, ErrorKind, Incomplete, MessageQueue, Name, Priority, name};
+    use rawipc::{Error, ErrorKind, Incomplete, MessageQueue, Name, Priority, Receiver, name};
 
-    use crate::harness::small_queue;
+    use crate::harness::{name_of, small_queue};
 
-    crate::tests!(plain_errors_keep_their_errno, told_errors_are_kept_whole, incomplete_transfers_keep_their_error);
+    crate::tests!(
+        plain_errors_keep_their_errno,
+        told_errors_are_kept_whole,
+        incomplete_transfers_keep_their_error,
+        refused_values_keep_their_error,
+    );
 
     fn plain_errors_keep_their_errno() {
         let queue = small_queue();
@@ -44,6 +49,14 @@ pub mod io {
             assert_eq!(converted.raw_os_error(), Some(error.errno().raw_os_error()));
             assert_eq!(converted.kind(), kind);
         }
+    }
+
+    fn refused_values_keep_their_error() {
+        let queue = small_queue();
+        let refused =
+            Receiver::try_from(MessageQueue::options().write(true).open(name_of(&queue)).unwrap()).unwrap_err();
+        let error = refused.error;
+        assert_eq!(io::Error::from(refused).downcast::<Error>().unwrap(), error);
     }
 
     fn told_errors_are_kept_whole() {

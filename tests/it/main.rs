@@ -18,6 +18,7 @@ mod fork_exec;
 mod injected;
 mod kill;
 mod limits;
+mod migration;
 mod names;
 mod options;
 mod ownership;
@@ -123,6 +124,7 @@ fn main() -> ExitCode {
         injected::tests(),
         kill::tests(),
         limits::tests(),
+        migration::tests(),
         names::tests(),
         options::tests(),
         ownership::tests(),

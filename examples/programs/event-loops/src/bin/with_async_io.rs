@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
         .unlink_on_drop(true)
         .create_unique(name!("/rawipc-example-async-io-"))?;
     let receiver = Async::new(Receiver::open(queue.name().ok_or(io::ErrorKind::NotFound)?)?)?;
-    let sender = Async::new_nonblocking(Sender::try_from(queue).map_err(rawipc::Error::from)?)?;
+    let sender = Async::new_nonblocking(Sender::try_from(queue)?)?;
     block_on(async {
         println!("at first: {:?}", receive_within(&receiver, Duration::from_millis(1)).await?);
         let (sent, received) = future::zip(send(&sender), receive(&receiver)).await;

@@ -9,7 +9,7 @@
 
 use std::io;
 
-use rawipc::{Error, ErrorKind, MessageQueue, Priority, Receiver, Sender, TypedReceiver, TypedSender};
+use rawipc::{ErrorKind, MessageQueue, Priority, Receiver, Sender, TypedReceiver, TypedSender};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -24,7 +24,7 @@ impl<T: IntoBytes + Immutable> AsyncSender<T> {
     /// Of a queue that is open for sending and whose messages can hold a `T`; within a tokio runtime.
     pub fn new(queue: MessageQueue) -> io::Result<Self> {
         queue.set_nonblocking(true)?;
-        let sender = TypedSender::new(Sender::try_from(queue).map_err(Error::from)?).map_err(Error::from)?;
+        let sender = TypedSender::new(Sender::try_from(queue)?)?;
         // SAFETY: the sender owns its descriptor, which stays the same and open until the `AsyncFd` is dropped.
         Ok(Self(unsafe { AsyncFd::register_with_interest(sender, Interest::WRITABLE) }?))
     }
@@ -46,7 +46,7 @@ impl<T: FromBytes> AsyncReceiver<T> {
     /// Of a queue that is open for receiving and whose messages are as long as a `T`; within a tokio runtime.
     pub fn new(queue: MessageQueue) -> io::Result<Self> {
         queue.set_nonblocking(true)?;
-        let receiver = TypedReceiver::new(Receiver::try_from(queue).map_err(Error::from)?).map_err(Error::from)?;
+        let receiver = TypedReceiver::new(Receiver::try_from(queue)?)?;
         // SAFETY: the receiver owns its descriptor, which stays the same and open until the `AsyncFd` is dropped.
         Ok(Self(unsafe { AsyncFd::register_with_interest(receiver, Interest::READABLE) }?))
     }
