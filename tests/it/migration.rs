@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::harness::Ending;
-use crate::semaphore_peers::python_with;
+use crate::harness::languages::python_with;
 
 crate::tests!(
     every_feature_has_its_counterpart,
@@ -90,7 +89,7 @@ fn every_name_of_mood_mqueue_is_there() {
 
 /// As the installed module says itself.
 fn every_name_of_posix_ipc_is_there() -> Ending {
-    let output = Command::new(python_with("posix_ipc")?).args(["-c", PYTHON_NAMES]).output().expect("it starts");
+    let output = python_with("posix_ipc")?.args(["-c", PYTHON_NAMES]).output().expect("it starts");
     let names = String::from_utf8(output.stdout).expect("names are ASCII");
     assert!(names.split_whitespace().count() > 40, "{names}");
     assert_all_in("posix_ipc (Python)", names.split_whitespace());

@@ -4,13 +4,14 @@ use std::process::Command;
 
 use super::example;
 use crate::harness::Ending;
-use crate::semaphore_peers::python_with;
+use crate::harness::languages::python_with;
 
 crate::tests!(rust_and_python_keep_the_rate_together);
 
 fn rust_and_python_keep_the_rate_together() -> Ending {
     let python = python_with("posix_ipc")?;
-    let output = Command::new(example("rate_limiter")?).env("RAWIPC_PYTHON", python).output().expect("it starts");
+    let output =
+        Command::new(example("rate_limiter")?).env("RAWIPC_PYTHON", python.get_program()).output().expect("it starts");
     let text = String::from_utf8(output.stdout).expect("it is text");
     // The program itself compares what has passed with the time that it took.
     assert!(output.status.success() && output.stderr.is_empty(), "{}\n{text}", output.status);
