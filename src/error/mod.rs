@@ -327,6 +327,9 @@ pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 
 /// assert_eq!(length, 5);
 /// # Ok::<(), rawipc::Error>(())
 /// ```
+///
+/// # Errors
+/// Those of the operation, but never [`Interrupted`](ErrorKind::Interrupted).
 pub fn retry_on_interrupt<T>(mut operation: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
         match operation() {

@@ -87,6 +87,7 @@ pub type Semaphore = SemaphoreOf<Native>;
 /// [`sem_overview(7)`](https://man7.org/linux/man-pages/man7/sem_overview.7.html),
 /// [`semaphore.h` in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/semaphore.h.html)
 #[doc(alias = "sem_t")]
+#[doc(alias = "sem_destroy")]
 #[repr(transparent)]
 pub struct SemaphoreOf<L: Layout> {
     words: L::Words,

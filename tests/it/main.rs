@@ -22,6 +22,7 @@ mod kill;
 mod limits;
 mod migration;
 mod names;
+mod namespaces;
 mod options;
 mod ownership;
 mod peers;
@@ -135,6 +136,7 @@ fn tests() -> Vec<harness::Test> {
         limits::tests(),
         migration::tests(),
         names::tests(),
+        namespaces::tests(),
         options::tests(),
         ownership::tests(),
         peers::c::tests(),

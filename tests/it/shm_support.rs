@@ -197,7 +197,8 @@ pub fn no_dev_shm() -> Ending {
     mount_tmpfs("/dev", None)
 }
 
-fn mount_tmpfs(place: &str, options: Option<&std::ffi::CStr>) -> Ending {
+/// Mounts an empty file system there.
+pub fn mount_tmpfs(place: &str, options: Option<&std::ffi::CStr>) -> Ending {
     mount("none", place, "tmpfs", MountFlags::empty(), options)
         .map_err(|errno| Lacking(format!("the right to mount a tmpfs ({errno})")))
 }
