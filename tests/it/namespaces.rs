@@ -14,8 +14,8 @@ crate::tests!(
 
 const NAME: &rawipc::Name = name!("/rawipc-test-namespace");
 
-/// In namespaces of this process's own, where nothing can be left behind: makes one object of each kind, does something to the namespaces, and returns which are there by name: the queue, the
-/// semaphore, the memory.
+/// In namespaces of this process's own, where nothing can be left behind: makes one object of each kind, changes the
+/// namespaces, and returns which are there by name then: the queue, the semaphore, the memory.
 fn seen_after(change: impl FnOnce() -> Ending) -> Result<[bool; 3], Lacking> {
     let queue = MessageQueue::options().read(true).max_messages(1).max_message_size(8).create(true);
     let queue = queue.open(NAME).expect("a small queue can be created");
