@@ -17,7 +17,7 @@ mod permit;
 mod primitive;
 mod protocol;
 
-pub use abi::{Abi, Scope};
+pub use abi::Abi;
 #[cfg(target_has_atomic = "64")]
 pub use layout::Gnu64;
 pub use layout::{Gnu32, Layout, Musl, Native, Private};
@@ -34,6 +34,8 @@ use rustix::io::Errno;
 use crate::error::{Error, Operation, Result};
 use crate::shm::Shareable;
 use crate::time::Deadline;
+#[cfg(not(loom))]
+use abi::Scope;
 #[cfg(not(loom))]
 use protocol::VALUE_MAX;
 use protocol::{End, Forever, Patience, Protocol};
@@ -85,6 +87,7 @@ pub type Semaphore = SemaphoreOf<Native>;
 /// [`sem_overview(7)`](https://man7.org/linux/man-pages/man7/sem_overview.7.html),
 /// [`semaphore.h` in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/semaphore.h.html)
 #[doc(alias = "sem_t")]
+#[doc(alias = "sem_destroy")]
 #[repr(transparent)]
 pub struct SemaphoreOf<L: Layout> {
     words: L::Words,

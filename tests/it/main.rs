@@ -23,7 +23,9 @@ mod guarantees;
 mod injected;
 mod kill;
 mod limits;
+mod migration;
 mod names;
+mod namespaces;
 mod options;
 mod ownership;
 mod peers;
@@ -40,7 +42,7 @@ mod tracing;
 mod typed;
 mod waits;
 
-mod event_loop;
+mod examples;
 mod limits_check;
 mod limits_read;
 mod list_files;
@@ -60,7 +62,6 @@ mod notify_wait;
 mod semaphore_c;
 mod semaphore_calls;
 mod semaphore_errors;
-mod semaphore_examples;
 mod semaphore_images;
 mod semaphore_interop;
 mod semaphore_kills;
@@ -79,7 +80,6 @@ mod status;
 mod shm_anonymous;
 mod shm_bytes;
 mod shm_errors;
-mod shm_examples;
 mod shm_full;
 mod shm_hostile;
 mod shm_mapping;
@@ -141,7 +141,9 @@ fn tests() -> Vec<harness::Test> {
         injected::tests(),
         kill::tests(),
         limits::tests(),
+        migration::tests(),
         names::tests(),
+        namespaces::tests(),
         options::tests(),
         ownership::tests(),
         peers::c::tests(),
@@ -162,7 +164,7 @@ fn tests() -> Vec<harness::Test> {
         list_files::tests(),
         list_queues::tests(),
         models::tests(),
-        event_loop::tests(),
+        examples::tests(),
         notify::tests(),
         notify_errors::tests(),
         notify_fork::tests(),
@@ -176,7 +178,6 @@ fn tests() -> Vec<harness::Test> {
         semaphore_c::tests(),
         semaphore_calls::tests(),
         semaphore_errors::tests(),
-        semaphore_examples::tests(),
         semaphore_images::tests(),
         semaphore_interop::tests(),
         semaphore_kills::tests(),

@@ -9,7 +9,7 @@ struct Need {
     probe: &'static str,
 }
 
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 11] = [
     Need { package: "gcc", probe: "cc --version" },
     // libFuzzer is written in C++.
     Need { package: "g++", probe: "echo '#include <string>' | c++ -E -x c++ -" },
@@ -19,6 +19,7 @@ const NEEDS: [Need; 10] = [
     Need { package: "strace", probe: "strace --version" },
     // To run the peers of 32-bit x86.
     Need { package: "libc6-i386", probe: "test -e /lib/ld-linux.so.2" },
+    Need { package: "mosquitto", probe: "PATH=$PATH:/usr/sbin; command -v mosquitto" },
     // For the tool's examples and its manual.
     Need { package: "jq", probe: "jq --version" },
     Need { package: "groff-base", probe: "groff --version" },
