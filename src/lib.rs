@@ -16,6 +16,7 @@ mod buffer;
 mod devshm;
 mod error;
 mod flags;
+mod futex;
 mod limits;
 mod list;
 mod mqueue;
@@ -33,6 +34,7 @@ mod time;
 pub use buffer::{Buffer, Message, MessageBuffer};
 pub use error::{Bounds, Error, ErrorKind, Limit, Operation, Refused, Result, retry_on_interrupt};
 pub use flags::OpenFlags;
+pub use futex::{Scope, Tuning};
 pub use limits::{Limits, Platform, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION, VERSION_NUMBERS};
 pub use list::{Entry, Listing, ObjectKind};
 pub use mqueue::{
@@ -48,8 +50,8 @@ pub use priority::Priority;
 #[cfg(target_has_atomic = "64")]
 pub use semaphore::Gnu64;
 pub use semaphore::{
-    Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Scope,
-    Semaphore, SemaphoreOf, Tokens, Tuning,
+    Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Semaphore,
+    SemaphoreOf, Tokens,
 };
 pub use shm::{
     Advice, AnonymousOptions, MapOptions, Mapping, ReadOnlyMapping, Shareable, Shared, SharedMemory,
