@@ -23,6 +23,7 @@ mod mqueue;
 mod name;
 mod open;
 mod priority;
+mod robust;
 mod semaphore;
 mod shm;
 #[cfg(feature = "std")]
@@ -47,6 +48,7 @@ pub use mqueue::{Ended, NotificationThread};
 pub use mqueue::{TypedReceiver, TypedSender};
 pub use name::{NAME_MAX, Name, NameSource};
 pub use priority::Priority;
+pub use robust::{RobustGuard, RobustMutex};
 #[cfg(target_has_atomic = "64")]
 pub use semaphore::Gnu64;
 pub use semaphore::{

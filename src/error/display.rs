@@ -67,6 +67,10 @@ impl Error {
             ),
             Cause::Shared(fault) => formatter.write_str(fault.sentence()),
             Cause::DevShmFull => formatter.write_str("/dev/shm is full; remove what is not needed, or mount it larger"),
+            Cause::NoSecondDescription => formatter.write_str(
+                "taking part needs the file opened a second time: mount /proc, or keep its name (an anonymous one has \
+                 none)",
+            ),
             Cause::NoDevShm => formatter.write_str("there is no directory /dev/shm; mount a tmpfs on it"),
             Cause::WrongDirection => formatter.write_str("the queue is not open in this direction"),
         }
@@ -80,6 +84,7 @@ impl SharedFault {
             Self::OtherType => "the value there has another size or alignment than the type",
             Self::OtherVersion => "the value there is of another version",
             Self::NotReady => "the value there has not been initialised",
+            Self::NoMutex => "what lies there is not a robust mutex",
         }
     }
 }
@@ -124,6 +129,7 @@ impl ErrorKind {
             Self::Busy => "somebody has taken it already",
             Self::BadDescriptor => "the descriptor is not open in this direction",
             Self::OutOfMemory => "the kernel is out of memory",
+            Self::NotRecoverable => "an owner died, and what the lock guards was not made consistent",
             Self::Other => "the system refused",
         }
     }
@@ -196,6 +202,7 @@ fn explain_limit(formatter: &mut Formatter<'_>, limit: Limit, asked: u32, maximu
                 "the process has its {maximum} descriptors open; close some, or raise it with `ulimit -n`"
             )
         }
+        Limit::Participants => write!(formatter, "{maximum} handles take part already, the maximum; close some"),
         Limit::QueueBytes | Limit::SystemDescriptors | Limit::DevShm => {
             write!(formatter, "{asked} are above the maximum of {maximum}")
         }
@@ -238,9 +245,11 @@ fn errno_name(errno: Errno) -> Option<&'static str> {
         Errno::NOMEM => "ENOMEM",
         Errno::NOSPC => "ENOSPC",
         Errno::NOSYS => "ENOSYS",
+        Errno::NOTRECOVERABLE => "ENOTRECOVERABLE",
         Errno::OVERFLOW => "EOVERFLOW",
         Errno::PERM => "EPERM",
         Errno::TIMEDOUT => "ETIMEDOUT",
+        Errno::USERS => "EUSERS",
         _ => return None,
     })
 }

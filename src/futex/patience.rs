@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use rustix::io::{Errno, Result};
+use rustix::thread::sched_getaffinity;
 
 use crate::time::{Deadline, Time};
 
@@ -24,6 +25,27 @@ pub struct Tuning {
 impl Tuning {
     /// 40 looks, then sleeps of at most a second.
     pub const DEFAULT: Self = Self { spin: 40, recheck: Duration::from_secs(1) };
+}
+
+impl Tuning {
+    /// For waits that also look whether somebody has died: 40 looks, or none where only one processor is allowed, and
+    /// sleeps of at most 50 ms.
+    pub(crate) fn watchful() -> Self {
+        Self { spin: if one_processor() { 0 } else { Self::DEFAULT.spin }, recheck: WATCH }
+    }
+
+    /// The same, but with an end of each sleep.
+    pub(crate) const fn watching(self) -> Self {
+        if self.recheck.is_zero() { Self { recheck: WATCH, ..self } } else { self }
+    }
+}
+
+/// The longest single sleep of a wait that has to notice deaths.
+const WATCH: Duration = Duration::from_millis(50);
+
+/// Whether this thread may run on one processor only: then nothing changes while it spins.
+fn one_processor() -> bool {
+    sched_getaffinity(None).is_ok_and(|processors| processors.count() == 1)
 }
 
 impl Default for Tuning {

@@ -330,7 +330,7 @@ impl Mapping {
 }
 
 /// A mapping of which one place is known to hold a `T`.
-pub(super) struct Placed<T> {
+pub(crate) struct Placed<T> {
     place: NonNull<T>,
     /// What the place lies in.
     _mapping: Mapping,
@@ -342,13 +342,14 @@ unsafe impl<T: Shareable> Send for Placed<T> {}
 unsafe impl<T: Shareable> Sync for Placed<T> {}
 
 impl Mapping {
-    pub(super) fn into_placed<T: Shareable>(self, offset: usize) -> Result<Placed<T>> {
+    pub(crate) fn into_placed<T: Shareable>(self, offset: usize) -> Result<Placed<T>> {
         Ok(Placed { place: self.0.place(offset, 1)?, _mapping: self })
     }
 }
 
 impl<T: Shareable> Placed<T> {
-    pub(super) fn get(&self) -> &T {
+    #[inline]
+    pub(crate) fn get(&self) -> &T {
         // SAFETY: the place has been checked to be inside the mapping, which stays where it is for as long as `self`
         // lives.
         unsafe { self.place.as_ref() }

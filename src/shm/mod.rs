@@ -9,6 +9,7 @@ mod shareable;
 mod shared;
 
 pub use anonymous::AnonymousOptions;
+pub(crate) use mapping::Placed;
 pub use mapping::{Advice, MapOptions, Mapping, ReadOnlyMapping};
 pub use object::SharedMemory;
 pub use options::SharedMemoryOptions;

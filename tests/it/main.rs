@@ -69,6 +69,9 @@ mod semaphore_support;
 mod semaphore_time;
 mod status;
 
+mod robust_mutex;
+mod robust_support;
+
 mod shm_anonymous;
 mod shm_bytes;
 mod shm_errors;
@@ -98,6 +101,7 @@ const ROLES: &[&[harness::Role]] = &[
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
+    robust_support::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
@@ -155,6 +159,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "std")]
         notify_thread::tests(),
         notify_wait::tests(),
+        robust_mutex::tests(),
         status::tests(),
         semaphore_c::tests(),
         semaphore_calls::tests(),
