@@ -12,7 +12,9 @@ extern crate alloc;
 #[cfg(any(feature = "std", test, loom))]
 extern crate std;
 
+mod attributes;
 mod buffer;
+mod bytes;
 mod devshm;
 mod error;
 mod flags;
@@ -25,6 +27,7 @@ mod open;
 mod priority;
 mod robust;
 mod semaphore;
+mod shared_queue;
 mod shm;
 #[cfg(feature = "std")]
 mod std_interop;
@@ -32,6 +35,7 @@ mod sys;
 mod sysctl;
 mod time;
 
+pub use attributes::Attributes;
 pub use buffer::{Buffer, Message, MessageBuffer};
 pub use error::{Bounds, Error, ErrorKind, Limit, Operation, Refused, Result, retry_on_interrupt};
 pub use flags::OpenFlags;
@@ -39,7 +43,7 @@ pub use futex::{Scope, Tuning};
 pub use limits::{Limits, Platform, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION, VERSION_NUMBERS};
 pub use list::{Entry, Listing, ObjectKind};
 pub use mqueue::{
-    Attributes, Delivery, Drained, Incomplete, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify,
+    Delivery, Drained, Incomplete, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify,
     PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, Receiver, Registration, SI_MESGQ, Sender, Status, Stop,
 };
 #[cfg(feature = "std")]
@@ -55,6 +59,7 @@ pub use semaphore::{
     Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Semaphore,
     SemaphoreOf, Tokens,
 };
+pub use shared_queue::{SharedQueue, SharedQueueOptions};
 pub use shm::{
     Advice, AnonymousOptions, MapOptions, Mapping, ReadOnlyMapping, Shareable, Shared, SharedMemory,
     SharedMemoryOptions, SharedOptions,

@@ -84,6 +84,10 @@ impl SharedFault {
             Self::OtherType => "the value there has another size or alignment than the type",
             Self::OtherVersion => "the value there is of another version",
             Self::NotReady => "the value there has not been initialised",
+            Self::NoQueue => "the object of this name is not a shared queue",
+            Self::DamagedQueue => {
+                "what lies in the queue was not written by its users; it is put right as far as it can be"
+            }
             Self::NoMutex => "what lies there is not a robust mutex",
         }
     }
@@ -162,6 +166,12 @@ fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u3
         Argument::NotMemory => formatter.write_str("it is not a regular file"),
         Argument::ReadOnlyCreation => formatter.write_str("creating or emptying an object takes write access"),
         Argument::Unaligned => write!(formatter, "the offset is not a multiple of {value}, the type's alignment"),
+        Argument::QueueMessages => {
+            write!(formatter, "{} messages are above a shared queue's 65,536", Grouped(value.into()))
+        }
+        Argument::QueueMessageSize => {
+            write!(formatter, "messages of {} bytes are above a shared queue's 16,777,216", Grouped(value.into()))
+        }
         Argument::SemaphoreValue => write!(formatter, "the value {value} is above 2147483647"),
         Argument::SignalNumber => write!(formatter, "{} is not a signal; signals are 1 to 64", value.cast_signed()),
         Argument::ListBuffer => {
@@ -233,6 +243,7 @@ fn errno_name(errno: Errno) -> Option<&'static str> {
         Errno::ACCESS => "EACCES",
         Errno::AGAIN => "EAGAIN",
         Errno::BADF => "EBADF",
+        Errno::BADMSG => "EBADMSG",
         Errno::BUSY => "EBUSY",
         Errno::EXIST => "EEXIST",
         Errno::INTR => "EINTR",

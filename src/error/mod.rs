@@ -145,6 +145,8 @@ pub(crate) enum SharedFault {
     OtherVersion,
     NotReady,
     NoMutex,
+    NoQueue,
+    DamagedQueue,
 }
 
 /// What is wrong with a file that should be a semaphore.
@@ -181,6 +183,8 @@ pub(crate) enum Argument {
     NotMemory,
     ReadOnlyCreation,
     Unaligned,
+    QueueMessages,
+    QueueMessageSize,
 }
 
 impl Error {

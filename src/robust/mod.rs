@@ -6,4 +6,7 @@ mod owner;
 mod participant;
 mod presence;
 
+pub(crate) use lock::{Lock, Others, Taken};
 pub use mutex::{RobustGuard, RobustMutex};
+pub(crate) use owner::Owner;
+pub(crate) use participant::{Everybody, Participant, Table};

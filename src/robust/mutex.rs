@@ -138,8 +138,8 @@ impl RobustMutex {
         let mapping = memory.map_options().offset(begin).length(start.saturating_add(Self::SIZE)).map()?;
         let words = mapping.into_placed::<Words>(start)?;
         words.get().claim()?;
-        let participant = Participant::new(memory.try_clone()?, offset as u64, Operation::OpenMutex)?;
-        participant.me(&words.get().table, Operation::OpenMutex)?;
+        let (memory, table) = (memory.try_clone()?, &words.get().table);
+        let participant = Participant::new(memory, b"", offset as u64, table, Operation::OpenMutex)?;
         Ok(Self { words, participant, tuning: Tuning::watchful() })
     }
 

@@ -7,13 +7,15 @@ const SLOT_BITS: u32 = 8;
 
 /// A participant's slot and the slot's generation when it was taken, so that a later user of the slot is another one.
 ///
-/// Never zero. What comes from shared memory may be anything, and then be nobody's.
+/// Never zero, but for nobody. What comes from shared memory may be anything, and then be nobody's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner(u32);
 
 impl Owner {
     /// The bits that an owner takes.
     pub(crate) const MASK: u32 = (1 << 30) - 1;
+    /// Nobody at all, who counts as dead.
+    pub(crate) const NOBODY: Self = Self(0);
     /// The bits that a generation takes. It is odd while the slot is taken.
     const GENERATION_MASK: u32 = Self::MASK >> SLOT_BITS;
 

@@ -27,20 +27,38 @@ const LOCKS: u64 = 1 << 62;
 pub(crate) struct Participant {
     presence: Presence,
     memory: SharedMemory,
+    /// What comes before the object's name in its file's.
+    prefix: &'static [u8],
     /// The byte that is locked for slot 0.
     locks: u64,
 }
 
 impl Participant {
-    /// One that has no slot yet; the table lies somewhere in the object, and so many bytes from there on are for its
+    /// One with a slot in the table, which lies somewhere in the object; so many bytes from this offset on are for its
     /// locks.
-    pub(crate) fn new(memory: SharedMemory, offset: u64, operation: Operation) -> Result<Self> {
-        let presence = Presence::new().map_err(|errno| match errno {
-            // The advice is not known.
-            Errno::INVAL => Error::system(operation, Errno::NOSYS),
-            errno => Error::system(operation, errno),
-        })?;
-        Ok(Self { presence, memory, locks: LOCKS + offset })
+    pub(crate) fn new(
+        memory: SharedMemory,
+        prefix: &'static [u8],
+        offset: u64,
+        table: &Table,
+        operation: Operation,
+    ) -> Result<Self> {
+        // EINVAL: the advice is not known.
+        let errno = |errno| if errno == Errno::INVAL { Errno::NOSYS } else { errno };
+        let presence = Presence::new().map_err(|error| Error::system(operation, errno(error)))?;
+        let participant = Self { presence, memory, prefix, locks: LOCKS + offset };
+        participant.register(table, operation)?;
+        Ok(participant)
+    }
+
+    /// The object.
+    pub(crate) const fn memory(&self) -> &SharedMemory {
+        &self.memory
+    }
+
+    /// The object, for its name.
+    pub(crate) const fn memory_mut(&mut self) -> &mut SharedMemory {
+        &mut self.memory
     }
 
     /// Who this process is, by this handle.
@@ -110,7 +128,7 @@ impl Participant {
 
     /// Without `/proc`, if the name still stands for the object.
     fn open_by_name(&self) -> io::Result<OwnedFd> {
-        let path = self.memory.name().and_then(|name| FilePath::new(name, b"")).ok_or(Errno::NOENT)?;
+        let path = self.memory.name().and_then(|name| FilePath::new(name, self.prefix)).ok_or(Errno::NOENT)?;
         let file = devshm::open_regular(&path, OFlags::RDWR)?.map_err(|_| Errno::NOENT)?;
         let same = Identity::of_file(file.as_fd())? == Identity::of_file(self.memory.as_fd())?;
         same.then_some(file).ok_or(Errno::NOENT)

@@ -11,8 +11,8 @@ use rustix::fd::AsFd;
 use rustix::io::{self, Errno};
 use rustix::mm::{self, MapFlags, MremapFlags, ProtFlags, madvise, mlock, mmap, mremap, munmap};
 
-use super::bytes::Parts;
 use super::{Shareable, SharedMemory};
+use crate::bytes;
 use crate::error::{Argument, Cause, Error, Operation, Result};
 
 /// A mapped part of a file, shared with everybody who maps it. Unmapped when dropped.
@@ -51,13 +51,15 @@ impl Region {
         Ok(place)
     }
 
-    fn bytes(&self, offset: usize, count: usize) -> Result<Parts<'_>> {
+    fn bytes(&self, offset: usize, count: usize) -> Result<&[AtomicU8]> {
         let place = self.place::<AtomicU8>(offset, count)?;
         // SAFETY: so many bytes lie there, for as long as the region is borrowed, and all access is atomic.
-        let bytes = unsafe { NonNull::slice_from_raw_parts(place, count).as_ref() };
-        // SAFETY: any bytes are atomic words, and all access to them is atomic.
-        let (start, middle, end) = unsafe { bytes.align_to() };
-        Ok(Parts { start, middle, end })
+        Ok(unsafe { NonNull::slice_from_raw_parts(place, count).as_ref() })
+    }
+
+    fn load(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
+        bytes::load(self.bytes(offset, buffer.len())?, bytes::as_uninit(buffer));
+        Ok(())
     }
 
     fn apply(&self, options: &MapOptions<'_>) -> io::Result<()> {
@@ -278,7 +280,7 @@ impl Mapping {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not lie inside; nothing is copied.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
-        self.0.bytes(offset, buffer.len()).map(|bytes| bytes.load(buffer))
+        self.0.load(offset, buffer)
     }
 
     /// Copies bytes into it.
@@ -286,7 +288,8 @@ impl Mapping {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not fit; nothing is copied.
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<()> {
-        self.0.bytes(offset, bytes.len()).map(|memory| memory.store(bytes))
+        bytes::store(self.0.bytes(offset, bytes.len())?, bytes);
+        Ok(())
     }
 
     /// Where it begins, for code that knows what it does.
@@ -362,7 +365,7 @@ impl ReadOnlyMapping {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not lie inside; nothing is copied.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
-        self.0.bytes(offset, buffer.len()).map(|bytes| bytes.load(buffer))
+        self.0.load(offset, buffer)
     }
 
     /// Where it begins, for code that knows what it does.
