@@ -14,6 +14,8 @@ mod denied;
 mod descriptor;
 mod ends;
 mod errors;
+#[cfg(target_pointer_width = "64")]
+mod faults;
 mod fork_exec;
 mod injected;
 mod kill;
@@ -114,7 +116,12 @@ const ROLES: &[&[harness::Role]] = &[
 ];
 
 fn main() -> ExitCode {
-    let tests: Vec<harness::Test> = [
+    harness::play_role(ROLES, &tests());
+    run(&Arguments::from_args(), harness::trials(tests())).exit_code()
+}
+
+fn tests() -> Vec<harness::Test> {
+    [
         allocation::tests(),
         buffers::tests(),
         #[cfg(feature = "alloc")]
@@ -125,6 +132,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "std")]
         errors::io::tests(),
         errors::tests(),
+        #[cfg(target_pointer_width = "64")]
+        faults::tests(),
         fork_exec::tests(),
         injected::tests(),
         kill::tests(),
@@ -179,7 +188,5 @@ fn main() -> ExitCode {
     ]
     .into_iter()
     .flatten()
-    .collect();
-    harness::play_role(ROLES, &tests);
-    run(&Arguments::from_args(), harness::trials(tests)).exit_code()
+    .collect()
 }

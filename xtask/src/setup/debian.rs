@@ -9,7 +9,7 @@ struct Need {
     probe: &'static str,
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 10] = [
     Need { package: "gcc", probe: "cc --version" },
     // libFuzzer is written in C++.
     Need { package: "g++", probe: "echo '#include <string>' | c++ -E -x c++ -" },
@@ -19,6 +19,9 @@ const NEEDS: [Need; 8] = [
     Need { package: "strace", probe: "strace --version" },
     // To run the peers of 32-bit x86.
     Need { package: "libc6-i386", probe: "test -e /lib/ld-linux.so.2" },
+    // For the tool's examples and its manual.
+    Need { package: "jq", probe: "jq --version" },
+    Need { package: "groff-base", probe: "groff --version" },
     Need { package: "valgrind", probe: "valgrind --version" },
 ];
 
