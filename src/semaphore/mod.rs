@@ -8,13 +8,10 @@ mod gnu64;
 mod layout;
 #[cfg(all(test, loom))]
 mod loom_tests;
-#[cfg(loom)]
-mod model;
 mod musl;
 mod named;
 mod options;
 mod permit;
-mod primitive;
 mod protocol;
 
 pub use abi::Abi;
@@ -24,7 +21,6 @@ pub use layout::{Gnu32, Layout, Musl, Native, Private};
 pub use named::{Diagnosis, NamedSemaphore};
 pub use options::NamedSemaphoreOptions;
 pub use permit::{Permit, Tokens};
-pub use protocol::Tuning;
 
 use core::fmt;
 use core::time::Duration;
@@ -32,13 +28,14 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use crate::error::{Error, Operation, Result};
+#[cfg(not(loom))]
+use crate::futex::Scope;
+use crate::futex::{End, Forever, Patience, Tuning};
 use crate::shm::Shareable;
 use crate::time::Deadline;
-#[cfg(not(loom))]
-use abi::Scope;
+use protocol::Protocol;
 #[cfg(not(loom))]
 use protocol::VALUE_MAX;
-use protocol::{End, Forever, Patience, Protocol};
 
 /// A semaphore in memory, in the layout of the target's own C library. See [`SemaphoreOf`].
 pub type Semaphore = SemaphoreOf<Native>;
