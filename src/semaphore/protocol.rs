@@ -17,7 +17,8 @@ pub struct Tuning {
     /// How often to look again before sleeping, with a pause of the processor between; not at all if somebody sleeps
     /// already.
     ///
-    /// 100 to 200 make a hand-off between two processors many times faster; on one processor they only cost.
+    /// 100 to 200 make a hand-off between two processors many times faster, a few do nothing for it; on one processor
+    /// they only cost.
     pub spin: u32,
     /// The longest single sleep, after which the wait looks again; zero for none.
     ///
@@ -27,8 +28,8 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// 40 looks, then sleeps of at most a second.
-    pub const DEFAULT: Self = Self { spin: 40, recheck: Duration::from_secs(1) };
+    /// No looks but the first, then sleeps of at most a second.
+    pub const DEFAULT: Self = Self { spin: 0, recheck: Duration::from_secs(1) };
 }
 
 impl Default for Tuning {
@@ -58,7 +59,7 @@ pub trait Protocol {
     /// Forgets all recorded waiters.
     fn reset_waiters(&self);
 
-    /// Takes a token, after a quick try was in vain: looks a few times, then sleeps; as limited.
+    /// Takes a token, after a quick try was in vain: looks again as often as it is told, then sleeps; as limited.
     #[cold]
     fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
         // An expired wait is over before it spins or counts as a waiter.

@@ -9,6 +9,7 @@
 mod harness;
 
 mod allocation;
+mod batch;
 mod buffers;
 mod denied;
 mod descriptor;
@@ -112,6 +113,7 @@ const ROLES: &[&[harness::Role]] = &[
 fn main() -> ExitCode {
     let tests: Vec<harness::Test> = [
         allocation::tests(),
+        batch::tests(),
         buffers::tests(),
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),

@@ -9,7 +9,8 @@ use crate::root;
 const FEATURES: [&str; 4] = ["alloc", "std", "zerocopy", "cli"];
 
 /// The packages outside of the workspace.
-const OTHER_MANIFESTS: [&str; 3] = ["fuzz/Cargo.toml", "tests/nostd/Cargo.toml", "tests/freestanding/Cargo.toml"];
+const OTHER_MANIFESTS: [&str; 4] =
+    ["benches/Cargo.toml", "fuzz/Cargo.toml", "tests/nostd/Cargo.toml", "tests/freestanding/Cargo.toml"];
 
 pub fn fmt(shell: &Shell) -> Result<()> {
     cmd!(shell, "cargo fmt --all --check").run()?;
@@ -28,6 +29,7 @@ pub fn clippy(shell: &Shell) -> Result<()> {
         )
         .run()?;
     }
+    cmd!(shell, "cargo clippy --quiet --manifest-path benches/Cargo.toml --all-targets -- -D warnings").run()?;
     cmd!(
         shell,
         "cargo clippy --quiet --manifest-path fuzz/Cargo.toml --no-default-features --all-targets -- -D warnings"
@@ -61,8 +63,9 @@ pub fn package(shell: &Shell) -> Result<()> {
     for file in ["Cargo.toml", "README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "src/lib.rs"] {
         ensure!(list.lines().any(|line| line == file), "the package lacks {file}");
     }
-    let foreign =
-        list.lines().find(|line| ["xtask/", "fuzz/", ".ci/", ".cargo/"].iter().any(|at| line.starts_with(at)));
+    let foreign = list
+        .lines()
+        .find(|line| ["xtask/", "benches/", "fuzz/", ".ci/", ".cargo/"].iter().any(|at| line.starts_with(at)));
     ensure!(foreign.is_none(), "the package has {foreign:?}, which only this repository needs");
     cmd!(shell, "cargo package --quiet --allow-dirty --package rawipc").run().context("the package does not build")?;
     let examples = root().join("examples");

@@ -49,16 +49,12 @@ enum Task {
     Package,
     /// Builds for every architecture without std, without libc.
     Nostd,
-    /// Counts the instructions of the hot operations against their bounds.
+    /// Counts the instructions and the bytes of code of the hot operations against their bounds.
     Gates,
     /// Model-checks the semaphores with loom.
     Loom,
-    /// Measures rawipc beside its peers; fails where a target is missed. By hand, on a quiet machine.
-    Bench {
-        /// Keeps the figures in benches/record.txt.
-        #[arg(long)]
-        record: bool,
-    },
+    /// Measures rawipc beside its peers, and says which targets are met. By hand, on a quiet machine: minutes.
+    Bench(bench::Options),
     /// Races many processes for one shared value, with random kills, a thousand times. By hand: minutes.
     Race,
     /// Checks the rules of this code base that no other tool knows.
@@ -101,7 +97,7 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Nostd => nostd::all(&shell, steps),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell)),
-        Task::Bench { record } => steps.run("bench", || bench::compare(&shell, *record)),
+        Task::Bench(options) => bench::all(&shell, steps, options),
         Task::Race => steps.run("race", || tests::race(&shell)),
         Task::Tidy => steps.run("tidy", tidy::check),
         Task::Fuzz { target, seconds } => fuzz::fuzz(&shell, steps, target.as_deref(), *seconds),

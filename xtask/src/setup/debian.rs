@@ -4,12 +4,12 @@ use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
 /// A package, and a shell command that succeeds where what we need of it is there, however it was installed.
-struct Need {
+pub struct Need {
     package: &'static str,
     probe: &'static str,
 }
 
-const NEEDS: [Need; 8] = [
+pub const NEEDS: &[Need] = &[
     Need { package: "gcc", probe: "cc --version" },
     // libFuzzer is written in C++.
     Need { package: "g++", probe: "echo '#include <string>' | c++ -E -x c++ -" },
@@ -22,9 +22,13 @@ const NEEDS: [Need; 8] = [
     Need { package: "valgrind", probe: "valgrind --version" },
 ];
 
+/// What only `cargo xtask bench` needs.
+pub const OF_BENCHES: &[Need] =
+    &[Need { package: "libboost-dev", probe: "echo '#include <boost/version.hpp>' | c++ -E -x c++ -" }];
+
 /// Installs the packages of what is missing.
-pub fn install(shell: &Shell) -> Result<()> {
-    let missing = missing(shell)?;
+pub fn install(shell: &Shell, needs: &[Need]) -> Result<()> {
+    let missing = missing(shell, needs)?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -38,17 +42,17 @@ pub fn install(shell: &Shell) -> Result<()> {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .run()
         .with_context(|| format!("`{command}` failed"))?;
-    let missing = self::missing(shell)?;
+    let missing = self::missing(shell, needs)?;
     anyhow::ensure!(missing.is_empty(), "still missing after `{command}`: {}", missing.join(", "));
     Ok(())
 }
 
-fn missing(shell: &Shell) -> Result<Vec<&'static str>> {
+fn missing(shell: &Shell, needs: &[Need]) -> Result<Vec<&'static str>> {
     let mut missing = Vec::new();
-    for Need { package, probe } in NEEDS {
+    for Need { package, probe } in needs {
         let output = cmd!(shell, "sh -c {probe}").quiet().ignore_status().output()?;
         if !output.status.success() {
-            missing.push(package);
+            missing.push(*package);
         }
     }
     Ok(missing)
