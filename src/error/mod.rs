@@ -207,6 +207,8 @@ impl Error {
             Cause::System if self.operation == Operation::Receive && self.errno() == Errno::MSGSIZE => {
                 ErrorKind::BufferTooSmall
             }
+            // It means too many queues where a queue is opened, and nothing known anywhere else.
+            Cause::System if self.errno() == Errno::NOSPC && !self.operation.opens_queue() => ErrorKind::Other,
             Cause::System => ErrorKind::of_errno(self.errno()),
             Cause::Name(..) => ErrorKind::InvalidName,
             Cause::Argument(..) | Cause::NotAQueue => ErrorKind::InvalidInput,

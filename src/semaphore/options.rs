@@ -236,7 +236,12 @@ impl NamedSemaphoreOptions {
         let created = file::create(path, abi, self.initial_value, self.mode, self.exact_mode);
         let (file, mapping) = created.map_err(system)?;
         let name = if self.unlink_on_drop {
-            ObjectName::removed_on_drop(name, prefix(abi), Identity::of_file(&file).map_err(system)?)
+            let identity = Identity::of_file(&file).map_err(|errno| {
+                // What was created a moment ago is of no use to anybody; if this fails there is nobody to tell.
+                let _ = unlink(path.c_str());
+                system(errno)
+            });
+            ObjectName::removed_on_drop(name, prefix(abi), identity?)
         } else {
             ObjectName::kept(name)
         };

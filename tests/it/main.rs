@@ -15,6 +15,8 @@ mod denied;
 mod descriptor;
 mod ends;
 mod errors;
+#[cfg(target_pointer_width = "64")]
+mod faults;
 mod fork_exec;
 mod injected;
 mod kill;
@@ -111,7 +113,12 @@ const ROLES: &[&[harness::Role]] = &[
 ];
 
 fn main() -> ExitCode {
-    let tests: Vec<harness::Test> = [
+    harness::play_role(ROLES, &tests());
+    run(&Arguments::from_args(), harness::trials(tests())).exit_code()
+}
+
+fn tests() -> Vec<harness::Test> {
+    [
         allocation::tests(),
         batch::tests(),
         buffers::tests(),
@@ -123,6 +130,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "std")]
         errors::io::tests(),
         errors::tests(),
+        #[cfg(target_pointer_width = "64")]
+        faults::tests(),
         fork_exec::tests(),
         injected::tests(),
         kill::tests(),
@@ -176,7 +185,5 @@ fn main() -> ExitCode {
     ]
     .into_iter()
     .flatten()
-    .collect();
-    harness::play_role(ROLES, &tests);
-    run(&Arguments::from_args(), harness::trials(tests)).exit_code()
+    .collect()
 }

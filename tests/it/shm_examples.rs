@@ -4,6 +4,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::harness::languages::python_with;
 use crate::harness::{Ending, Lacking};
 use crate::shm_support::{dev_shm, tiny_dev_shm};
 
@@ -46,10 +47,7 @@ fn the_counter_loses_no_addition() -> Ending {
 }
 
 fn python_accepts_no_torn_frame() -> Ending {
-    let python = env::var_os("RAWIPC_PYTHON").unwrap_or_else(|| "python3".into());
-    if !Command::new(python).args(["-c", "import mmap, struct"]).output().is_ok_and(|output| output.status.success()) {
-        return Err(Lacking("Python 3 (RAWIPC_PYTHON names its interpreter)".into()));
-    }
+    python_with("mmap")?;
     let (text, errors) = run(example("seqlock")?)?;
     assert!(text.ends_with(" read back, none torn\n"), "{text}");
     assert!(errors.starts_with("Python has accepted 2000 frames and tried again "), "{errors}");

@@ -19,6 +19,9 @@ pub const NEEDS: &[Need] = &[
     Need { package: "strace", probe: "strace --version" },
     // To run the peers of 32-bit x86.
     Need { package: "libc6-i386", probe: "test -e /lib/ld-linux.so.2" },
+    // For the tool's examples and its manual.
+    Need { package: "jq", probe: "jq --version" },
+    Need { package: "groff-base", probe: "groff --version" },
     Need { package: "valgrind", probe: "valgrind --version" },
 ];
 

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use crate::root;
 
 /// What the library and the tool may depend on; DESIGN.md has the reason for each.
-const DEPENDENCIES: [&str; 6] = ["bitflags", "clap", "heapless", "rustix", "signal-hook", "zerocopy"];
+const DEPENDENCIES: [&str; 9] =
+    ["bitflags", "clap", "clap_complete", "clap_mangen", "heapless", "rustix", "signal-hook", "strsim", "zerocopy"];
 
 /// Of those, the ones that a user gets who asks for nothing.
 const ALWAYS: [&str; 3] = ["bitflags", "heapless", "rustix"];
