@@ -1,6 +1,7 @@
 //! POSIX message queues.
 
 mod attributes;
+mod batch;
 mod descriptor;
 mod diagnosis;
 mod ends;
@@ -9,6 +10,7 @@ mod notify;
 mod options;
 mod receive;
 mod send;
+mod spin;
 mod status;
 mod stream;
 #[cfg(feature = "std")]

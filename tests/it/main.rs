@@ -11,6 +11,7 @@ mod harness;
 mod model;
 
 mod allocation;
+mod batch;
 mod buffers;
 mod denied;
 mod descriptor;
@@ -131,6 +132,7 @@ fn main() -> ExitCode {
 fn tests() -> Vec<harness::Test> {
     [
         allocation::tests(),
+        batch::tests(),
         buffers::tests(),
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),
