@@ -1,6 +1,7 @@
 //! The checks of this repository. `cargo xtask ci` makes them all; CI does nothing else.
 
 mod bench;
+mod freestanding;
 mod fuzz;
 mod gates;
 mod lint;
@@ -49,6 +50,12 @@ enum Task {
     Package,
     /// Builds for every architecture without std, without libc.
     Nostd,
+    /// Builds and runs programs without libc and std for every architecture; fails where they have grown.
+    Freestanding {
+        /// Keeps the sizes in tests/freestanding/sizes.txt.
+        #[arg(long)]
+        record: bool,
+    },
     /// Counts the instructions of the hot operations against their bounds.
     Gates,
     /// Model-checks the semaphores with loom.
@@ -99,6 +106,7 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Features => steps.run("features", || lint::features(&shell)),
         Task::Package => steps.run("package", || lint::package(&shell)),
         Task::Nostd => nostd::all(&shell, steps),
+        Task::Freestanding { record } => freestanding::all(&shell, steps, *record),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell)),
         Task::Bench { record } => steps.run("bench", || bench::compare(&shell, *record)),
@@ -121,6 +129,7 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
     steps.run("loom", || tests::loom(shell))?;
     gates::all(shell, steps)?;
     nostd::all(shell, steps)?;
+    freestanding::all(shell, steps, false)?;
     fuzz::fuzz(shell, steps, None, 10)
 }
 
