@@ -1,6 +1,7 @@
 //! The checks of this repository. `cargo xtask ci` makes them all; CI does nothing else.
 
 mod bench;
+mod dist;
 mod freestanding;
 mod fuzz;
 mod gates;
@@ -56,6 +57,11 @@ enum Task {
         #[arg(long)]
         record: bool,
     },
+    /// Builds the tool as one small static file for each architecture, tries them and writes checksums. By hand.
+    Dist {
+        /// The beginning of a target's name; all of them if it is not given.
+        target: Option<String>,
+    },
     /// Counts the instructions of the hot operations against their bounds.
     Gates,
     /// Model-checks the semaphores with loom.
@@ -107,6 +113,7 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Package => steps.run("package", || lint::package(&shell)),
         Task::Nostd => nostd::all(&shell, steps),
         Task::Freestanding { record } => freestanding::all(&shell, steps, *record),
+        Task::Dist { target } => dist::all(&shell, steps, target.as_deref()),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell)),
         Task::Bench { record } => steps.run("bench", || bench::compare(&shell, *record)),

@@ -38,9 +38,15 @@ pub fn check_symbols(program: &Path) -> Result<()> {
     Ok(())
 }
 
-/// It is static, nothing in it can be written and executed, and no source is named that a panic would tell; returns its
-/// size.
-pub fn check_segments(program: &Path) -> Result<u64> {
+/// It is static, and names no source file, as a panic would tell; returns its size.
+pub fn check_small(program: &Path) -> Result<u64> {
+    let bytes = check_static(program)?;
+    ensure!(!bytes.windows(3).any(|bytes| bytes == b".rs"), "it names a source file, as panics do");
+    Ok(bytes.len() as u64)
+}
+
+/// It needs no other file, and no memory is both writable and executable; returns what it holds.
+pub fn check_static(program: &Path) -> Result<Vec<u8>> {
     let bytes = fs::read(program)?;
     let segments = match FileKind::parse(&*bytes)? {
         FileKind::Elf32 => segments(ElfFile32::<Endianness>::parse(&*bytes)?),
@@ -52,8 +58,7 @@ pub fn check_segments(program: &Path) -> Result<u64> {
         ensure!(flags & (PF_W | PF_X) != PF_W | PF_X, "memory is both writable and executable");
     }
     ensure!(segments.iter().any(|(kind, _)| *kind == PT_GNU_STACK), "its stack is executable");
-    ensure!(!bytes.windows(3).any(|bytes| bytes == b".rs"), "it names a source file, as panics do");
-    Ok(bytes.len() as u64)
+    Ok(bytes)
 }
 
 /// The kinds and the flags of the segments.
