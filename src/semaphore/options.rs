@@ -6,9 +6,10 @@ use rustix::io::Errno;
 use super::abi::Abi;
 use super::file::{self, GNU_NAME_MAX, prefix};
 use super::named::NamedSemaphore;
-use super::protocol::{Tuning, VALUE_MAX};
+use super::protocol::VALUE_MAX;
 use crate::devshm::{FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, ErrorKind, NameFault, Operation, Result, SemaphoreFault};
+use crate::futex::Tuning;
 use crate::name::Name;
 use crate::open::{MODE_BITS, RACES, unique_name};
 
@@ -246,7 +247,12 @@ impl NamedSemaphoreOptions {
         let created = file::create(path, abi, self.initial_value, self.mode, self.exact_mode);
         let (file, mapping) = created.map_err(system)?;
         let name = if self.unlink_on_drop {
-            ObjectName::removed_on_drop(name, prefix(abi), Identity::of_file(&file).map_err(system)?)
+            let identity = Identity::of_file(&file).map_err(|errno| {
+                // What was created a moment ago is of no use to anybody; if this fails there is nobody to tell.
+                let _ = unlink(path.c_str());
+                system(errno)
+            });
+            ObjectName::removed_on_drop(name, prefix(abi), identity?)
         } else {
             ObjectName::kept(name)
         };

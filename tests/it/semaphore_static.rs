@@ -25,6 +25,9 @@ fn program() -> Result<PathBuf, Lacking> {
         return Err(Lacking("x86-64, for which the static program is built".into()));
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/freestanding");
+    if !folder.exists() {
+        return Err(Lacking("the static program's source, which is in the repository alone".into()));
+    }
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../freestanding");
     let cargo = env::var_os("CARGO").ok_or_else(|| Lacking("cargo, which runs the tests usually".into()))?;
     let mut build = Command::new(cargo);
