@@ -1,6 +1,7 @@
 #![doc = include_str!("../docs/overview.md")]
 #![no_std]
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
@@ -30,6 +31,7 @@ mod shm;
 mod std_interop;
 mod sys;
 mod sysctl;
+mod text;
 mod time;
 
 pub use buffer::{Buffer, Message, MessageBuffer};

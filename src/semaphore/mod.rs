@@ -38,7 +38,7 @@ use crate::time::Deadline;
 use abi::Scope;
 #[cfg(not(loom))]
 use protocol::VALUE_MAX;
-use protocol::{Patience, Protocol};
+use protocol::{End, Forever, Patience, Protocol};
 
 /// A semaphore in memory, in the layout of the target's own C library. See [`SemaphoreOf`].
 pub type Semaphore = SemaphoreOf<Native>;
@@ -182,7 +182,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn wait(&self) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_tuned(None, Tuning::DEFAULT) }
+        if self.words.take() { Ok(()) } else { self.wait_until(Forever, Tuning::DEFAULT) }
     }
 
     /// Takes a token if there is one. Never a system call.
@@ -210,7 +210,7 @@ impl<L: Layout> SemaphoreOf<L> {
         } else if timeout.is_zero() {
             Err(wait_error(Errno::TIMEDOUT))
         } else {
-            self.wait_tuned(Some(Deadline::after(timeout)), Tuning::DEFAULT)
+            self.wait_until(Deadline::after(timeout), Tuning::DEFAULT)
         }
     }
 
@@ -225,7 +225,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_clockwait")]
     #[inline]
     pub fn wait_deadline(&self, deadline: Deadline) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_tuned(Some(deadline), Tuning::DEFAULT) }
+        if self.words.take() { Ok(()) } else { self.wait_until(deadline, Tuning::DEFAULT) }
     }
 
     /// Takes a token, waiting until the deadline or without a limit, and spinning and sleeping as told.
@@ -233,7 +233,14 @@ impl<L: Layout> SemaphoreOf<L> {
     /// # Errors
     /// As [`wait_deadline`](Self::wait_deadline).
     pub fn wait_tuned(&self, deadline: Option<Deadline>, tuning: Tuning) -> Result<()> {
-        self.words.wait(L::SCOPE, &Patience::new(deadline, tuning)).map_err(wait_error)
+        match deadline {
+            None => self.wait_until(Forever, tuning),
+            Some(deadline) => self.wait_until(deadline, tuning),
+        }
+    }
+
+    fn wait_until(&self, end: impl End, tuning: Tuning) -> Result<()> {
+        self.words.wait(L::SCOPE, &Patience::new(end, tuning)).map_err(wait_error)
     }
 
     /// Waits like [`wait`](Self::wait) for a token that is given back when the permit is dropped.

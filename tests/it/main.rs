@@ -7,6 +7,8 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod harness;
+#[path = "../model/mod.rs"]
+mod model;
 
 mod allocation;
 mod buffers;
@@ -17,6 +19,7 @@ mod errors;
 #[cfg(target_pointer_width = "64")]
 mod faults;
 mod fork_exec;
+mod guarantees;
 mod injected;
 mod kill;
 mod limits;
@@ -27,6 +30,7 @@ mod options;
 mod ownership;
 mod peers;
 mod processes;
+mod rights;
 mod send_receive;
 mod signals;
 mod stream;
@@ -44,6 +48,7 @@ mod limits_read;
 mod list_files;
 mod list_queues;
 mod list_support;
+mod models;
 mod notify;
 mod notify_errors;
 mod notify_fork;
@@ -94,12 +99,15 @@ use libtest_mimic::{Arguments, run};
 const ROLES: &[&[harness::Role]] = &[
     allocation::ROLES,
     fork_exec::ROLES,
+    guarantees::ROLES,
     kill::ROLES,
     list_files::ROLES,
     list_queues::ROLES,
+    models::ROLES,
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
+    rights::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
@@ -128,8 +136,7 @@ fn tests() -> Vec<harness::Test> {
         #[cfg(feature = "std")]
         errors::io::tests(),
         errors::tests(),
-        #[cfg(target_pointer_width = "64")]
-        faults::tests(),
+        trust(),
         fork_exec::tests(),
         injected::tests(),
         kill::tests(),
@@ -156,6 +163,7 @@ fn tests() -> Vec<harness::Test> {
         limits_read::tests(),
         list_files::tests(),
         list_queues::tests(),
+        models::tests(),
         examples::tests(),
         notify::tests(),
         notify_errors::tests(),
@@ -181,6 +189,19 @@ fn tests() -> Vec<harness::Test> {
         semaphore_static::tests(),
         semaphore_time::tests(),
         shm_support::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What goes wrong, and what holds then.
+fn trust() -> Vec<harness::Test> {
+    [
+        #[cfg(target_pointer_width = "64")]
+        faults::tests(),
+        guarantees::tests(),
+        rights::tests(),
     ]
     .into_iter()
     .flatten()

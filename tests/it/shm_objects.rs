@@ -185,6 +185,8 @@ fn debug_shows_the_name() {
     let memory = memory(1);
     let shown = format!("{memory:?}");
     assert!(shown.starts_with("SharedMemory { name: Some(") && shown.contains(&text(name_of(&memory))[1..]), "{shown}");
+    let shown = format!("{:?}", memory.map().unwrap());
+    assert!(shown.starts_with("Mapping(1 bytes at 0x"), "{shown}");
 }
 
 fn the_umask_applies_to_mode_and_not_to_exact_mode() {

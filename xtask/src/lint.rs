@@ -65,8 +65,8 @@ pub fn package(shell: &Shell) -> Result<()> {
     for file in ["Cargo.toml", "README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "src/lib.rs"] {
         ensure!(list.lines().any(|line| line == file), "the package lacks {file}");
     }
-    let foreign =
-        list.lines().find(|line| ["xtask/", "fuzz/", ".ci/", ".cargo/"].iter().any(|at| line.starts_with(at)));
+    let ours = ["xtask/", "fuzz/", ".ci/", ".cargo/", ".github/", "api.txt"];
+    let foreign = list.lines().find(|line| ours.iter().any(|at| line.starts_with(at)));
     ensure!(foreign.is_none(), "the package has {foreign:?}, which only this repository needs");
     cmd!(shell, "cargo package --quiet --allow-dirty --package rawipc").run().context("the package does not build")?;
     let examples = root().join("examples");
