@@ -6,16 +6,15 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, open, statat, unlink};
 use rustix::io::{Errno, Result};
 
-use crate::name::{NAME_MAX, Name, OwnedName, join};
+use crate::name::{NAME_MAX, Name, OwnedName};
 use crate::open::Creator;
+use crate::text::Text;
 
 const DIRECTORY: &[u8] = b"/dev/shm/";
 
 /// The path of an object's file.
 #[derive(Clone, Copy)]
-pub(crate) struct FilePath {
-    bytes: [u8; DIRECTORY.len() + NAME_MAX + 1],
-}
+pub(crate) struct FilePath(Text<{ DIRECTORY.len() + NAME_MAX + 1 }>);
 
 impl FilePath {
     /// Of a name, whose file is called so with a prefix; `None` if that is too long for a file.
@@ -25,16 +24,12 @@ impl FilePath {
 
     /// Of a file called by these parts, which hold no slash and no NUL.
     pub(crate) fn joined(start: &[u8], end: &[u8]) -> Option<Self> {
-        if start.len() + end.len() > NAME_MAX {
-            return None;
-        }
-        let mut bytes = [0; DIRECTORY.len() + NAME_MAX + 1];
-        join(&mut bytes, &[DIRECTORY, start, end]);
-        Some(Self { bytes })
+        let fits = start.len() + end.len() <= NAME_MAX;
+        fits.then(|| Self(Text::joined(&[DIRECTORY, start, end])))
     }
 
     pub(crate) fn c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+        self.0.c_str()
     }
 }
 

@@ -1,4 +1,4 @@
-#![doc = include_str!("../README.md")]
+#![doc = include_str!("../docs/overview.md")]
 #![no_std]
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -17,6 +17,8 @@ mod buffer;
 mod devshm;
 mod error;
 mod flags;
+#[cfg(all(doc, feature = "std", feature = "zerocopy"))]
+pub mod guide;
 mod limits;
 mod list;
 mod mqueue;
@@ -29,6 +31,7 @@ mod shm;
 mod std_interop;
 mod sys;
 mod sysctl;
+mod text;
 mod time;
 
 pub use buffer::{Buffer, Message, MessageBuffer};
@@ -49,8 +52,8 @@ pub use priority::Priority;
 #[cfg(target_has_atomic = "64")]
 pub use semaphore::Gnu64;
 pub use semaphore::{
-    Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Scope,
-    Semaphore, SemaphoreOf, Tokens, Tuning,
+    Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Semaphore,
+    SemaphoreOf, Tokens, Tuning,
 };
 pub use shm::{
     Advice, AnonymousOptions, MapOptions, Mapping, ReadOnlyMapping, Shareable, Shared, SharedMemory,
@@ -62,3 +65,8 @@ pub use time::{Clock, Deadline, Time};
 pub use rustix::fd;
 /// The errno type of [`Error::errno`], as rustix has it.
 pub use rustix::io::Errno;
+
+/// The README's examples, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -83,6 +83,11 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Whether it calls `mq_open`.
+    pub(super) const fn opens_queue(self) -> bool {
+        matches!(self, Self::CreateQueue | Self::OpenQueue)
+    }
+
     /// What an error's sentence begins with.
     pub(super) fn phrase(self) -> &'static str {
         match self {

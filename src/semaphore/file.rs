@@ -1,7 +1,5 @@
 //! The files that named semaphores are: where they lie, what they hold, how they come into being whole.
 
-use core::ffi::CStr;
-
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchmod, linkat, open, unlink};
 use rustix::io::{Errno, Result, read, write};
@@ -9,9 +7,10 @@ use rustix::io::{Errno, Result, read, write};
 use super::abi::{Abi, GNU_SHARED};
 use crate::devshm::{self, FilePath, Unfit};
 use crate::error::SemaphoreFault;
-use crate::name::{NAME_MAX, join};
+use crate::name::NAME_MAX;
 use crate::open::random_suffix;
 use crate::shm::Mapping;
+use crate::text::Text;
 
 /// How many bytes a semaphore has at most.
 pub(super) const SIZE: usize = 32;
@@ -151,16 +150,15 @@ pub(super) fn map(file: &OwnedFd) -> Result<Mapping> {
 fn link_nameless(file: &OwnedFd, path: &FilePath) -> Result<()> {
     match linkat(file.as_fd(), c"", CWD, path.c_str(), AtFlags::EMPTY_PATH) {
         Err(Errno::NOENT) => {
-            let mut buffer = [0; 32];
-            let link = descriptor_path(&mut buffer, file.as_raw_fd().cast_unsigned());
-            linkat(CWD, link, CWD, path.c_str(), AtFlags::SYMLINK_FOLLOW)
+            let link = descriptor_path(file.as_raw_fd().cast_unsigned());
+            linkat(CWD, link.c_str(), CWD, path.c_str(), AtFlags::SYMLINK_FOLLOW)
         }
         result => result,
     }
 }
 
 /// `/proc/self/fd/N`.
-fn descriptor_path(buffer: &mut [u8; 32], mut number: u32) -> &CStr {
+fn descriptor_path(mut number: u32) -> Text<32> {
     const START: &[u8] = b"/proc/self/fd/";
     let mut digits = [0; 10];
     let mut first = digits.len();
@@ -174,8 +172,7 @@ fn descriptor_path(buffer: &mut [u8; 32], mut number: u32) -> &CStr {
             break;
         }
     }
-    join(buffer, &[START, digits.get(first..).unwrap_or_default()]);
-    CStr::from_bytes_until_nul(buffer).unwrap_or_default()
+    Text::joined(&[START, digits.get(first..).unwrap_or_default()])
 }
 
 #[cfg(test)]
@@ -187,7 +184,7 @@ mod tests {
         for (number, path) in
             [(0, c"/proc/self/fd/0"), (73, c"/proc/self/fd/73"), (u32::MAX, c"/proc/self/fd/4294967295")]
         {
-            assert_eq!(descriptor_path(&mut [0; 32], number), path);
+            assert_eq!(descriptor_path(number).c_str(), path);
         }
     }
 

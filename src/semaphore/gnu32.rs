@@ -16,7 +16,7 @@ use rustix::io::{Errno, Result};
 use super::abi::Scope;
 use super::primitive::Ordering::{Acquire, Relaxed, Release};
 use super::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
-use super::protocol::{Patience, Protocol, VALUE_MAX, look_again};
+use super::protocol::{End, Patience, Protocol, VALUE_MAX, look_again};
 
 /// One token.
 const TOKEN: u32 = 2;
@@ -64,7 +64,7 @@ impl Words {
         Err(state)
     }
 
-    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         loop {
             let state = self.state.load(Relaxed);
             if self.take_from(state).is_ok() {
@@ -74,12 +74,12 @@ impl Words {
                 let marked = self.state.compare_exchange(state, state | WAITED_FOR, Release, Relaxed);
                 if marked.is_err() {
                     // The word changes, so time passes: the limit holds here too.
-                    patience.slice()?;
+                    patience.nap()?;
                     continue;
                 }
             }
-            let until = patience.slice()?;
-            look_again(sleep(&self.state, WAITED_FOR, scope, until))?;
+            let nap = patience.nap()?;
+            look_again(sleep(&self.state, WAITED_FOR, scope, nap))?;
         }
     }
 
@@ -135,7 +135,7 @@ impl Protocol for Words {
         self.take_from(self.state.load(Relaxed)).is_ok()
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         self.waiters.fetch_add(1, Acquire);
         let result = self.sleep_and_take_as_waiter(scope, patience);
         self.leave(scope);

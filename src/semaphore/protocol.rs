@@ -51,7 +51,7 @@ pub trait Protocol {
         self.try_take()
     }
     /// Takes a token, recorded as a waiter and sleeping until there is one; ETIMEDOUT or EINTR if none could be had.
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()>;
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()>;
     fn value(&self) -> u32;
     /// How many waiters are recorded.
     fn waiters(&self) -> u32;
@@ -60,9 +60,9 @@ pub trait Protocol {
 
     /// Takes a token, after a quick try was in vain: looks a few times, then sleeps; as limited.
     #[cold]
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn wait(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         // An expired wait is over before it spins or counts as a waiter.
-        patience.check()?;
+        patience.end.check()?;
         if self.spin(patience.tuning.spin) { Ok(()) } else { self.sleep_and_take(scope, patience) }
     }
 
@@ -82,49 +82,76 @@ pub trait Protocol {
 }
 
 /// How long a wait may last and how it is slept through.
-pub struct Patience {
-    deadline: Option<Deadline>,
+pub struct Patience<E> {
+    end: E,
     tuning: Tuning,
 }
 
-impl Patience {
-    pub(super) const fn new(deadline: Option<Deadline>, tuning: Tuning) -> Self {
-        Self { deadline, tuning }
+impl<E: End> Patience<E> {
+    pub(super) const fn new(end: E, tuning: Tuning) -> Self {
+        Self { end, tuning }
     }
 
-    /// ETIMEDOUT once the time is over.
-    fn check(&self) -> Result<()> {
-        match self.deadline {
-            Some(deadline) if deadline.has_passed() => Err(Errno::TIMEDOUT),
-            _ => Ok(()),
-        }
-    }
-
-    /// Until when to sleep before looking again, `None` for ever; ETIMEDOUT once the time is over.
-    pub(super) fn slice(&self) -> Result<Option<Deadline>> {
+    /// How to sleep before looking again, `None` for without a limit; ETIMEDOUT once the time is over.
+    pub(super) fn nap(&self) -> Result<Option<Nap>> {
         let recheck = self.tuning.recheck;
-        let Some(deadline) = self.deadline else {
-            return Ok((!recheck.is_zero()).then(|| Deadline::after(recheck)));
-        };
-        let now = Time::now(deadline.clock());
-        if deadline.time() <= now {
+        self.end.nap((!recheck.is_zero()).then_some(recheck))
+    }
+}
+
+/// When a wait ends at the latest.
+pub trait End: Copy {
+    /// ETIMEDOUT once the time is over.
+    fn check(self) -> Result<()>;
+    /// How to sleep, at most so long, without going beyond the end; ETIMEDOUT once the time is over.
+    fn nap(self, longest: Option<Duration>) -> Result<Option<Nap>>;
+}
+
+/// No end. Such a wait looks at no clock, and a program without others needs no code to read one.
+#[derive(Clone, Copy)]
+pub(super) struct Forever;
+
+impl End for Forever {
+    fn check(self) -> Result<()> {
+        Ok(())
+    }
+
+    fn nap(self, longest: Option<Duration>) -> Result<Option<Nap>> {
+        Ok(longest.map(Nap::For))
+    }
+}
+
+impl End for Deadline {
+    fn check(self) -> Result<()> {
+        if self.has_passed() { Err(Errno::TIMEDOUT) } else { Ok(()) }
+    }
+
+    fn nap(self, longest: Option<Duration>) -> Result<Option<Nap>> {
+        let now = Time::now(self.clock());
+        if self.time() <= now {
             return Err(Errno::TIMEDOUT);
         }
-        if recheck.is_zero() {
-            return Ok(Some(deadline));
-        }
-        let look = now.saturating_add(recheck);
-        Ok(Some(match deadline {
-            Deadline::Monotonic(time) => Deadline::Monotonic(time.min(look)),
-            Deadline::Realtime(time) => Deadline::Realtime(time.min(look)),
-        }))
+        let Some(longest) = longest else { return Ok(Some(Nap::Until(self))) };
+        let look = now.saturating_add(longest);
+        Ok(Some(Nap::Until(match self {
+            Self::Monotonic(time) => Self::Monotonic(time.min(look)),
+            Self::Realtime(time) => Self::Realtime(time.min(look)),
+        })))
     }
+}
+
+/// One sleep's limit.
+#[derive(Clone, Copy)]
+pub enum Nap {
+    /// So long.
+    For(Duration),
+    Until(Deadline),
 }
 
 /// What a sleep's result means to the wait that slept: to look again, or to end.
 pub(super) fn look_again(slept: Result<()>) -> Result<()> {
     match slept {
-        // Woken, the word had changed, or a slice of the time is over; whether all of it is, the next slice tells.
+        // Woken, the word had changed, or a part of the time is over; whether all of it is, the next nap tells.
         Ok(()) | Err(Errno::AGAIN | Errno::TIMEDOUT) => Ok(()),
         Err(errno) => Err(errno),
     }

@@ -3,15 +3,19 @@
 mod api;
 mod apt;
 mod bench;
+mod coverage;
+mod deny;
 mod docs;
 mod fuzz;
 mod gates;
 mod lint;
 mod manual;
 mod msrv;
+mod mutants;
 mod nostd;
 mod readme;
 mod release;
+mod sanitizers;
 mod setup;
 mod steps;
 mod tests;
@@ -70,7 +74,7 @@ enum Task {
     Nostd,
     /// Counts the instructions of the hot operations against their bounds.
     Gates,
-    /// Model-checks the semaphores with loom.
+    /// Model-checks the semaphores with loom, as deep as the models say: minutes. CI allows a preemption less.
     Loom,
     /// Measures rawipc beside its peers; fails where a target is missed. By hand, on a quiet machine.
     Bench {
@@ -80,6 +84,21 @@ enum Task {
     },
     /// Races many processes for one shared value, with random kills, a thousand times. By hand: minutes.
     Race,
+    /// Plants bugs in a copy, one at a time, and fails if the tests do not find one. By hand: half an hour.
+    Mutants {
+        /// Only those whose sentence holds this.
+        only: Option<String>,
+    },
+    /// Looks at the licences, sources and versions of all dependencies.
+    Deny,
+    /// Measures which lines and branches of the library the tests reach. By hand: minutes.
+    Coverage,
+    /// Runs the tests under AddressSanitizer. By hand: minutes.
+    Asan,
+    /// Runs the tests under ThreadSanitizer. By hand: minutes.
+    Tsan,
+    /// Runs tests of what is unsafe under valgrind. By hand: minutes.
+    Valgrind,
     /// Checks the rules of this code base that no other tool knows.
     Tidy,
     /// Checks all that must hold before a release, and shows the commands that make it.
@@ -131,9 +150,15 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Msrv => msrv::check(&shell, steps),
         Task::Nostd => nostd::all(&shell, steps),
         Task::Gates => gates::all(&shell, steps),
-        Task::Loom => steps.run("loom", || tests::loom(&shell)),
+        Task::Loom => steps.run("loom", || tests::loom(&shell, 0)),
         Task::Bench { record } => steps.run("bench", || bench::compare(&shell, *record)),
         Task::Race => steps.run("race", || tests::race(&shell)),
+        Task::Mutants { only } => steps.run("mutants", || mutants::plant(&shell, only.as_deref())),
+        Task::Deny => steps.run("deny", || deny::check(&shell)),
+        Task::Coverage => steps.run("coverage", || coverage::measure(&shell)),
+        Task::Asan => steps.run("asan", || sanitizers::address(&shell)),
+        Task::Tsan => steps.run("tsan", || sanitizers::thread(&shell)),
+        Task::Valgrind => steps.run("valgrind", || sanitizers::valgrind(&shell)),
         Task::Tidy => steps.run("tidy", tidy::check),
         Task::Release => release::check(&shell, steps),
         Task::DocsRs => steps.run("docs.rs", || release::docs_rs(&shell)),
@@ -149,13 +174,14 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
     tests::all(shell, steps)?;
     steps.run("fmt", || lint::fmt(shell))?;
     steps.run("tidy", tidy::check)?;
+    steps.run("deny", || deny::check(shell))?;
     steps.run("clippy", || lint::clippy(shell))?;
     steps.run("features", || lint::features(shell))?;
     steps.run("doc", || lint::doc(shell))?;
     steps.run("api", || api::check(shell, false))?;
     docs::all(shell, steps)?;
     steps.run("package", || lint::package(shell))?;
-    steps.run("loom", || tests::loom(shell))?;
+    steps.run("loom, with a preemption less", || tests::loom(shell, 1))?;
     gates::all(shell, steps)?;
     nostd::all(shell, steps)?;
     fuzz::fuzz(shell, steps, None, 10)

@@ -20,7 +20,7 @@ use crate::semaphore::gnu64;
 use crate::semaphore::model::Word;
 use crate::semaphore::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::semaphore::primitive::{AtomicU32, low_half, sleep, wake};
-use crate::semaphore::protocol::{Patience, Protocol, look_again};
+use crate::semaphore::protocol::{End, Patience, Protocol, look_again};
 
 /// Set in the processes that are to fail.
 const VARIABLE: &str = "RAWIPC_PLANTED";
@@ -87,7 +87,7 @@ impl Protocol for RelaxedPost {
         self.0.take()
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         self.0.sleep_and_take(scope, patience)
     }
 
@@ -135,13 +135,13 @@ impl Protocol for CountApart {
         false
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         self.waiters.fetch_add(1, Relaxed);
         let result = loop {
             if self.try_take() {
                 break Ok(());
             }
-            let slept = patience.slice().and_then(|until| look_again(sleep(&self.value, 0, scope, until)));
+            let slept = patience.nap().and_then(|nap| look_again(sleep(&self.value, 0, scope, nap)));
             if slept.is_err() {
                 break slept;
             }

@@ -1,28 +1,17 @@
 //! The examples of semaphores, run as a user runs them.
 
-use std::env;
+use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use super::example;
+use crate::harness::languages::{python, python_with};
 use crate::harness::waiting::wait_until;
 use crate::harness::{Ending, Lacking};
-use crate::semaphore_peers::{python, python_with};
 
 crate::tests!(the_limit_holds_across_processes, turns_go_between_rust_and_python, a_missing_module_is_said_so,);
 
-/// The program of an example, which `cargo test` builds beside this one.
-fn example(name: &str) -> Result<PathBuf, Lacking> {
-    let own = env::current_exe().expect("the path of the test program");
-    let program = own.parent().and_then(Path::parent).expect("target/PROFILE/deps").join("examples").join(name);
-    if program.exists() {
-        Ok(program)
-    } else {
-        Err(Lacking(format!("the built example {name} (cargo build --examples)")))
-    }
-}
-
-fn run(name: &str, python: &str) -> Result<(Option<i32>, String, String), Lacking> {
+fn run(name: &str, python: &OsStr) -> Result<(Option<i32>, String, String), Lacking> {
     let Output { status, stdout, stderr } =
         Command::new(example(name)?).env("RAWIPC_PYTHON", python).output().expect("it starts");
     let text = |bytes| String::from_utf8(bytes).expect("it prints ASCII");
@@ -36,19 +25,19 @@ fn run(name: &str, python: &str) -> Result<(Option<i32>, String, String), Lackin
 
 fn the_limit_holds_across_processes() -> Ending {
     let expected = "8 workers went in 20 times each, never more than 3 at once\n";
-    assert_eq!(run("semaphore_limit", &python())?, (Some(0), expected.into(), String::new()));
+    assert_eq!(run("semaphore_limit", python().get_program())?, (Some(0), expected.into(), String::new()));
     Ok(())
 }
 
 fn turns_go_between_rust_and_python() -> Ending {
     let python = python_with("posix_ipc")?;
     let expected = "Python took 1000 turns\nRust took 1000 turns\n";
-    assert_eq!(run("semaphore_handoff", &python)?, (Some(0), expected.into(), String::new()));
+    assert_eq!(run("semaphore_handoff", python.get_program())?, (Some(0), expected.into(), String::new()));
     Ok(())
 }
 
 fn a_missing_module_is_said_so() -> Ending {
-    let (code, stdout, stderr) = run("semaphore_handoff", "/nowhere/python3")?;
+    let (code, stdout, stderr) = run("semaphore_handoff", OsStr::new("/nowhere/python3"))?;
     assert_eq!((code, stdout.as_str()), (Some(2), ""));
     assert!(stderr.contains("posix_ipc") && stderr.contains("/nowhere/python3"), "{stderr}");
     Ok(())
