@@ -13,10 +13,13 @@ extern crate alloc;
 #[cfg(any(feature = "std", test, loom))]
 extern crate std;
 
+mod attributes;
 mod buffer;
+mod bytes;
 mod devshm;
 mod error;
 mod flags;
+mod futex;
 #[cfg(all(doc, feature = "std", feature = "zerocopy"))]
 pub mod guide;
 mod limits;
@@ -25,7 +28,9 @@ mod mqueue;
 mod name;
 mod open;
 mod priority;
+mod robust;
 mod semaphore;
+mod shared_queue;
 mod shm;
 #[cfg(feature = "std")]
 mod std_interop;
@@ -34,13 +39,15 @@ mod sysctl;
 mod text;
 mod time;
 
+pub use attributes::Attributes;
 pub use buffer::{Buffer, Message, MessageBuffer};
 pub use error::{Bounds, Error, ErrorKind, Limit, Operation, Refused, Result, retry_on_interrupt};
 pub use flags::OpenFlags;
+pub use futex::{Scope, Tuning};
 pub use limits::{Limits, Platform, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION, VERSION_NUMBERS};
 pub use list::{Entry, Listing, ObjectKind};
 pub use mqueue::{
-    Attributes, Delivery, Drained, Incomplete, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify,
+    Delivery, Drained, Incomplete, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify,
     PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, Receiver, Registration, SI_MESGQ, Sender, Status, Stop,
 };
 #[cfg(feature = "std")]
@@ -49,12 +56,14 @@ pub use mqueue::{Ended, NotificationThread};
 pub use mqueue::{TypedReceiver, TypedSender};
 pub use name::{NAME_MAX, Name, NameSource};
 pub use priority::Priority;
+pub use robust::{RobustGuard, RobustMutex};
 #[cfg(target_has_atomic = "64")]
 pub use semaphore::Gnu64;
 pub use semaphore::{
     Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Semaphore,
-    SemaphoreOf, Tokens, Tuning,
+    SemaphoreOf, Tokens,
 };
+pub use shared_queue::{SharedQueue, SharedQueueOptions};
 pub use shm::{
     Advice, AnonymousOptions, MapOptions, Mapping, ReadOnlyMapping, Shareable, Shared, SharedMemory,
     SharedMemoryOptions, SharedOptions,

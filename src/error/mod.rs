@@ -90,6 +90,8 @@ pub(crate) enum Cause {
     NoMqueueMount,
     /// There is no `/dev/shm`.
     NoDevShm,
+    /// A file cannot be opened a second time.
+    NoSecondDescription,
     /// `/dev/shm` has no space left.
     DevShmFull,
     /// An object ends before what was asked for.
@@ -142,6 +144,9 @@ pub(crate) enum SharedFault {
     OtherType,
     OtherVersion,
     NotReady,
+    NoMutex,
+    NoQueue,
+    DamagedQueue,
 }
 
 /// What is wrong with a file that should be a semaphore.
@@ -178,6 +183,8 @@ pub(crate) enum Argument {
     NotMemory,
     ReadOnlyCreation,
     Unaligned,
+    QueueMessages,
+    QueueMessageSize,
 }
 
 impl Error {
@@ -223,7 +230,9 @@ impl Error {
             Cause::OutOfBounds { .. } if self.operation != Operation::OpenShared => ErrorKind::InvalidInput,
             Cause::OutOfBounds { .. } | Cause::Shared(_) => ErrorKind::Malformed,
             Cause::DevShmFull => ErrorKind::LimitExceeded(Limit::DevShm),
-            Cause::NoProc | Cause::NoMqueueMount | Cause::NoDevShm => ErrorKind::Unsupported,
+            Cause::NoProc | Cause::NoMqueueMount | Cause::NoDevShm | Cause::NoSecondDescription => {
+                ErrorKind::Unsupported
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! POSIX message queues.
 
 mod attributes;
+mod batch;
 mod descriptor;
 mod diagnosis;
 mod ends;
@@ -9,6 +10,7 @@ mod notify;
 mod options;
 mod receive;
 mod send;
+mod spin;
 mod status;
 mod stream;
 #[cfg(feature = "std")]
@@ -18,7 +20,6 @@ mod typed;
 mod unlink;
 mod wait;
 
-pub use attributes::Attributes;
 pub use ends::{Receiver, Sender};
 pub use notification_socket::{NotificationSocket, Notified};
 pub use notify::{Notify, PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, SI_MESGQ};

@@ -13,10 +13,12 @@
 
 use rustix::io::{Errno, Result};
 
-use super::abi::Scope;
-use super::primitive::Ordering::{Acquire, Relaxed, Release};
-use super::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
-use super::protocol::{End, Patience, Protocol, VALUE_MAX, look_again};
+use super::abi::gnu_scope;
+use super::protocol::{Protocol, VALUE_MAX};
+use crate::futex::Scope;
+use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::futex::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
+use crate::futex::{End, Patience, look_again};
 
 /// One token.
 const TOKEN: u32 = 2;
@@ -40,7 +42,7 @@ impl Words {
     pub(super) fn new(value: u32, scope: Scope) -> Self {
         Self {
             state: AtomicU32::new(value * TOKEN),
-            private: Unused::new(scope.of_gnu()),
+            private: Unused::new(gnu_scope(scope)),
             unused: Unused::new(0),
             waiters: AtomicU32::new(0),
         }

@@ -8,13 +8,10 @@ mod gnu64;
 mod layout;
 #[cfg(all(test, loom))]
 mod loom_tests;
-#[cfg(loom)]
-mod model;
 mod musl;
 mod named;
 mod options;
 mod permit;
-mod primitive;
 mod protocol;
 
 pub use abi::Abi;
@@ -24,7 +21,6 @@ pub use layout::{Gnu32, Layout, Musl, Native, Private};
 pub use named::{Diagnosis, NamedSemaphore};
 pub use options::NamedSemaphoreOptions;
 pub use permit::{Permit, Tokens};
-pub use protocol::Tuning;
 
 use core::fmt;
 use core::time::Duration;
@@ -32,13 +28,14 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use crate::error::{Error, Operation, Result};
+#[cfg(not(loom))]
+use crate::futex::Scope;
+use crate::futex::{End, Forever, Patience, Tuning};
 use crate::shm::Shareable;
 use crate::time::Deadline;
-#[cfg(not(loom))]
-use abi::Scope;
+use protocol::Protocol;
 #[cfg(not(loom))]
 use protocol::VALUE_MAX;
-use protocol::{End, Forever, Patience, Protocol};
 
 /// A semaphore in memory, in the layout of the target's own C library. See [`SemaphoreOf`].
 pub type Semaphore = SemaphoreOf<Native>;
@@ -67,9 +64,8 @@ pub type Semaphore = SemaphoreOf<Native>;
 /// bytes there.
 ///
 /// # Waiting
-/// A wait looks at the value a few times, then sleeps; and while it sleeps it looks again every second (see
-/// [`Tuning`]). There is no order among those who wait. What a thread did before it posted is seen by the one whose
-/// wait took that token.
+/// A wait that finds no token sleeps; and while it sleeps it looks again every second (see [`Tuning`]). There is no
+/// order among those who wait. What a thread did before it posted is seen by the one whose wait took that token.
 ///
 /// # Signals, fork, threads
 /// A signal handler interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted), and no token was taken. (With
@@ -182,7 +178,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn wait(&self) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_until(Forever, Tuning::DEFAULT) }
+        if self.words.take() { Ok(()) } else { self.wait_forever() }
     }
 
     /// Takes a token if there is one. Never a system call.
@@ -205,13 +201,7 @@ impl<L: Layout> SemaphoreOf<L> {
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`wait`](Self::wait).
     #[inline]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<()> {
-        if self.words.take() {
-            Ok(())
-        } else if timeout.is_zero() {
-            Err(wait_error(Errno::TIMEDOUT))
-        } else {
-            self.wait_until(Deadline::after(timeout), Tuning::DEFAULT)
-        }
+        if self.words.take() { Ok(()) } else { self.wait_at_most(timeout) }
     }
 
     /// Takes a token, waiting until the deadline. A deadline in the past tries once, without a system call.
@@ -225,7 +215,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_clockwait")]
     #[inline]
     pub fn wait_deadline(&self, deadline: Deadline) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_until(deadline, Tuning::DEFAULT) }
+        if self.words.take() { Ok(()) } else { self.wait_long(deadline) }
     }
 
     /// Takes a token, waiting until the deadline or without a limit, and spinning and sleeping as told.
@@ -241,6 +231,24 @@ impl<L: Layout> SemaphoreOf<L> {
 
     fn wait_until(&self, end: impl End, tuning: Tuning) -> Result<()> {
         self.words.wait(L::SCOPE, &Patience::new(end, tuning)).map_err(wait_error)
+    }
+
+    /// What a wait ends in that finds no token, out of line.
+    #[cold]
+    #[inline(never)]
+    fn wait_forever(&self) -> Result<()> {
+        self.wait_until(Forever, Tuning::DEFAULT)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_long(&self, deadline: Deadline) -> Result<()> {
+        self.wait_until(deadline, Tuning::DEFAULT)
+    }
+
+    #[cold]
+    fn wait_at_most(&self, timeout: Duration) -> Result<()> {
+        if timeout.is_zero() { Err(wait_error(Errno::TIMEDOUT)) } else { self.wait_long(Deadline::after(timeout)) }
     }
 
     /// Waits like [`wait`](Self::wait) for a token that is given back when the permit is dropped.

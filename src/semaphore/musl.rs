@@ -13,10 +13,11 @@
 
 use rustix::io::{Errno, Result};
 
-use super::abi::Scope;
-use super::primitive::Ordering::SeqCst;
-use super::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
-use super::protocol::{End, Patience, Protocol, VALUE_MAX, look_again};
+use super::protocol::{Protocol, VALUE_MAX};
+use crate::futex::Scope;
+use crate::futex::primitive::Ordering::SeqCst;
+use crate::futex::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
+use crate::futex::{End, Patience, look_again};
 
 /// There may be waiters.
 const WAITED_FOR: u32 = 1 << 31;

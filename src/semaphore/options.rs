@@ -6,9 +6,10 @@ use rustix::io::Errno;
 use super::abi::Abi;
 use super::file::{self, GNU_NAME_MAX, prefix};
 use super::named::NamedSemaphore;
-use super::protocol::{Tuning, VALUE_MAX};
+use super::protocol::VALUE_MAX;
 use crate::devshm::{FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, ErrorKind, NameFault, Operation, Result, SemaphoreFault};
+use crate::futex::Tuning;
 use crate::name::Name;
 use crate::open::{MODE_BITS, RACES, unique_name};
 

@@ -11,6 +11,7 @@ mod harness;
 mod model;
 
 mod allocation;
+mod batch;
 mod buffers;
 mod denied;
 mod descriptor;
@@ -77,6 +78,9 @@ mod semaphore_support;
 mod semaphore_time;
 mod status;
 
+mod robust_mutex;
+mod robust_support;
+
 mod shm_anonymous;
 mod shm_bytes;
 mod shm_errors;
@@ -108,6 +112,7 @@ const ROLES: &[&[harness::Role]] = &[
     notify_support::ROLES,
     processes::ROLES,
     rights::ROLES,
+    robust_support::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
@@ -127,6 +132,7 @@ fn main() -> ExitCode {
 fn tests() -> Vec<harness::Test> {
     [
         allocation::tests(),
+        batch::tests(),
         buffers::tests(),
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),
@@ -163,7 +169,6 @@ fn tests() -> Vec<harness::Test> {
         limits_read::tests(),
         list_files::tests(),
         list_queues::tests(),
-        models::tests(),
         examples::tests(),
         notify::tests(),
         notify_errors::tests(),
@@ -174,6 +179,7 @@ fn tests() -> Vec<harness::Test> {
         #[cfg(feature = "std")]
         notify_thread::tests(),
         notify_wait::tests(),
+        robust_mutex::tests(),
         status::tests(),
         semaphore_c::tests(),
         semaphore_calls::tests(),
@@ -201,6 +207,7 @@ fn trust() -> Vec<harness::Test> {
         #[cfg(target_pointer_width = "64")]
         faults::tests(),
         guarantees::tests(),
+        models::tests(),
         rights::tests(),
     ]
     .into_iter()

@@ -72,16 +72,12 @@ enum Task {
     Msrv,
     /// Builds for every architecture without std, without libc.
     Nostd,
-    /// Counts the instructions of the hot operations against their bounds.
+    /// Counts the instructions and the bytes of code of the hot operations against their bounds.
     Gates,
     /// Model-checks the semaphores with loom, as deep as the models say: minutes. CI allows a preemption less.
     Loom,
-    /// Measures rawipc beside its peers; fails where a target is missed. By hand, on a quiet machine.
-    Bench {
-        /// Keeps the figures in benches/record.txt.
-        #[arg(long)]
-        record: bool,
-    },
+    /// Measures rawipc beside its peers, and says which targets are met. By hand, on a quiet machine: minutes.
+    Bench(bench::Options),
     /// Races many processes for one shared value, with random kills, a thousand times. By hand: minutes.
     Race,
     /// Plants bugs in a copy, one at a time, and fails if the tests do not find one. By hand: half an hour.
@@ -151,7 +147,7 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Nostd => nostd::all(&shell, steps),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell, 0)),
-        Task::Bench { record } => steps.run("bench", || bench::compare(&shell, *record)),
+        Task::Bench(options) => bench::all(&shell, steps, options),
         Task::Race => steps.run("race", || tests::race(&shell)),
         Task::Mutants { only } => steps.run("mutants", || mutants::plant(&shell, only.as_deref())),
         Task::Deny => steps.run("deny", || deny::check(&shell)),

@@ -6,11 +6,10 @@ use std::vec::Vec;
 use rustix::io::{Errno, Result};
 
 use super::Layout;
-use crate::semaphore::abi::Scope;
-use crate::semaphore::model::Word;
-use crate::semaphore::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use crate::semaphore::primitive::{low_half, sleep, wake};
-use crate::semaphore::protocol::Nap;
+use crate::futex::model::Word;
+use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use crate::futex::primitive::{low_half, sleep, wake};
+use crate::futex::{Nap, Scope};
 use crate::semaphore::protocol::VALUE_MAX;
 use crate::semaphore::{gnu32, gnu64, musl};
 use crate::time::Deadline;

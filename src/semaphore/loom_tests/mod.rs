@@ -25,9 +25,10 @@ use std::vec::Vec;
 use loom::thread::JoinHandle;
 use rustix::io::Result;
 
-use super::abi::Scope;
-use super::model::{Loads, Word, set_loads};
-use super::protocol::{Forever, Patience, Protocol, Tuning};
+use super::protocol::Protocol;
+use crate::futex::Scope;
+use crate::futex::model::{Loads, Word, set_loads};
+use crate::futex::{Forever, Patience, Tuning};
 use crate::time::{Clock, Deadline, Time};
 
 /// A protocol as the models need it, with the C library's algorithm on the same words if there is one.

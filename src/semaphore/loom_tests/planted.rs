@@ -15,12 +15,13 @@ use rustix::io::Result;
 
 use super::models::{TWO_THREADS, mutex};
 use super::{Layout, Ours};
-use crate::semaphore::abi::Scope;
+use crate::futex::Scope;
+use crate::futex::model::Word;
+use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::futex::primitive::{AtomicU32, low_half, sleep, wake};
+use crate::futex::{End, Patience, look_again};
 use crate::semaphore::gnu64;
-use crate::semaphore::model::Word;
-use crate::semaphore::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::semaphore::primitive::{AtomicU32, low_half, sleep, wake};
-use crate::semaphore::protocol::{End, Patience, Protocol, look_again};
+use crate::semaphore::protocol::Protocol;
 
 /// Set in the processes that are to fail.
 const VARIABLE: &str = "RAWIPC_PLANTED";

@@ -1,5 +1,6 @@
 //! The operations of message queues.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use rawipc::{
@@ -167,6 +168,10 @@ fn sending() -> Vec<Case> {
         ]),
         case("Sender::try_from", QueueStatus, || on_queue(queue(), |queue| Ok(Sender::try_from(queue.try_clone()?)?)))
             .only(&["fcntl 1"]),
+        case("send_many", send, || on_queue(queue(), |queue| queue.send_many(&[b"x"], Priority::MIN))).unless(&[
+            ("mq_getsetattr", ALL, As(QueueStatus), Before),
+            ("mq_timedsend", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
+        ]),
     ]
 }
 
@@ -200,6 +205,14 @@ fn receiving() -> Vec<Case> {
         case("receive_deadline, empty", receive, || {
             on_queue(empty(), |queue| queue.receive_deadline(&mut [0; 16], Deadline::realtime_after(SOON)).map(drop))
         }),
+        case("receive_many", receive, || {
+            on_queue(queue(), |queue| queue.receive_many(&mut [0; 16], |_| ControlFlow::Break(())))
+        })
+        .unless(&[
+            ("mq_getsetattr", ALL, As(QueueStatus), Before),
+            ("mq_timedreceive", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
+        ]),
+        case("spin_until_message", QueueStatus, || on_queue(queue(), |queue| queue.spin_until_message(2))),
     ]
 }
 
