@@ -9,9 +9,9 @@ use rawipc::{
 };
 use rustix::fd::OwnedFd;
 
-use super::Left::{Before, Done, DoneNameStays};
-use super::Told::{As, Kind, Nothing, Usually};
-use super::{ALL, Case, Prepared, Unusual, case, freely, on};
+use super::case::Left::{Before, Done, DoneNameStays};
+use super::case::Told::{As, Kind, Nothing, Usually};
+use super::case::{ALL, Case, Prepared, Unusual, case, freely, on};
 use crate::harness::name_of;
 use Operation::{AdoptQueue, CloneQueue, CloseQueue, CreateQueue, OpenQueue, QueueStatus, SetNonblocking, UnlinkQueue};
 
