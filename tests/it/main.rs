@@ -20,21 +20,20 @@ mod fork_exec;
 mod injected;
 mod kill;
 mod limits;
+mod message_queue;
 mod names;
+mod nonblocking;
 mod options;
 mod ownership;
 mod peers;
 mod processes;
-mod send_receive;
 mod signals;
 mod stream;
-mod threads;
 #[cfg(feature = "cli")]
 mod tool;
 mod tracing;
 #[cfg(feature = "zerocopy")]
 mod typed;
-mod waits;
 
 mod event_loop;
 mod limits_check;
@@ -73,6 +72,8 @@ mod status;
 
 mod robust_mutex;
 mod robust_support;
+mod shared_queue;
+mod shared_queue_support;
 
 mod shm_anonymous;
 mod shm_bytes;
@@ -138,22 +139,21 @@ fn tests() -> Vec<harness::Test> {
         injected::tests(),
         kill::tests(),
         limits::tests(),
+        message_queue::tests(),
         names::tests(),
+        nonblocking::tests(),
         options::tests(),
         ownership::tests(),
         peers::c::tests(),
         peers::python::tests(),
         processes::tests(),
-        send_receive::tests(),
         signals::tests(),
         stream::tests(),
-        threads::tests(),
         #[cfg(feature = "cli")]
         tool::tests(),
         tracing::tests(),
         #[cfg(feature = "zerocopy")]
         typed::tests(),
-        waits::tests(),
         limits_check::tests(),
         limits_read::tests(),
         list_files::tests(),
@@ -169,6 +169,7 @@ fn tests() -> Vec<harness::Test> {
         notify_thread::tests(),
         notify_wait::tests(),
         robust_mutex::tests(),
+        shared_queue::tests(),
         status::tests(),
         semaphore_c::tests(),
         semaphore_calls::tests(),
