@@ -7,6 +7,7 @@ pub mod languages;
 pub mod peer;
 pub mod queues;
 pub mod random;
+pub mod stepper;
 pub mod tracer;
 pub mod waiting;
 

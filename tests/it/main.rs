@@ -73,6 +73,7 @@ mod status;
 mod robust_mutex;
 mod robust_support;
 mod shared_queue;
+mod shared_queue_steps;
 mod shared_queue_support;
 
 mod shm_anonymous;
@@ -105,6 +106,7 @@ const ROLES: &[&[harness::Role]] = &[
     notify_support::ROLES,
     processes::ROLES,
     robust_support::ROLES,
+    shared_queue_steps::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
@@ -170,6 +172,7 @@ fn tests() -> Vec<harness::Test> {
         notify_wait::tests(),
         robust_mutex::tests(),
         shared_queue::tests(),
+        shared_queue_steps::tests(),
         status::tests(),
         semaphore_c::tests(),
         semaphore_calls::tests(),
