@@ -46,6 +46,7 @@ fn word(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Queue => "queue",
         ObjectKind::Semaphore | ObjectKind::MuslSemaphore => "semaphore",
+        ObjectKind::SharedQueue => "shared queue",
         ObjectKind::SharedMemory => "shared memory object",
     }
 }
@@ -57,6 +58,7 @@ fn all() -> Vec<Candidate> {
     // What is listed before an error is as good as without it.
     let _ = add(Listing::queues(&mut buffer), &mut candidates);
     let _ = add(Listing::semaphores(&mut buffer), &mut candidates);
+    let _ = add(Listing::shared_queues(&mut buffer), &mut candidates);
     let _ = add(Listing::shared_memory(&mut buffer), &mut candidates);
     candidates
 }
