@@ -116,7 +116,7 @@ enum Task {
     DocsRs,
     /// Runs the package's own tests, unpacked somewhere else.
     PackageTests,
-    /// Writes the tool's manual and completions into target/xtask/share.
+    /// Packs the tool's manual and completions into target/dist.
     Manual,
     /// Fuzzes one target, or each in turn.
     Fuzz {
