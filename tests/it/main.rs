@@ -15,6 +15,7 @@ mod batch;
 mod buffers;
 mod denied;
 mod descriptor;
+mod documents;
 mod ends;
 mod errors;
 #[cfg(target_pointer_width = "64")]
@@ -24,9 +25,7 @@ mod guarantees;
 mod injected;
 mod kill;
 mod limits;
-mod migration;
 mod names;
-mod namespaces;
 mod options;
 mod ownership;
 mod peers;
@@ -138,6 +137,7 @@ fn tests() -> Vec<harness::Test> {
         buffers::vectors::tests(),
         denied::tests(),
         descriptor::tests(),
+        documents::tests(),
         ends::tests(),
         #[cfg(feature = "std")]
         errors::io::tests(),
@@ -147,9 +147,7 @@ fn tests() -> Vec<harness::Test> {
         injected::tests(),
         kill::tests(),
         limits::tests(),
-        migration::tests(),
         names::tests(),
-        namespaces::tests(),
         options::tests(),
         ownership::tests(),
         peers::c::tests(),
