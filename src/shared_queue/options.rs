@@ -107,7 +107,6 @@ impl SharedQueueOptions {
     /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if the prefix leaves no room.
     pub fn create_unique(&self, prefix: &Name) -> Result<SharedQueue> {
         let options = self.create_new(true);
-        options.check()?;
         create_unique(prefix, Operation::CreateQueue, |name| options.open(name.name()))
     }
 

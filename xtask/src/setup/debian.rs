@@ -23,6 +23,8 @@ pub const NEEDS: &[Need<'static>] = &[
     // For the tool's examples and its manual.
     Need { package: "jq", probe: "jq --version" },
     Need { package: "groff-base", probe: "groff --version" },
+    // To run what is built for other architectures.
+    Need { package: "qemu-user", probe: "qemu-aarch64 --version && qemu-arm --version && qemu-riscv64 --version" },
     Need { package: "valgrind", probe: "valgrind --version" },
 ];
 
