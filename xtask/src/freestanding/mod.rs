@@ -37,7 +37,7 @@ const PROGRAMS: [(&str, u64); 8] = [
     ("receive", 4096),
     ("semaphore", 4096),
     ("named", 7680),
-    ("objects", 22 << 10),
+    ("objects", 16 << 10),
     ("arena", 16 << 10),
     ("beyond", 20 << 10),
 ];

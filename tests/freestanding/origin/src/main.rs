@@ -1,5 +1,7 @@
-//! The same way into a program by the `origin` crate, which has more: threads, signals, functions at exit. `origin-example QUEUE`
-//! makes a queue, sends a message to itself and removes the queue. Ends with 0, or with the errno of what failed.
+//! The same way into a program by the `origin` crate, which has more: threads, signals, functions at exit.
+//!
+//! `origin-example QUEUE` makes a queue, sends a message to itself and removes the queue. Ends with 0, or with the
+//! errno of what failed.
 
 #![no_std]
 #![no_main]
