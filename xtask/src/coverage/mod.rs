@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
+use crate::tests::test_programs;
 use crate::{root, setup, toolchain, workspace};
 use unreached::reason;
 
@@ -45,9 +46,7 @@ fn run(shell: &Shell, folder: &Path) -> Result<Vec<String>> {
     let tests = ["--all-features", "--lib", "--test", "it", "--target-dir"];
     let build = cmd!(shell, "cargo test {tests...} {target} --no-run --message-format=json");
     let messages = build.ignore_stderr().read().context("the tests do not build")?;
-    let program = |line: &str| Some(line.split_once("\"executable\":\"")?.1.split('"').next()?.to_owned());
-    let tests_only = messages.lines().filter(|line| line.contains("\"test\":true"));
-    let programs: Vec<String> = tests_only.filter_map(program).collect();
+    let programs = test_programs(&messages);
     ensure!(programs.len() == 2, "there are the programs {programs:?}");
     cmd!(shell, "cargo test --quiet {tests...} {target}").run()?;
     Ok(programs)
