@@ -18,6 +18,7 @@ const NOT_SANITIZED: &[Excluded] = &[
     ("faults::", CALLS),
     ("tracing::", CALLS),
     ("semaphore_calls::", CALLS),
+    ("shm_errors::failures_of_the_kernel", CALLS),
     ("tool::", PROGRAMS),
     ("semaphore_examples::", PROGRAMS),
     ("semaphore_images::files", PROGRAMS),
