@@ -30,7 +30,7 @@ pub mod io {
     use std::io;
     use std::time::{Duration, UNIX_EPOCH};
 
-    use rawipc::{Deadline, Error, ErrorKind, Incomplete, MessageQueue, Name, Priority, Time, name};
+    use rawipc::{Deadline, Error, ErrorKind, Incomplete, MessageQueue, Name, Priority, Receiver, Time, name};
 
     use crate::harness::{name_of, small_queue};
 
@@ -40,6 +40,7 @@ pub mod io {
         other_told_errors_have_the_nearest_kind,
         incomplete_transfers_keep_their_error,
         a_moment_of_the_wall_clock_is_a_deadline,
+        refused_values_keep_their_error,
     );
 
     fn plain_errors_keep_their_errno() {
@@ -51,6 +52,14 @@ pub mod io {
             assert_eq!(converted.raw_os_error(), Some(error.errno().raw_os_error()));
             assert_eq!(converted.kind(), kind);
         }
+    }
+
+    fn refused_values_keep_their_error() {
+        let queue = small_queue();
+        let refused =
+            Receiver::try_from(MessageQueue::options().write(true).open(name_of(&queue)).unwrap()).unwrap_err();
+        let error = refused.error;
+        assert_eq!(io::Error::from(refused).downcast::<Error>().unwrap(), error);
     }
 
     fn told_errors_are_kept_whole() {

@@ -7,8 +7,11 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod harness;
+#[path = "../model/mod.rs"]
+mod model;
 
 mod allocation;
+mod batch;
 mod buffers;
 mod denied;
 mod descriptor;
@@ -21,29 +24,31 @@ mod guarantees;
 mod injected;
 mod kill;
 mod limits;
+mod message_queue;
+mod migration;
 mod names;
+mod namespaces;
+mod nonblocking;
 mod options;
 mod ownership;
 mod peers;
 mod processes;
 mod rights;
-mod send_receive;
 mod signals;
 mod stream;
-mod threads;
 #[cfg(feature = "cli")]
 mod tool;
 mod tracing;
 #[cfg(feature = "zerocopy")]
 mod typed;
-mod waits;
 
-mod event_loop;
+mod examples;
 mod limits_check;
 mod limits_read;
 mod list_files;
 mod list_queues;
 mod list_support;
+mod models;
 mod notify;
 mod notify_errors;
 mod notify_fork;
@@ -57,7 +62,6 @@ mod notify_wait;
 mod semaphore_c;
 mod semaphore_calls;
 mod semaphore_errors;
-mod semaphore_examples;
 mod semaphore_images;
 mod semaphore_interop;
 mod semaphore_kills;
@@ -73,10 +77,15 @@ mod semaphore_support;
 mod semaphore_time;
 mod status;
 
+mod robust_mutex;
+mod robust_support;
+mod shared_queue;
+mod shared_queue_steps;
+mod shared_queue_support;
+
 mod shm_anonymous;
 mod shm_bytes;
 mod shm_errors;
-mod shm_examples;
 mod shm_full;
 mod shm_hostile;
 mod shm_mapping;
@@ -100,10 +109,13 @@ const ROLES: &[&[harness::Role]] = &[
     kill::ROLES,
     list_files::ROLES,
     list_queues::ROLES,
+    models::ROLES,
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
     rights::ROLES,
+    robust_support::ROLES,
+    shared_queue_steps::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
@@ -123,6 +135,7 @@ fn main() -> ExitCode {
 fn tests() -> Vec<harness::Test> {
     [
         allocation::tests(),
+        batch::tests(),
         buffers::tests(),
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),
@@ -137,27 +150,28 @@ fn tests() -> Vec<harness::Test> {
         injected::tests(),
         kill::tests(),
         limits::tests(),
+        message_queue::tests(),
+        migration::tests(),
         names::tests(),
+        namespaces::tests(),
+        nonblocking::tests(),
         options::tests(),
         ownership::tests(),
         peers::c::tests(),
         peers::python::tests(),
         processes::tests(),
-        send_receive::tests(),
         signals::tests(),
         stream::tests(),
-        threads::tests(),
         #[cfg(feature = "cli")]
         tool::tests(),
         tracing::tests(),
         #[cfg(feature = "zerocopy")]
         typed::tests(),
-        waits::tests(),
         limits_check::tests(),
         limits_read::tests(),
         list_files::tests(),
         list_queues::tests(),
-        event_loop::tests(),
+        examples::tests(),
         notify::tests(),
         notify_errors::tests(),
         notify_fork::tests(),
@@ -167,11 +181,13 @@ fn tests() -> Vec<harness::Test> {
         #[cfg(feature = "std")]
         notify_thread::tests(),
         notify_wait::tests(),
+        robust_mutex::tests(),
+        shared_queue::tests(),
+        shared_queue_steps::tests(),
         status::tests(),
         semaphore_c::tests(),
         semaphore_calls::tests(),
         semaphore_errors::tests(),
-        semaphore_examples::tests(),
         semaphore_images::tests(),
         semaphore_interop::tests(),
         semaphore_kills::tests(),
@@ -195,6 +211,7 @@ fn trust() -> Vec<harness::Test> {
         #[cfg(target_pointer_width = "64")]
         faults::tests(),
         guarantees::tests(),
+        models::tests(),
         rights::tests(),
     ]
     .into_iter()
