@@ -1,8 +1,12 @@
 //! The checks of this repository. `cargo xtask ci` makes them all; CI does nothing else.
 
+mod bare;
 mod bench;
+mod cross;
+mod evidence;
 mod fuzz;
 mod gates;
+mod kernel;
 mod lint;
 mod nostd;
 mod readme;
@@ -49,6 +53,22 @@ enum Task {
     Package,
     /// Builds for every architecture without std, without libc.
     Nostd,
+    /// Runs the tests without libc on every architecture, natively or in qemu's user mode.
+    Cross {
+        /// The architecture, like `aarch64`; all of them if it is not given.
+        architecture: Option<String>,
+    },
+    /// Runs the tests without libc, and the tool, on a real kernel in qemu.
+    Kernel {
+        /// Debian's name of the kernel's architecture, like `arm64`; all of them if it is not given.
+        machine: Option<String>,
+    },
+    /// Writes docs/evidence.md, of the runs of `cross` and `kernel`.
+    Evidence {
+        /// Only makes sure that the page says what the runs say that were made here.
+        #[arg(long)]
+        check: bool,
+    },
     /// Counts the instructions of the hot operations against their bounds.
     Gates,
     /// Model-checks the semaphores with loom.
@@ -99,6 +119,10 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Features => steps.run("features", || lint::features(&shell)),
         Task::Package => steps.run("package", || lint::package(&shell)),
         Task::Nostd => nostd::all(&shell, steps),
+        Task::Cross { architecture } => cross::all(&shell, steps, architecture.as_deref()),
+        Task::Kernel { machine } => kernel::all(&shell, steps, machine.as_deref()),
+        Task::Evidence { check: false } => evidence::write(&shell),
+        Task::Evidence { check: true } => evidence::check(&shell),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell)),
         Task::Bench { record } => steps.run("bench", || bench::compare(&shell, *record)),

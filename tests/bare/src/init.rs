@@ -6,8 +6,8 @@ use core::ptr;
 use rustix::fs::{Mode, OFlags, mkdir, open};
 use rustix::io::read;
 use rustix::mount::{MountFlags, mount};
-use rustix::process::waitpid;
 use rustix::process::WaitOptions;
+use rustix::process::waitpid;
 use rustix::system::{RebootCommand, reboot};
 
 use crate::console::say;

@@ -67,18 +67,12 @@ struct SignalRest {
 /// Takes a blocked signal if it is pending.
 pub fn take_signal(number: i32) -> Option<Signal> {
     let set = 1_u64 << (number - 1);
-    let mut info = SignalInfo {
-        number: 0,
-        errno: 0,
-        code: 0,
-        rest: SignalRest { process: 0, user: 0, value: 0 },
-        room: [0; 13],
-    };
+    let mut info =
+        SignalInfo { number: 0, errno: 0, code: 0, rest: SignalRest { process: 0, user: 0, value: 0 }, room: [0; 13] };
     // No time, as a `timespec` of either width.
     let now = [0_u64; 2];
     // SAFETY: the set is one, there is room for a whole `siginfo_t`, and the kernel only reads the time.
-    let result =
-        unsafe { syscall!(Sysno::rt_sigtimedwait, &raw const set, &raw mut info, &raw const now, SET) };
+    let result = unsafe { syscall!(Sysno::rt_sigtimedwait, &raw const set, &raw mut info, &raw const now, SET) };
     match result {
         Ok(_) => Some(Signal { code: info.code, process: info.rest.process, value: info.rest.value }),
         Err(errno) => {
@@ -160,8 +154,7 @@ pub fn forget_calls(first: usize, last: usize) -> bool {
     const RETURN: u16 = 0x06;
     const ALLOW: u32 = 0x7fff_0000;
     const ERRNO: u32 = 0x0005_0000;
-    let instruction =
-        |code, on_true, on_false, operand| Instruction { code, on_true, on_false, operand };
+    let instruction = |code, on_true, on_false, operand| Instruction { code, on_true, on_false, operand };
     let instructions = [
         instruction(LOAD_NUMBER, 0, 0, 0),
         instruction(IF_AT_LEAST, 0, 2, first as u32),

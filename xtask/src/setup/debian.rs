@@ -24,7 +24,22 @@ const NEEDS: [Need; 8] = [
 
 /// Installs the packages of what is missing.
 pub fn install(shell: &Shell) -> Result<()> {
-    let missing = missing(shell)?;
+    install_missing(shell, &NEEDS)
+}
+
+/// Installs qemu's user mode, all architectures at once.
+pub fn emulators(shell: &Shell) -> Result<()> {
+    install_missing(shell, &[Need { package: "qemu-user", probe: "qemu-aarch64 --version" }])
+}
+
+/// Installs the emulator of whole machines that has this command, and other packages that it needs.
+pub fn system_emulator(shell: &Shell, needs: &[(&'static str, &'static str)]) -> Result<()> {
+    let needs: Vec<_> = needs.iter().map(|(package, probe)| Need { package, probe }).collect();
+    install_missing(shell, &needs)
+}
+
+fn install_missing(shell: &Shell, needs: &[Need]) -> Result<()> {
+    let missing = missing(shell, needs)?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -38,17 +53,17 @@ pub fn install(shell: &Shell) -> Result<()> {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .run()
         .with_context(|| format!("`{command}` failed"))?;
-    let missing = self::missing(shell)?;
+    let missing = self::missing(shell, needs)?;
     anyhow::ensure!(missing.is_empty(), "still missing after `{command}`: {}", missing.join(", "));
     Ok(())
 }
 
-fn missing(shell: &Shell) -> Result<Vec<&'static str>> {
+fn missing(shell: &Shell, needs: &[Need]) -> Result<Vec<&'static str>> {
     let mut missing = Vec::new();
-    for Need { package, probe } in NEEDS {
+    for Need { package, probe } in needs {
         let output = cmd!(shell, "sh -c {probe}").quiet().ignore_status().output()?;
         if !output.status.success() {
-            missing.push(package);
+            missing.push(*package);
         }
     }
     Ok(missing)

@@ -1,5 +1,6 @@
 //! What the checks need beyond a Rust toolchain: looked for, installed if it is missing, else named in an error.
 
+mod apt;
 mod debian;
 mod python;
 mod rust_src;
@@ -9,6 +10,8 @@ use xshell::Shell;
 
 use crate::steps::Steps;
 
+pub use apt::Apt;
+pub use debian::{emulators, system_emulator};
 pub use python::python;
 
 pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {

@@ -20,7 +20,7 @@ use crate::raw;
 pub use cleaning::Prefix;
 pub use peer::Peer;
 pub use report::{Call, OWN_MACHINE, expect_call, lacking};
-pub use waiting::{PATIENCE, wait_until};
+pub use waiting::wait_until;
 
 use report::{FAILED, Report, UNSUPPORTED};
 

@@ -82,6 +82,7 @@ pub enum Call {
     Seccomp,
     Unshare,
     Mount,
+    Fsopen,
     Setuid,
 }
 
@@ -93,6 +94,7 @@ impl Call {
             Self::Seccomp => "seccomp",
             Self::Unshare => "unshare",
             Self::Mount => "mount",
+            Self::Fsopen => "fsopen",
             Self::Setuid => "setuid",
         }
     }

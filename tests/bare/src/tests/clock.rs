@@ -10,7 +10,7 @@ use rawipc::{
 use rustix::time::{ClockId, Timespec, clock_settime};
 
 use super::support::{common_memory, kind, queue};
-use crate::harness::{Call, OWN_MACHINE, PATIENCE, Peer, lacking, tests};
+use crate::harness::{Call, OWN_MACHINE, Peer, lacking, tests};
 
 tests![
     set_forwards_ends_no_monotonic_wait_early,
@@ -20,34 +20,43 @@ tests![
 ];
 
 /// Something that can be waited for in vain until a deadline.
-type Wait<'test> = dyn Fn(Deadline) -> Result<(), Error> + 'test;
+type Wait<'test> = &'test dyn Fn(Deadline) -> Result<(), Error>;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// Long enough for the clock to be set meanwhile.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// Moves the wall clock.
-fn set_clock(forwards: bool, by: Duration) {
+/// Moves the wall clock by so many hours.
+fn set_clock(hours: i64) {
     let now = Time::now(Clock::Realtime);
-    let by = by.as_secs() as i64;
-    let seconds = if forwards { now.seconds() + by } else { now.seconds() - by };
+    let seconds = now.seconds() + hours * HOUR.as_secs() as i64;
     let time = Timespec { tv_sec: seconds, tv_nsec: now.nanoseconds() as _ };
     clock_settime(ClockId::Realtime, time).expect("the first process may set the clock");
 }
 
-/// Does the same with every wait: of a queue in both directions, for a notification, of semaphores in each layout.
-fn each_wait(check: impl Fn(&str, &Wait<'_>)) {
+/// Peers of which each waits in another way until the deadline, and makes sure that it has passed by its own clock
+/// then: for a queue in both directions, for a notification, for semaphores in each layout.
+fn with_waiters(deadline: impl Fn() -> Deadline, check: impl FnOnce([Peer; 6])) {
     if !OWN_MACHINE.load(Relaxed) {
         lacking(Call::ClockSettime);
     }
     let (empty, full, memory) = (queue(1), queue(1), common_memory());
     full.send(b"", Priority::MIN).unwrap();
-    check("receive", &|deadline| empty.receive_deadline(&mut [0; 16], deadline).map(drop));
-    check("send", &|deadline| full.send_deadline(b"", Priority::MIN, deadline));
-    check("notification", &|deadline| notification(&empty, deadline));
-    check("gnu64", &|deadline| memory.get::<SemaphoreOf<Gnu64>>(0)?.wait_deadline(deadline));
-    check("gnu32", &|deadline| memory.get::<SemaphoreOf<Gnu32>>(64)?.wait_deadline(deadline));
-    check("musl", &|deadline| memory.get::<SemaphoreOf<Musl>>(128)?.wait_deadline(deadline));
+    let waits: [(&str, Wait<'_>); 6] = [
+        ("receive", &|deadline| empty.receive_deadline(&mut [0; 16], deadline).map(drop)),
+        ("send", &|deadline| full.send_deadline(b"", Priority::MIN, deadline)),
+        ("notification", &|deadline| notification(&empty, deadline)),
+        ("gnu64", &|deadline| memory.get::<SemaphoreOf<Gnu64>>(0)?.wait_deadline(deadline)),
+        ("gnu32", &|deadline| memory.get::<SemaphoreOf<Gnu32>>(64)?.wait_deadline(deadline)),
+        ("musl", &|deadline| memory.get::<SemaphoreOf<Musl>>(128)?.wait_deadline(deadline)),
+    ];
+    let deadline = deadline();
+    check(waits.map(|(name, wait)| {
+        Peer::start_waiting(|| {
+            assert_eq!(kind(wait(deadline)), ErrorKind::TimedOut, "{name}");
+            assert!(deadline.has_passed(), "{name} ended early");
+        })
+    }));
 }
 
 fn notification(queue: &MessageQueue, deadline: Deadline) -> Result<(), Error> {
@@ -56,48 +65,49 @@ fn notification(queue: &MessageQueue, deadline: Deadline) -> Result<(), Error> {
     socket.wait_deadline(deadline).map(drop)
 }
 
-/// A peer that waits until the deadline, and makes sure that it has passed by its own clock then.
-fn waiter(name: &str, wait: &Wait<'_>, deadline: Deadline) -> Peer {
-    Peer::start_waiting(|| {
-        assert_eq!(kind(wait(deadline)), ErrorKind::TimedOut, "{name}");
-        assert!(deadline.has_passed(), "{name} ended early");
-    })
-}
-
 fn set_forwards_ends_no_monotonic_wait_early() {
-    each_wait(|name, wait| {
-        let peer = waiter(name, wait, Deadline::after(WAIT));
-        set_clock(true, HOUR);
-        peer.join();
-        set_clock(false, HOUR);
-    });
+    with_waiters(
+        || Deadline::after(WAIT),
+        |peers| {
+            set_clock(1);
+            peers.into_iter().for_each(Peer::join);
+            set_clock(-1);
+        },
+    );
 }
 
 fn set_backwards_makes_no_monotonic_wait_longer() {
-    each_wait(|name, wait| {
-        let peer = waiter(name, wait, Deadline::after(WAIT));
-        set_clock(false, HOUR);
-        assert!(peer.status_within(PATIENCE).is_some(), "{name} goes on");
-        set_clock(true, HOUR);
-    });
+    with_waiters(
+        || Deadline::after(WAIT),
+        |peers| {
+            set_clock(-1);
+            peers.into_iter().for_each(Peer::join);
+            set_clock(1);
+        },
+    );
 }
 
 fn set_forwards_ends_realtime_waits() {
-    each_wait(|name, wait| {
-        let peer = waiter(name, wait, Deadline::realtime_after(HOUR));
-        set_clock(true, 2 * HOUR);
-        peer.join();
-        set_clock(false, 2 * HOUR);
-    });
+    with_waiters(
+        || Deadline::realtime_after(HOUR),
+        |peers| {
+            set_clock(2);
+            peers.into_iter().for_each(Peer::join);
+            set_clock(-2);
+        },
+    );
 }
 
 fn set_backwards_makes_realtime_waits_longer() {
-    each_wait(|name, wait| {
-        let deadline = Deadline::realtime_after(WAIT);
-        let peer = waiter(name, wait, deadline);
-        set_clock(false, HOUR);
-        assert!(peer.status_within(2 * WAIT).is_none(), "{name} ended early");
-        set_clock(true, HOUR);
-        peer.join();
-    });
+    with_waiters(
+        || Deadline::realtime_after(WAIT),
+        |peers| {
+            set_clock(-1);
+            // Beyond the moment at which they would have ended.
+            assert!(peers[0].status_within(WAIT + WAIT / 4).is_none(), "a wait ended early");
+            assert!(peers.iter().all(|peer| peer.status_within(Duration::ZERO).is_none()), "a wait ended early");
+            set_clock(1);
+            peers.into_iter().for_each(Peer::join);
+        },
+    );
 }

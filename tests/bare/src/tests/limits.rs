@@ -7,7 +7,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::support::{prefix, become_nobody, kind, options, own_namespaces, queue};
+use super::support::{become_nobody, kind, options, own_namespaces, prefix, queue};
 use crate::console::Text;
 use crate::harness::{Call, Peer, lacking, tests};
 
@@ -40,15 +40,16 @@ fn are_those_of_the_kernel() {
     set_sysctl(c"/proc/sys/fs/mqueue/msgsize_max", 500);
     set_sysctl(c"/proc/sys/fs/mqueue/msgsize_default", 300);
     set_sysctl(c"/proc/sys/fs/mqueue/queues_max", 3);
+    let defaults = MessageQueue::options().read(true).unlink_on_drop(true).create_unique(prefix().name()).unwrap();
+    let attributes = defaults.attributes().unwrap();
+    assert_eq!((attributes.max_messages, attributes.max_message_size), (5, 300));
+    // Last, since the user's other queues count too.
     limit(Resource::Msgqueue, 70_000);
     let limits = Limits::current().unwrap();
     assert_eq!((limits.max_messages, limits.default_messages), (7, 5));
     assert_eq!((limits.max_message_size, limits.default_message_size), (500, 300));
     assert_eq!((limits.max_queues, limits.queue_bytes), (3, Some(70_000)));
     assert!(limits.page_size.is_power_of_two());
-    let defaults = MessageQueue::options().read(true).unlink_on_drop(true).create_unique(prefix().name()).unwrap();
-    let attributes = defaults.attributes().unwrap();
-    assert_eq!((attributes.max_messages, attributes.max_message_size), (5, 300));
 }
 
 fn of_messages_and_their_size_hold_without_privileges() {

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rawipc::{ErrorKind, Semaphore, SharedMemory, name};
 
-use super::support::{LONG, prefix, kind};
+use super::support::{LONG, kind, prefix};
 use crate::harness::{Peer, tests};
 
 tests![

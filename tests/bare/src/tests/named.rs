@@ -7,7 +7,7 @@ use rawipc::{Abi, ErrorKind, Name, NamedSemaphore, SEMAPHORE_VALUE_MAX, SharedMe
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::read;
 
-use super::support::{LONG, prefix, SHORT, kind};
+use super::support::{LONG, SHORT, kind, prefix};
 use crate::console::Text;
 use crate::harness::{Peer, tests, wait_until};
 
@@ -109,7 +109,8 @@ fn are_shared_by_processes() {
 }
 
 fn refuse_what_is_no_semaphore() {
-    let memory = SharedMemory::options().write(true).size(64).unlink_on_drop(true).create_unique(prefix().name()).unwrap();
+    let memory =
+        SharedMemory::options().write(true).size(64).unlink_on_drop(true).create_unique(prefix().name()).unwrap();
     let musl = NamedSemaphore::options().abi(Abi::Musl);
     assert_eq!(kind(musl.open(memory.name().unwrap())), ErrorKind::Malformed);
     memory.resize(32).unwrap();

@@ -43,16 +43,18 @@ fn race_for_messages_and_lose_none() {
     let sum: &AtomicU32 = memory.get(0).unwrap();
     let receivers = [false, true].map(|by_timeout| {
         let queue = &queue;
-        Peer::start(move || loop {
-            let mut buffer = [0; 16];
-            let message = if by_timeout {
-                queue.receive_timeout(&mut buffer, LONG).unwrap()
-            } else {
-                queue.receive(&mut buffer).unwrap()
-            };
-            // An empty message ends one receiver.
-            let Ok(number) = message.payload().try_into().map(u32::from_ne_bytes) else { break };
-            sum.fetch_add(number, Relaxed);
+        Peer::start(move || {
+            loop {
+                let mut buffer = [0; 16];
+                let message = if by_timeout {
+                    queue.receive_timeout(&mut buffer, LONG).unwrap()
+                } else {
+                    queue.receive(&mut buffer).unwrap()
+                };
+                // An empty message ends one receiver.
+                let Ok(number) = message.payload().try_into().map(u32::from_ne_bytes) else { break };
+                sum.fetch_add(number, Relaxed);
+            }
         })
     });
     let senders = [1, 1000].map(|step| {

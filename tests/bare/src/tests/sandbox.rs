@@ -3,7 +3,7 @@
 use rawipc::{ErrorKind, MessageQueue, NamedSemaphore, NotificationSocket, Notify, Platform, Priority, SharedMemory};
 use syscalls::Sysno;
 
-use super::support::{prefix, kind, options, queue};
+use super::support::{kind, options, prefix, queue};
 use crate::harness::{Call, Peer, lacking, tests};
 use crate::raw::forget_calls;
 

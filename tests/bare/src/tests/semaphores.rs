@@ -270,7 +270,7 @@ fn lie_in_memory_as_the_c_libraries_have_them() {
     gnu64[0][LOW] = 2;
     gnu64[1][1 - LOW] = 1;
     assert_eq!([with_tokens::<Gnu64>(), with_waiter::<Gnu64>()], gnu64, "value low, waiters high");
-    assert_eq!([with_tokens::<Gnu32>(), with_waiter::<Gnu32>()], [[2 << 1, 0, 0, 0], [1, 0, 1, 0]]);
+    assert_eq!([with_tokens::<Gnu32>(), with_waiter::<Gnu32>()], [[2 << 1, 0, 0, 0], [1, 0, 0, 1]]);
     assert_eq!([with_tokens::<Musl>(), with_waiter::<Musl>()], [[2, 0, 0, 0], [1 << 31, 1, 0, 0]]);
     assert_eq!((size_of::<SemaphoreOf<Gnu64>>(), size_of::<SemaphoreOf<Gnu32>>()), (32, 16));
 }

@@ -4,10 +4,15 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use rawipc::{ErrorKind, Name, Shared, SharedMemory, shareable};
 
-use super::support::{LONG, prefix, common_memory, kind};
+use super::support::{LONG, common_memory, kind, prefix};
 use crate::harness::{Peer, tests};
 
-tests![is_initialised_once, is_refused_if_it_is_another, lies_in_memory_as_its_format_says, is_taken_over_from_the_dead];
+tests![
+    is_initialised_once,
+    is_refused_if_it_is_another,
+    lies_in_memory_as_its_format_says,
+    is_taken_over_from_the_dead
+];
 
 shareable! {
     struct Value {

@@ -73,7 +73,8 @@ fn end_with_their_time() {
 
 fn try_once_with_a_passed_deadline() {
     let before_the_epoch = Time::new(-1, 5).unwrap();
-    for passed in [Deadline::Monotonic(Time::ZERO), Deadline::Realtime(Time::ZERO), Deadline::Realtime(before_the_epoch)]
+    for passed in
+        [Deadline::Monotonic(Time::ZERO), Deadline::Realtime(Time::ZERO), Deadline::Realtime(before_the_epoch)]
     {
         let queue = queue(1);
         assert_eq!(kind(queue.receive_deadline(&mut [0; 16], passed)), ErrorKind::TimedOut);
