@@ -9,7 +9,8 @@ use crate::root;
 const FEATURES: [&str; 4] = ["alloc", "std", "zerocopy", "cli"];
 
 /// The packages outside of the workspace.
-const OTHER_MANIFESTS: [&str; 3] = ["fuzz/Cargo.toml", "tests/nostd/Cargo.toml", "tests/freestanding/Cargo.toml"];
+const OTHER_MANIFESTS: [&str; 4] =
+    ["fuzz/Cargo.toml", "tests/bare/Cargo.toml", "tests/nostd/Cargo.toml", "tests/freestanding/Cargo.toml"];
 
 pub fn fmt(shell: &Shell) -> Result<()> {
     cmd!(shell, "cargo fmt --all --check").run()?;

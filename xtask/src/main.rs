@@ -145,6 +145,12 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
     steps.run("loom", || tests::loom(shell))?;
     gates::all(shell, steps)?;
     nostd::all(shell, steps)?;
+    cross::all(shell, steps, None)?;
+    // The others are emulated more slowly, and their kernels are larger to download.
+    for machine in ["amd64", "arm64"] {
+        kernel::all(shell, steps, Some(machine))?;
+    }
+    steps.run("evidence", || evidence::check(shell))?;
     fuzz::fuzz(shell, steps, None, 10)
 }
 

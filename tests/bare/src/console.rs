@@ -10,13 +10,15 @@ pub(crate) use say;
 
 pub fn line(text: fmt::Arguments<'_>) {
     let mut line = Text::new();
-    let _ = writeln!(line, "{text}");
-    freestanding::write(1, line.as_bytes());
+    let _ = line.write_fmt(text);
+    line.bytes[line.length] = b'\n';
+    freestanding::write(1, &line.bytes[..=line.length]);
 }
 
-/// A text of bounded length: what is beyond it is cut off.
+/// A line of bounded length: what is beyond it is cut off, and an end of line is a blank.
 pub struct Text {
-    bytes: [u8; Self::LENGTH],
+    /// With room for an end of line.
+    bytes: [u8; Self::LENGTH + 1],
     length: usize,
 }
 
@@ -24,7 +26,7 @@ impl Text {
     const LENGTH: usize = 1000;
 
     pub const fn new() -> Self {
-        Self { bytes: [0; Self::LENGTH], length: 0 }
+        Self { bytes: [0; Self::LENGTH + 1], length: 0 }
     }
 
     pub fn as_bytes(&self) -> &[u8] {
@@ -35,7 +37,7 @@ impl Text {
 impl Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes().take(Self::LENGTH - self.length) {
-            self.bytes[self.length] = byte;
+            self.bytes[self.length] = if byte == b'\n' { b' ' } else { byte };
             self.length += 1;
         }
         Ok(())

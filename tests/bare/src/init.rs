@@ -1,22 +1,22 @@
 //! The first process of a kernel: prepares the machine, runs programs, turns the machine off.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::CStr;
+use core::fmt::Write;
 use core::ptr;
 
 use rustix::fs::{Mode, OFlags, mkdir, open};
 use rustix::io::read;
 use rustix::mount::{MountFlags, mount};
-use rustix::process::WaitOptions;
-use rustix::process::waitpid;
-use rustix::system::{RebootCommand, reboot};
+use rustix::process::{WaitOptions, waitpid};
+use rustix::system::{RebootCommand, reboot, uname};
 
-use crate::console::say;
+use crate::console::{Text, say};
 use crate::raw;
 
-/// What is to be run: a command line a line, words separated by blanks. `<FILE` is its standard input.
+/// What is to be run: a program a line, each of its words ended by a NUL. A word `<FILE` names its standard input.
 const PROGRAMS: &CStr = c"/programs";
 
-/// The longest list of programs, and the most words of a line.
+/// The most bytes of the list of programs, and the most words of a line.
 const LENGTH: usize = 4096;
 const WORDS: usize = 16;
 
@@ -26,66 +26,59 @@ const MOUNTS: [(&CStr, &CStr); 4] =
 
 /// Runs all programs. Each line of output that is not theirs begins with `init: `.
 pub fn run() -> ! {
-    let release = rustix::system::uname();
+    say!("init: kernel {:?}", uname().release());
     for (place, kind) in MOUNTS {
         let _ = mkdir(place, Mode::from_raw_mode(0o755));
         if let Err(errno) = mount(c"none", place, kind, MountFlags::empty(), None) {
             say!("init: {place:?} cannot be mounted: {errno}");
         }
     }
-    say!("init: kernel {:?} {:?}", release.release(), release.version());
     let mut text = [0; LENGTH];
-    let programs = open(PROGRAMS, OFlags::RDONLY, Mode::empty());
-    let length = programs.and_then(|file| read(file, &mut text)).unwrap_or(0);
-    for line in text[..length].split_mut(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        say!("init: run {}", core::str::from_utf8(line).unwrap_or_default());
-        match raw::fork() {
-            None => become_program(line),
-            Some(process) => {
-                let status = waitpid(Some(process), WaitOptions::empty()).ok().flatten().map(|(_, status)| status);
-                match status.and_then(|status| status.exit_status()) {
-                    Some(code) => say!("init: exit {code}"),
-                    None => say!("init: ended by a signal"),
-                }
-            }
-        }
+    let length = open(PROGRAMS, OFlags::RDONLY, Mode::empty()).and_then(|file| read(file, &mut text)).unwrap_or(0);
+    for line in text[..length].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let words = line.split_inclusive(|byte| *byte == 0).filter_map(|word| CStr::from_bytes_with_nul(word).ok());
+        run_program(words);
     }
     say!("init: done");
-    let error = reboot(RebootCommand::PowerOff);
-    say!("init: the machine cannot be turned off: {error:?}");
+    let result = reboot(RebootCommand::PowerOff);
+    say!("init: the machine cannot be turned off: {result:?}");
     freestanding::exit(1)
 }
 
-/// Becomes the program of a command line. The words' blanks become the NULs that end them.
-fn become_program(line: &mut [u8]) -> ! {
-    let mut words = [ptr::null::<c_char>(); WORDS];
-    let mut text = [0; LENGTH];
-    text[..line.len()].copy_from_slice(line);
-    let mut count = 0;
-    for byte in &mut text[..line.len()] {
-        if *byte == b' ' {
-            *byte = 0;
+/// Runs a program and says how it ended.
+fn run_program<'text>(words: impl Iterator<Item = &'text CStr> + Clone) {
+    let mut command = Text::new();
+    for word in words.clone() {
+        let _ = write!(command, " {}", word.to_str().unwrap_or("?"));
+    }
+    say!("init: run{}", core::str::from_utf8(command.as_bytes()).unwrap_or_default());
+    let Some(process) = raw::fork() else { become_program(words) };
+    let status = waitpid(Some(process), WaitOptions::empty()).ok().flatten().map(|(_, status)| status);
+    match status.and_then(|status| status.exit_status()) {
+        Some(code) => say!("init: exit {code}"),
+        None => say!("init: ended by a signal"),
+    }
+}
+
+fn become_program<'text>(words: impl Iterator<Item = &'text CStr>) -> ! {
+    let mut arguments = [ptr::null(); WORDS];
+    // The last one stays null.
+    let mut room = arguments[..WORDS - 1].iter_mut();
+    for word in words {
+        if let Some(path) = word.to_bytes().strip_prefix(b"<") {
+            read_from(path);
+        } else if let Some(argument) = room.next() {
+            *argument = word.as_ptr();
         }
     }
-    for word in text[..=line.len()].split_inclusive(|byte| *byte == 0).take(WORDS - 1) {
-        let Ok(word) = CStr::from_bytes_with_nul(word) else { break };
-        match word.to_bytes().strip_prefix(b"<") {
-            Some(path) => read_from(path),
-            None => {
-                words[count] = word.as_ptr();
-                count += 1;
-            }
-        }
-    }
-    let errno = raw::execute(&words);
+    let errno = raw::execute(&arguments);
     say!("init: it cannot be run: {errno}");
     freestanding::exit(127)
 }
 
 /// Has a file as standard input.
 fn read_from(path: &[u8]) {
-    let file = open(path, OFlags::RDONLY, Mode::empty());
-    if let Err(errno) = file.and_then(rustix::stdio::dup2_stdin) {
+    if let Err(errno) = open(path, OFlags::RDONLY, Mode::empty()).and_then(rustix::stdio::dup2_stdin) {
         say!("init: it cannot be read from: {errno}");
         freestanding::exit(127)
     }

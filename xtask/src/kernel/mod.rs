@@ -44,7 +44,8 @@ fn one(shell: &Shell, machine: &Machine) -> Result<()> {
     let tool = machine.tool();
     let commands = commands(&targets, tool.is_some());
 
-    let mut files = vec![("init".to_owned(), fs::read(&programs[0])?), ("programs".into(), commands.join("\n").into())];
+    let list: String = commands.iter().map(|command| command.replace(' ', "\0") + "\0\n").collect();
+    let mut files = vec![("init".to_owned(), fs::read(&programs[0])?), ("programs".into(), list.into())];
     for (target, program) in targets.iter().zip(&programs) {
         files.push((target.architecture.into(), fs::read(program)?));
     }

@@ -111,7 +111,7 @@ fn run_one(test: &Test) -> Ending {
     let Some(process) = raw::fork() else {
         // Its peers are of the same group, to be ended with it.
         rustix::process::setpgid(None, None).expect("a process may lead a group of its own");
-        report.write_end();
+        report.begin();
         (test.run)();
         freestanding::exit(0);
     };

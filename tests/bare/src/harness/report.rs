@@ -38,8 +38,8 @@ impl Report {
         Self { text: Text::new(), reader, writer: Some(writer) }
     }
 
-    /// Makes this process one that reports.
-    pub fn write_end(&self) {
+    /// Has this process and its peers report here.
+    pub fn begin(&self) {
         TARGET.store(self.writer.as_ref().map_or(2, AsRawFd::as_raw_fd), Relaxed);
     }
 
