@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
+use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{self, Errno};
 
 use super::MessageQueue;
@@ -61,9 +62,16 @@ pub(super) trait Attempt {
     }
 
     /// Fails with EAGAIN if it would have to wait, whatever the nonblocking flag.
+    ///
+    /// An expired deadline makes the kernel try without waiting; but where the try fails it has set up and cancelled a
+    /// timer, 20 times as dear as a `poll`. So a blocking descriptor is looked at before. On a nonblocking one no timer
+    /// is set up.
     #[inline]
     fn attempt_now(&mut self) -> io::Result<()> {
-        match self.attempt_expired() {
+        if !self.queue().believed_nonblocking() && !self.queue().poll(Self::READY, Duration::ZERO)? {
+            return Err(Errno::AGAIN);
+        }
+        match self.call(Some(&KernelTime::EXPIRED)) {
             Err(Errno::TIMEDOUT) => Err(Errno::AGAIN),
             result => result,
         }
@@ -71,16 +79,13 @@ pub(super) trait Attempt {
 
     /// Fails with ETIMEDOUT if it would have to wait; with EAGAIN, as every wait on it, if the descriptor is
     /// nonblocking.
-    ///
-    /// An expired deadline makes the kernel try without waiting; but where the try fails it has set up and cancelled a
-    /// timer, 20 times as dear as a `poll`. So a blocking descriptor is looked at before. On a nonblocking one no timer
-    /// is set up.
     #[inline]
     fn attempt_expired(&mut self) -> io::Result<()> {
-        if !self.queue().believed_nonblocking() && !self.queue().poll(Self::READY, Duration::ZERO)? {
-            return Err(Errno::TIMEDOUT);
+        match self.attempt_now() {
+            // Which of the two it is, the look does not tell, nor does the hint: others may have changed the flag.
+            Err(Errno::AGAIN) if !fcntl_getfl(self.queue())?.contains(OFlags::NONBLOCK) => Err(Errno::TIMEDOUT),
+            result => result,
         }
-        self.call(Some(&KernelTime::EXPIRED))
     }
 
     /// Tries at once; if that fails, finds out the end of the wait and tries again whenever the queue is ready.

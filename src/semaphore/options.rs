@@ -6,9 +6,10 @@ use rustix::io::Errno;
 use super::abi::Abi;
 use super::file::{self, GNU_NAME_MAX, prefix};
 use super::named::NamedSemaphore;
-use super::protocol::{Tuning, VALUE_MAX};
+use super::protocol::VALUE_MAX;
 use crate::devshm::{FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, ErrorKind, NameFault, Operation, Result, SemaphoreFault};
+use crate::futex::Tuning;
 use crate::name::Name;
 use crate::open::{MODE_BITS, RACES, unique_name};
 
@@ -118,7 +119,17 @@ impl NamedSemaphoreOptions {
     /// [`sem_open(3)`](https://man7.org/linux/man-pages/man3/sem_open.3.html),
     /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/sem_open.html)
     #[doc(alias = "sem_open")]
+    #[inline] // A program that never creates one is without the code for it then.
     pub fn open(&self, name: &Name) -> Result<NamedSemaphore> {
+        if self.create || self.create_new { self.create_or_open(name) } else { self.open_existing(name) }
+    }
+
+    fn open_existing(&self, name: &Name) -> Result<NamedSemaphore> {
+        self.check()?;
+        self.open_any(name, &self.path(name, self.abi.unwrap_or(Abi::NATIVE))?)
+    }
+
+    fn create_or_open(&self, name: &Name) -> Result<NamedSemaphore> {
         self.check()?;
         let path = self.path(name, self.abi.unwrap_or(Abi::NATIVE))?;
         let mut races = 0;
@@ -236,7 +247,12 @@ impl NamedSemaphoreOptions {
         let created = file::create(path, abi, self.initial_value, self.mode, self.exact_mode);
         let (file, mapping) = created.map_err(system)?;
         let name = if self.unlink_on_drop {
-            ObjectName::removed_on_drop(name, prefix(abi), Identity::of_file(&file).map_err(system)?)
+            let identity = Identity::of_file(&file).map_err(|errno| {
+                // What was created a moment ago is of no use to anybody; if this fails there is nobody to tell.
+                let _ = unlink(path.c_str());
+                system(errno)
+            });
+            ObjectName::removed_on_drop(name, prefix(abi), identity?)
         } else {
             ObjectName::kept(name)
         };

@@ -1,8 +1,11 @@
 //! What the tests have in common: lists of tests, other processes, unique names, what a machine may lack.
 
 pub mod allocator;
+pub mod injector;
 pub mod kernel;
+pub mod languages;
 pub mod peer;
+pub mod property;
 pub mod queues;
 pub mod random;
 pub mod tracer;

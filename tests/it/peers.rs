@@ -2,14 +2,12 @@
 //!
 //! Both peers know the same commands (see `tests/peers/queue.c`), so each test runs once for each of them.
 
-use std::env;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use rawipc::{ErrorKind, MessageBuffer, MessageQueue, Name, Priority};
 
+use crate::harness::languages::{c_compiler, compiled, python_with, source};
 use crate::harness::queues::{FreeName, text};
 use crate::harness::waiting::{PATIENCE, wait_until_blocked};
 use crate::harness::{Ending, Lacking, Peer, exists, name_of, small, small_queue};
@@ -51,45 +49,13 @@ tests_with_both!(
     their_messages_wake_our_waiters,
 );
 
-/// A source file of a peer.
-fn source(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(file)
-}
-
 fn start_c(command: &str, name: &Name, arguments: &[&str]) -> Result<Peer, Lacking> {
-    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let program = PROGRAM.get_or_init(compile).as_ref().map_err(|what| Lacking(what.clone()))?;
-    Ok(Peer::start_reporting(Command::new(program).arg(command).arg(text(name)).args(arguments)))
-}
-
-/// Compiles the peer, once for all tests of this process.
-fn compile() -> Result<PathBuf, String> {
-    // Under a name of its own first: two runs of the tests may be under way, and a program that runs cannot be written.
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("queue-peer");
-    let fresh = program.with_extension(std::process::id().to_string());
-    let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let flags = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1"];
-    let compilation =
-        Command::new(compiler).args(flags).arg(source("queue.c")).arg("-o").arg(&fresh).arg("-lrt").output();
-    let output = compilation.map_err(|error| format!("a C compiler `cc` ({error})"))?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() && errors.contains("ermission denied") {
-        return Err(format!("a target directory that can be written ({})", fresh.display()));
-    }
-    assert!(output.status.success(), "queue.c does not compile: {errors}");
-    std::fs::rename(&fresh, &program).expect("both are in one directory");
-    Ok(program)
+    let mut program = Command::new(compiled("queue.c", "glibc", || Ok(c_compiler()))?);
+    Ok(Peer::start_reporting(program.arg(command).arg(text(name)).args(arguments)))
 }
 
 fn start_python(command: &str, name: &Name, arguments: &[&str]) -> Result<Peer, Lacking> {
-    static INTERPRETER: OnceLock<Result<(), String>> = OnceLock::new();
-    let interpreter = env::var_os("RAWIPC_PYTHON").unwrap_or_else(|| "python3".into());
-    let probe = || match Command::new(&interpreter).args(["-c", "import posix_ipc"]).output() {
-        Ok(output) if output.status.success() => Ok(()),
-        _ => Err("a Python with posix_ipc (RAWIPC_PYTHON names its interpreter)".to_owned()),
-    };
-    INTERPRETER.get_or_init(probe).clone().map_err(Lacking)?;
-    let mut program = Command::new(&interpreter);
+    let mut program = python_with("posix_ipc")?;
     Ok(Peer::start_reporting(program.arg(source("queue.py")).arg(command).arg(text(name)).args(arguments)))
 }
 

@@ -4,8 +4,9 @@ use std::fs;
 
 use rawipc::{Abi, NamedSemaphore, SEMAPHORE_VALUE_MAX};
 
+use crate::harness::languages::python_with;
 use crate::harness::{Ending, Lacking};
-use crate::semaphore_peers::{Library, python_with};
+use crate::semaphore_peers::Library;
 use crate::semaphore_support::{FreeName, words_of};
 
 crate::tests!(
@@ -79,7 +80,7 @@ fn files_equal_those_of_posix_ipc() -> Ending {
 /// `multiprocessing` keeps a semaphore's name for programs that it starts anew; its own object, not only its parts.
 fn a_semaphore_of_multiprocessing_itself_can_be_joined() -> Ending {
     use std::io::{BufRead, BufReader};
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
 
     const PROGRAM: &str = "
 import multiprocessing, sys
@@ -91,7 +92,7 @@ for _ in range(2):
 sys.stdin.read()
 assert semaphore.get_value() == 0
 ";
-    let mut python = Command::new(python_with("multiprocessing")?);
+    let mut python = python_with("multiprocessing")?;
     let python = python.args(["-c", PROGRAM]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut python = crate::harness::Peer::start(python);
     let mut lines = BufReader::new(python.stdout.take().expect("its output is piped")).lines();

@@ -1,21 +1,17 @@
 //! Programs of C and Python that use the same semaphores: how they are built and started.
 
-use std::collections::hash_map::DefaultHasher;
 use std::env;
-use std::fs;
-use std::hash::{Hash, Hasher};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, Stdio};
-use std::sync::Mutex;
+use std::process::Command;
 
 use rawipc::Abi;
 
 use crate::harness::Lacking;
 use crate::harness::kernel::{die_in, die_with_parent};
+use crate::harness::languages::{c_compiler, compiled, python_with, source};
 
-const C_SOURCE: &str = include_str!("../peers/semaphore.c");
-const PYTHON_SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/semaphore.py");
+const SOURCE: &str = "semaphore.c";
 
 /// No peer lives longer, in seconds, whatever goes wrong in it.
 const LONGEST_LIFE: u32 = 120;
@@ -50,15 +46,11 @@ impl Library {
     pub fn command(self) -> Result<Command, Lacking> {
         let mut command = match self {
             Self::Rawipc => crate::harness::role("semaphore_stress", &[]),
-            Self::Glibc => Command::new(compiled("glibc", || {
-                let mut compiler = Command::new("cc");
-                compiler.arg("-pthread");
-                Ok(compiler)
-            })?),
-            Self::Musl => Command::new(compiled("musl", || zig("x86_64-linux-musl", &["-static"]))?),
+            Self::Glibc => Command::new(compiled(SOURCE, "glibc", || Ok(c_compiler()))?),
+            Self::Musl => Command::new(compiled(SOURCE, "musl", || zig("x86_64-linux-musl", &["-static"]))?),
             Self::Glibc32 => {
                 let loader = loader_for_i386()?;
-                let program = compiled("glibc-i386", || zig("x86-linux-gnu.2.36", &[]))?;
+                let program = compiled(SOURCE, "glibc-i386", || zig("x86-linux-gnu.2.36", &[]))?;
                 let mut command = Command::new(&loader);
                 if let Some(libraries) = env::var_os("RAWIPC_I386_LIBRARIES") {
                     command.arg("--library-path").arg(libraries);
@@ -89,28 +81,9 @@ impl Library {
     }
 }
 
-/// The interpreter to use: the environment's choice.
-pub fn python() -> String {
-    env::var("RAWIPC_PYTHON").unwrap_or_else(|_| "python3".into())
-}
-
-/// Whether Python has a module; both the answer's ends are quick.
-pub fn python_with(module: &str) -> Result<String, Lacking> {
-    let python = python();
-    if succeeds(Command::new(&python).args(["-c", &format!("import {module}")])) {
-        Ok(python)
-    } else {
-        Err(Lacking(format!("Python's module {module} (RAWIPC_PYTHON names the interpreter)")))
-    }
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|end| end.success())
-}
-
 fn script(library: &str, module: &str) -> Result<Command, Lacking> {
-    let mut command = Command::new(python_with(module)?);
-    command.args([PYTHON_SOURCE, library]);
+    let mut command = python_with(module)?;
+    command.arg(source("semaphore.py")).arg(library);
     Ok(command)
 }
 
@@ -118,7 +91,7 @@ fn zig(target: &str, flags: &[&str]) -> Result<Command, Lacking> {
     if cfg!(not(target_arch = "x86_64")) {
         return Err(Lacking("x86-64, for which the peers are compiled".into()));
     }
-    let mut compiler = Command::new(python_with("ziglang")?);
+    let mut compiler = python_with("ziglang")?;
     compiler.args(["-m", "ziglang", "cc", "-target", target]).args(flags);
     Ok(compiler)
 }
@@ -129,31 +102,4 @@ fn loader_for_i386() -> Result<PathBuf, Lacking> {
         None => "/lib/ld-linux.so.2".into(),
     };
     if loader.exists() { Ok(loader) } else { Err(Lacking("glibc for i386 (Debian's libc6-i386)".into())) }
-}
-
-/// The C peer, compiled once for each version of its source and kept with the build.
-fn compiled(kind: &str, compiler: impl FnOnce() -> Result<Command, Lacking>) -> Result<PathBuf, Lacking> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut version = DefaultHasher::new();
-    C_SOURCE.hash(&mut version);
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let program = directory.join(format!("semaphore-{kind}-{:016x}", version.finish()));
-    if program.exists() {
-        return Ok(program);
-    }
-    let new = directory.join(format!("semaphore-{kind}-{}", process::id()));
-    let source = new.with_extension("c");
-    let mut compiler = compiler()?;
-    fs::write(&source, C_SOURCE).map_err(|error| Lacking(format!("a target directory to write to ({error})")))?;
-    let ended = compiler.args(["-O2", "-Wall", "-o"]).arg(&new).arg(&source).output();
-    let _ = fs::remove_file(&source);
-    match ended {
-        Ok(output) if output.status.success() => {}
-        Ok(output) => panic!("the peer does not compile: {}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => return Err(Lacking(format!("a C compiler ({error})"))),
-    }
-    // Whole at once, since others may be running the tests too.
-    fs::rename(&new, &program).expect("the directory is the same");
-    Ok(program)
 }

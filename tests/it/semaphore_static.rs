@@ -25,16 +25,19 @@ fn program() -> Result<PathBuf, Lacking> {
         return Err(Lacking("x86-64, for which the static program is built".into()));
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/freestanding");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("freestanding");
+    if !folder.exists() {
+        return Err(Lacking("the static program's source, which is in the repository alone".into()));
+    }
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../freestanding");
     let cargo = env::var_os("CARGO").ok_or_else(|| Lacking("cargo, which runs the tests usually".into()))?;
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--release", "--locked", "--bin", "semaphore", "--target", TRIPLE]);
+    build.args(["build", "--quiet", "--release", "--locked", "--bin", "named", "--target", TRIPLE]);
     build.arg("--target-dir").arg(&target).current_dir(folder);
     let built = build.env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTFLAGS").status();
     if !built.is_ok_and(|status| status.success()) {
         return Err(Lacking("the standard library's source (`rustup component add rust-src`)".into()));
     }
-    Ok(target.join(TRIPLE).join("release/semaphore"))
+    Ok(target.join(TRIPLE).join("release/named"))
 }
 
 /// The types of an ELF file's segments.
@@ -69,7 +72,7 @@ fn a_program_without_libc_takes_part() -> Ending {
     let options = SharedMemory::options().write(true).size(4096).unlink_on_drop(true);
     let memory = options.create_unique(name!("/rawipc-test-")).unwrap();
     let mapping = memory.map().unwrap();
-    let counter: &AtomicU32 = mapping.get(0).unwrap();
+    let counter: &AtomicU32 = mapping.get(32).unwrap();
 
     let (semaphore_name, memory_name) = (semaphore.name().to_string(), memory.name().unwrap().to_string());
     let start = || Peer::start(Command::new(&program).args([&semaphore_name, &memory_name, &TURNS.to_string()]));

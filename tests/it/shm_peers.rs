@@ -2,15 +2,13 @@
 //!
 //! All peers know the same commands (see `tests/peers/shm.c`), so each test runs once for each of them.
 
-use std::env;
 use std::ffi::CString;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rawipc::{Name, SharedMemory};
 
+use crate::harness::languages::{c_compiler, compiled, python_with, source};
 use crate::harness::{Ending, Lacking, Peer};
 use crate::shm_support::{FreeName, content, exists, file_of, memory, name_of, page, pattern, sized, text};
 
@@ -49,33 +47,9 @@ tests_with_each!(
 
 crate::tests!(the_c_library_in_this_process_sees_the_same, atomic_numbers_are_shared_with_c,);
 
-fn source(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(file)
-}
-
 fn start_c(command: &str, name: &Name, arguments: &[&str]) -> Result<Peer, Lacking> {
-    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let program = PROGRAM.get_or_init(compile).as_ref().map_err(|what| Lacking(what.clone()))?;
-    Ok(Peer::start_reporting(Command::new(program).arg(command).arg(text(name)).args(arguments)))
-}
-
-/// Compiles the peer, once for all tests of this process.
-fn compile() -> Result<PathBuf, String> {
-    // Under a name of its own first: two runs of the tests may be under way, and a program that runs cannot be written.
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shm-peer");
-    let fresh = program.with_extension(std::process::id().to_string());
-    let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let flags = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1"];
-    let compilation =
-        Command::new(compiler).args(flags).arg(source("shm.c")).arg("-o").arg(&fresh).arg("-lrt").output();
-    let output = compilation.map_err(|error| format!("a C compiler `cc` ({error})"))?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() && errors.contains("ermission denied") {
-        return Err(format!("a target directory that can be written ({})", fresh.display()));
-    }
-    assert!(output.status.success(), "shm.c does not compile: {errors}");
-    std::fs::rename(&fresh, &program).expect("both are in one directory");
-    Ok(program)
+    let mut program = Command::new(compiled("shm.c", "glibc", || Ok(c_compiler()))?);
+    Ok(Peer::start_reporting(program.arg(command).arg(text(name)).args(arguments)))
 }
 
 fn start_posix_ipc(command: &str, name: &Name, arguments: &[&str]) -> Result<Peer, Lacking> {
@@ -87,12 +61,7 @@ fn start_multiprocessing(command: &str, name: &Name, arguments: &[&str]) -> Resu
 }
 
 fn start_python(module: &str, command: &str, name: &Name, arguments: &[&str]) -> Result<Peer, Lacking> {
-    let interpreter = env::var_os("RAWIPC_PYTHON").unwrap_or_else(|| "python3".into());
-    match Command::new(&interpreter).args(["-c", &format!("import {module}")]).output() {
-        Ok(output) if output.status.success() => {}
-        _ => return Err(Lacking(format!("a Python with {module} (RAWIPC_PYTHON names its interpreter)"))),
-    }
-    let mut program = Command::new(&interpreter);
+    let mut program = python_with(module)?;
     program.arg(source("shm.py")).args([module, command, text(name)]).args(arguments);
     Ok(Peer::start_reporting(&mut program))
 }

@@ -1,4 +1,4 @@
-//! Why a command failed, as a line on standard error and an exit code.
+//! Why a command failed, as lines on standard error and an exit code.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -6,21 +6,28 @@ use std::process::ExitCode;
 
 use rawipc::{Error, ErrorKind, Name};
 
+use crate::{colour, similar};
+
 const FAILED: u8 = 1;
-/// It would block, or the time was over. (2, wrong usage, is clap's.)
+/// The arguments are wrong.
+const USAGE: u8 = 2;
+/// It would block, or the time was over.
 const NOT_NOW: u8 = 3;
+/// What a shell shows for a program that SIGPIPE ended.
+const NOT_READ: u8 = 141;
 
 /// A failed command: what it was about, what was wrong, and the exit code.
 #[must_use]
 pub(crate) struct Failure {
     subject: String,
-    sentence: String,
+    /// A line each; none where nobody wants to know.
+    sentences: Vec<String>,
     code: u8,
 }
 
 impl Failure {
     pub(crate) fn new(subject: impl Display, sentence: impl Display) -> Self {
-        Self { subject: subject.to_string(), sentence: sentence.to_string(), code: FAILED }
+        Self { subject: subject.to_string(), sentences: vec![sentence.to_string()], code: FAILED }
     }
 
     /// The time was over.
@@ -28,11 +35,18 @@ impl Failure {
         Self { code: NOT_NOW, ..Self::new(subject, sentence) }
     }
 
-    /// Makes a failure of the library's error about the object of this name.
+    /// Makes a failure of the library's error about the object of this name. Where there is none, says which was meant.
     pub(crate) fn about(name: &Name) -> impl Fn(Error) -> Self {
         move |error| {
-            let not_now = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-            Self { code: if not_now { NOT_NOW } else { FAILED }, ..Self::new(name, error) }
+            let failure = Self::new(name, error);
+            match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => failure.with_code(NOT_NOW),
+                ErrorKind::NotFound => match similar::hint(name, error.operation()) {
+                    Some(hint) => failure.and(hint),
+                    None => failure,
+                },
+                _ => failure,
+            }
         }
     }
 
@@ -44,6 +58,11 @@ impl Failure {
         Self::new("standard output", error)
     }
 
+    /// Nobody reads standard output any more. That is not worth a line.
+    pub(crate) fn not_read() -> Self {
+        Self { subject: String::new(), sentences: Vec::new(), code: NOT_READ }
+    }
+
     /// Ends the tool with another exit code.
     pub(crate) fn with_code(self, code: u8) -> Self {
         Self { code, ..self }
@@ -51,13 +70,15 @@ impl Failure {
 
     /// Says one thing more.
     pub(crate) fn and(mut self, addition: impl Display) -> Self {
-        self.sentence = format!("{}; {addition}", self.sentence);
+        if let Some(sentence) = self.sentences.last_mut() {
+            *sentence = format!("{sentence}; {addition}");
+        }
         self
     }
 
     /// Says one thing more, on a line of its own.
     pub(crate) fn line(mut self, addition: impl Display) -> Self {
-        self.sentence = format!("{}\nrawipc: {}: {addition}", self.sentence, self.subject);
+        self.sentences.push(addition.to_string());
         self
     }
 
@@ -72,8 +93,27 @@ impl Failure {
 
     /// Tells the user.
     pub(crate) fn report(self) -> ExitCode {
-        // Where nobody can be told, the exit code still tells. `eprintln` would panic.
-        let _ = writeln!(io::stderr(), "rawipc: {}: {}", self.subject, self.sentence);
+        for sentence in &self.sentences {
+            say(&self.subject, sentence);
+        }
         ExitCode::from(self.code)
     }
+}
+
+/// A line on standard error.
+pub(crate) fn say(subject: impl Display, sentence: impl Display) {
+    tell(&format!("{subject}: {sentence}\n"));
+}
+
+/// Tells what was wrong with the arguments, in clap's words.
+pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
+    let text = colour::help(&error.render(), &io::stderr());
+    tell(text.strip_prefix("error: ").unwrap_or(&text));
+    ExitCode::from(USAGE)
+}
+
+fn tell(text: &str) {
+    let text = format!("{} {text}", colour::error("rawipc:", &io::stderr()));
+    // Where nobody can be told, the exit code still tells. `eprintln` would panic.
+    let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -1,6 +1,6 @@
 //! JSON, as far as the tool's data need it.
 
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 
 /// A JSON object on one line.
 pub(crate) struct Object(String);
@@ -39,6 +39,14 @@ impl Object {
         self.text("name", &String::from_utf8_lossy(name.as_bytes()))
     }
 
+    /// Any bytes: a string if they are UTF-8, else an array of numbers.
+    pub(crate) fn bytes(self, key: &str, value: &[u8]) -> Self {
+        match str::from_utf8(value) {
+            Ok(text) => self.text(key, text),
+            Err(_) => self.entry(key, format_args!("{value:?}")),
+        }
+    }
+
     pub(crate) fn object(self, key: &str, value: Self) -> Self {
         self.entry(key, value.finish())
     }
@@ -57,7 +65,14 @@ impl Object {
 }
 
 /// A whole number. Those from 2^53 on lose their last digits in readers that know floating-point numbers only.
+#[derive(Clone, Copy)]
 pub(crate) struct Number(u64);
+
+impl Display for Number {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
 
 impl From<u32> for Number {
     fn from(number: u32) -> Self {

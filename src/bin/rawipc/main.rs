@@ -1,16 +1,20 @@
 //! The command-line tool `rawipc`: POSIX message queues, semaphores and shared memory from a shell.
 //!
-//! One module a subject (`mq`, `sem`, `shm`, `list`, `limits`, `demo`); each command is a struct of its arguments with
-//! a method `run`. Around them: `arguments` (values that several commands take), `output`, `json`, `table` and `moment`
-//! (what goes to standard output), `progress` and `failure` (what goes to standard error, and the exit code), `account`
-//! and `registration` (what several commands tell), `signals`.
+//! One module a subject (`mq`, `sem`, `shm`, `list`, `limits`, `demo`, `generate`); each command is a struct of its
+//! arguments with a method `run`. Around them: `arguments` (values that several commands take), `stat` and `unlink`
+//! (what those commands have in common), `output`, `json`, `table` and `moment` (what goes to standard output),
+//! `progress` and `failure` (what goes to standard error, and the exit code), `similar` (which name was meant),
+//! `colour`, `account` and `registration` (what several commands tell), `signals`.
 
 #![forbid(unsafe_code)]
 
 mod account;
 mod arguments;
+mod colour;
 mod demo;
 mod failure;
+#[cfg(feature = "completions")]
+mod generate;
 mod json;
 mod limits;
 mod list;
@@ -22,17 +26,23 @@ mod registration;
 mod sem;
 mod shm;
 mod signals;
+mod similar;
+mod stat;
 mod table;
+mod unlink;
 
+use std::io;
 use std::process::ExitCode;
 
+use clap::builder::StyledStr;
 use clap::{Parser, Subcommand};
 
 use failure::Failure;
+use output::Output;
 
 /// POSIX message queues, semaphores and shared memory from the command line.
 #[derive(Parser)]
-#[command(version, disable_help_subcommand = true, after_help = HELP)]
+#[command(version, styles = colour::HELP, disable_help_subcommand = true, after_help = HELP)]
 struct Tool {
     #[command(subcommand)]
     command: Command,
@@ -40,19 +50,22 @@ struct Tool {
 
 const HELP: &str = "\
 The queues, semaphores and shared memory objects are those that programs in C, Python or Rust open by the same name.
+A name may be given without its slash; one that begins with `-` needs the slash, or `--` before it.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 it would have to wait, or the time was over.
+141 if nobody reads the output any more. `sem wait` and `sem run` have more of them: see their help.
 
-Example, in two terminals:
+Examples:
+  # A queue: what one program sends, another one receives.
   rawipc mq create jobs
-  rawipc mq receive jobs --follow
-                                    echo 'resize 42' | rawipc mq send jobs
+  echo 'resize 42' | rawipc mq send jobs
+  rawipc mq receive jobs --timeout 10
 
-Example, at most four at once:
+  # A semaphore: at most four at once.
   rawipc sem create slots --value 4
   rawipc sem run slots -- make image.png
 
-What is there, and what of the limits is left:
+  # What is there, and what of the limits is left.
   rawipc list
   rawipc limits";
 
@@ -71,6 +84,10 @@ enum Command {
     Limits(limits::Command),
     Demo(demo::Demo),
     DemoPartner(demo::Partner),
+    #[cfg(feature = "completions")]
+    Completions(generate::Completions),
+    #[cfg(feature = "completions")]
+    Man(generate::Man),
 }
 
 impl Command {
@@ -83,14 +100,26 @@ impl Command {
             Self::Limits(limits) => limits.run(),
             Self::Demo(demo) => demo.run(),
             Self::DemoPartner(partner) => partner.run(),
+            #[cfg(feature = "completions")]
+            Self::Completions(completions) => completions.run(),
+            #[cfg(feature = "completions")]
+            Self::Man(man) => man.run(),
         };
         result.map(|()| ExitCode::SUCCESS)
     }
 }
 
 fn main() -> ExitCode {
-    match Tool::parse().command.run() {
-        Ok(code) => code,
-        Err(failure) => failure.report(),
-    }
+    let result = match Tool::try_parse() {
+        Ok(tool) => tool.command.run(),
+        // Help and the version are what was asked for.
+        Err(error) if !error.use_stderr() => show(&error.render()),
+        Err(error) => return failure::report_usage(&error),
+    };
+    result.unwrap_or_else(Failure::report)
+}
+
+fn show(text: &StyledStr) -> Result<ExitCode, Failure> {
+    Output::open()?.write(colour::help(text, &io::stdout()))?;
+    Ok(ExitCode::SUCCESS)
 }

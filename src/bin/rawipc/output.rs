@@ -15,7 +15,16 @@ impl Output {
         Ok(Self(descriptor.into()))
     }
 
+    /// A reader who has seen enough, as in `rawipc list | head`, is a silent end.
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
+        self.0.write_all(bytes.as_ref()).map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::not_read(),
+            _ => Failure::of_output(error),
+        })
+    }
+
+    /// Writes what must not get lost unseen: that nobody reads is a failure as any other.
+    pub(crate) fn write_dear(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
         self.0.write_all(bytes.as_ref()).map_err(Failure::of_output)
     }
 }

@@ -1,5 +1,6 @@
 //! `demo`: the main job shown by itself, and what is left of it.
 
+use std::fs::File;
 use std::io::pipe;
 
 use rawipc::{ErrorKind, MessageQueue, Name};
@@ -76,5 +77,7 @@ fn an_unwritable_output_ends_it() {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
     let ran = run(tool(&["demo"]).stdout(writer));
-    ran.failed(1, "standard output: Broken pipe (os error 32)");
+    assert_eq!((ran.code, ran.errors.as_str()), (Some(141), ""));
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    run(tool(&["demo"]).stdout(full)).failed(1, "standard output: No space left on device (os error 28)");
 }

@@ -2,6 +2,10 @@
 
 mod commands;
 mod demo;
+mod examples;
+#[cfg(feature = "completions")]
+mod generated;
+mod json;
 mod limits;
 mod list;
 mod main_job;
@@ -12,6 +16,8 @@ mod sandbox;
 mod semaphore;
 mod sending;
 mod shm;
+mod similar;
+mod terminal;
 mod usage;
 mod watch;
 
@@ -27,6 +33,10 @@ pub fn tests() -> Vec<Test> {
     let tests = [
         commands::tests(),
         demo::tests(),
+        examples::tests(),
+        #[cfg(feature = "completions")]
+        generated::tests(),
+        json::tests(),
         limits::tests(),
         list::tests(),
         main_job::tests(),
@@ -36,6 +46,8 @@ pub fn tests() -> Vec<Test> {
         semaphore::tests(),
         sending::tests(),
         shm::tests(),
+        similar::tests(),
+        terminal::tests(),
         usage::tests(),
         watch::tests(),
     ];

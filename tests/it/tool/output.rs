@@ -18,6 +18,7 @@ crate::tests!(
     at_most_one_message_is_lost_if_nobody_reads,
     at_most_one_message_is_lost_if_the_disk_is_full,
     a_failed_write_is_a_failure_of_stat,
+    a_reader_who_has_seen_enough_is_no_failure,
     an_unwritable_standard_error_keeps_the_exit_code,
     progress_is_shown_on_a_terminal_alone,
 );
@@ -75,6 +76,16 @@ fn a_failed_write_is_a_failure_of_stat() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     run(tool(&["mq", "stat", &name]).stdout(full)).failed(1, "standard output: No space left on device (os error 28)");
     assert_eq!(queue.len().unwrap(), 4);
+}
+
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let (_queue, name) = filled_queue();
+    for arguments in [&["mq", "stat", &name][..], &["list"], &["--help"], &["mq", "watch", &name]] {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let ran = run(tool(arguments).stdout(writer));
+        assert_eq!((ran.code, ran.errors.as_str()), (Some(141), ""), "{arguments:?}");
+    }
 }
 
 fn an_unwritable_standard_error_keeps_the_exit_code() {

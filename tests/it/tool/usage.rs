@@ -6,11 +6,13 @@ crate::tests!(
     help_teaches_each_command,
     wrong_usage_is_exit_code_2,
     wrong_values_are_explained,
+    names_may_begin_with_a_dash,
     a_queue_that_is_not_there_is_named,
     a_semaphore_that_is_not_there_is_named,
 );
 
-const COMMANDS: [&[&str]; 17] = [
+/// Each command, and the tool itself.
+pub(super) const COMMANDS: &[&[&str]] = &[
     &["mq", "create"],
     &["mq", "send"],
     &["mq", "receive"],
@@ -25,19 +27,36 @@ const COMMANDS: [&[&str]; 17] = [
     &["sem", "repair"],
     &["sem", "unlink"],
     &["sem", "run"],
+    &["shm", "create"],
+    &["shm", "read"],
+    &["shm", "write"],
+    &["shm", "stat"],
+    &["shm", "unlink"],
     &["list"],
     &["limits"],
     &["demo"],
+    #[cfg(feature = "completions")]
+    &["completions"],
+    #[cfg(feature = "completions")]
+    &["man"],
+    &[],
 ];
 
 fn help_teaches_each_command() {
-    for command in COMMANDS.iter().copied().chain([&[][..]]) {
+    for command in COMMANDS {
         let ran = run(tool(command).arg("--help"));
         let help = String::from_utf8(ran.output).unwrap();
         assert_eq!((ran.code, ran.errors.as_str()), (Some(0), ""));
         assert!(help.contains(&["Usage: rawipc", &command.join(" ")].join(" ").trim_end().to_owned()), "{help}");
         let example = help.split("Example").nth(1).expect("an example");
         assert!(example.contains(&format!("rawipc {}", command.join(" "))), "{help}");
+    }
+    for sort in ["mq", "sem", "shm"] {
+        let help = String::from_utf8(run(&mut tool(&[sort, "--help"])).output).unwrap();
+        let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+        let commands = commands.map_while(|line| line.strip_prefix("  ")?.split(' ').next());
+        assert!(commands.clone().count() > 4, "{help}");
+        commands.for_each(|command| assert!(COMMANDS.contains(&&[sort, command][..]), "{command} is not tested"));
     }
     let all = run(&mut tool(&["--help"]));
     let all = String::from_utf8(all.output).unwrap();
@@ -56,7 +75,7 @@ fn wrong_usage_is_exit_code_2() {
         &["mq", "stat", "/q", "/r"],
         &["mq", "send", "/q", "message"],
         &["mq", "receive", "/q", "--follow", "--count", "2"],
-        &["mq", "receive", "/q", "--json"],
+        &["mq", "receive", "/q", "--json", "--raw"],
         &["mq", "watch"],
         &["mq", "watch", "/q", "true"],
         &["mq", "watch", "/q", "--json", "--", "true"],
@@ -122,6 +141,15 @@ fn wrong_values_are_explained() {
         assert_eq!((ran.code, ran.output.len()), (Some(2), 0), "{arguments:?}: {ran:?}");
         assert!(ran.errors.contains(explanation), "{arguments:?}: {ran:?}");
     }
+}
+
+fn names_may_begin_with_a_dash() {
+    for arguments in [&["mq", "stat", "/-rawipc-test"][..], &["mq", "stat", "--json", "--", "-rawipc-test"]] {
+        let error = "/-rawipc-test: opening the queue: there is no object of this name (ENOENT)";
+        run(&mut tool(arguments)).failed(1, error);
+    }
+    let ran = run(&mut tool(&["mq", "stat", "-rawipc-test"]));
+    assert!(ran.code == Some(2) && ran.errors.contains("use '-- -r"), "{ran:?}");
 }
 
 fn a_queue_that_is_not_there_is_named() {

@@ -30,7 +30,9 @@ pub fn all(shell: &Shell, steps: &mut Steps, machine: Option<&str>) -> Result<()
     ensure!(MACHINES.iter().any(|known| is_asked_for(&known)), "the machines are {names}");
     for machine in MACHINES.iter().filter(is_asked_for) {
         steps.run(&format!("setup: a machine of {}", machine.name), || {
-            setup::system_emulator(shell, machine.needs)?;
+            for (package, probe) in machine.needs {
+                setup::install_one(shell, package, probe)?;
+            }
             image::get(shell, machine).map(drop)
         })?;
         steps.run(&format!("real kernel: {}", machine.name), || one(shell, machine))?;

@@ -9,7 +9,7 @@ struct Need {
     probe: &'static str,
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 11] = [
     Need { package: "gcc", probe: "cc --version" },
     // libFuzzer is written in C++.
     Need { package: "g++", probe: "echo '#include <string>' | c++ -E -x c++ -" },
@@ -19,27 +19,29 @@ const NEEDS: [Need; 8] = [
     Need { package: "strace", probe: "strace --version" },
     // To run the peers of 32-bit x86.
     Need { package: "libc6-i386", probe: "test -e /lib/ld-linux.so.2" },
+    Need { package: "mosquitto", probe: "PATH=$PATH:/usr/sbin; command -v mosquitto" },
+    // For the tool's examples and its manual.
+    Need { package: "jq", probe: "jq --version" },
+    Need { package: "groff-base", probe: "groff --version" },
     Need { package: "valgrind", probe: "valgrind --version" },
 ];
 
 /// Installs the packages of what is missing.
 pub fn install(shell: &Shell) -> Result<()> {
-    install_missing(shell, &NEEDS)
+    let missing = missing(shell)?;
+    install_packages(shell, &missing)?;
+    let missing = self::missing(shell)?;
+    anyhow::ensure!(missing.is_empty(), "still missing: {}", missing.join(", "));
+    Ok(())
 }
 
-/// Installs qemu's user mode, all architectures at once.
-pub fn emulators(shell: &Shell) -> Result<()> {
-    install_missing(shell, &[Need { package: "qemu-user", probe: "qemu-aarch64 --version" }])
+/// Installs a package that only one command needs, unless the probe succeeds.
+pub fn install_one(shell: &Shell, package: &str, probe: &str) -> Result<()> {
+    let output = cmd!(shell, "sh -c {probe}").quiet().ignore_status().output()?;
+    if output.status.success() { Ok(()) } else { install_packages(shell, &[package]) }
 }
 
-/// Installs the emulator of whole machines that has this command, and other packages that it needs.
-pub fn system_emulator(shell: &Shell, needs: &[(&'static str, &'static str)]) -> Result<()> {
-    let needs: Vec<_> = needs.iter().map(|(package, probe)| Need { package, probe }).collect();
-    install_missing(shell, &needs)
-}
-
-fn install_missing(shell: &Shell, needs: &[Need]) -> Result<()> {
-    let missing = missing(shell, needs)?;
+fn install_packages(shell: &Shell, missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -52,18 +54,15 @@ fn install_missing(shell: &Shell, needs: &[Need]) -> Result<()> {
     cmd!(shell, "apt-get install --quiet --yes --no-install-recommends {missing...}")
         .env("DEBIAN_FRONTEND", "noninteractive")
         .run()
-        .with_context(|| format!("`{command}` failed"))?;
-    let missing = self::missing(shell, needs)?;
-    anyhow::ensure!(missing.is_empty(), "still missing after `{command}`: {}", missing.join(", "));
-    Ok(())
+        .with_context(|| format!("`{command}` failed"))
 }
 
-fn missing(shell: &Shell, needs: &[Need]) -> Result<Vec<&'static str>> {
+fn missing(shell: &Shell) -> Result<Vec<&'static str>> {
     let mut missing = Vec::new();
-    for Need { package, probe } in needs {
+    for Need { package, probe } in NEEDS {
         let output = cmd!(shell, "sh -c {probe}").quiet().ignore_status().output()?;
         if !output.status.success() {
-            missing.push(*package);
+            missing.push(package);
         }
     }
     Ok(missing)

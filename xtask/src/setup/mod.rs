@@ -1,6 +1,5 @@
 //! What the checks need beyond a Rust toolchain: looked for, installed if it is missing, else named in an error.
 
-mod apt;
 mod debian;
 mod python;
 mod rust_src;
@@ -10,8 +9,7 @@ use xshell::Shell;
 
 use crate::steps::Steps;
 
-pub use apt::Apt;
-pub use debian::{emulators, system_emulator};
+pub use debian::install_one;
 pub use python::python;
 
 pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use super::apt::Apt;
+use crate::apt::Apt;
 use crate::{toolchain, workspace};
 
 /// The suite that has new compilers for a Debian release.
@@ -51,11 +51,11 @@ fn copy(shell: &Shell, source: &Path, library: &Path, release: &str) -> Result<(
 
 /// Downloads and unpacks the package; returns the folder of the library.
 fn from_debian(shell: &Shell, release: &str) -> Result<PathBuf> {
-    let apt = Apt::new(shell, &workspace().join("apt"), SUITE, None)?;
+    let apt = Apt::new(shell, "apt", &[SUITE])?;
     let versions = apt.versions("rust-src")?;
     let ours = |version: &&String| version.strip_prefix(release).is_some_and(|rest| rest.starts_with(['+', '-', '~']));
     let version = versions.iter().find(ours).with_context(|| format!("{SUITE} has only {versions:?}"))?;
-    let library = apt.unpack(&format!("rust-src={version}"))?.join(format!("usr/src/rustc-{release}/library"));
+    let library = apt.unpack(&[format!("rust-src={version}")])?.join(format!("usr/src/rustc-{release}/library"));
     ensure!(library.join("Cargo.lock").exists(), "the package has no {}", library.display());
     Ok(library)
 }

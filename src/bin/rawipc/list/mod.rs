@@ -2,11 +2,13 @@
 
 pub(crate) mod objects;
 
+use std::io;
+
 use clap::Args;
 
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::{json, table};
+use crate::{colour, json, table};
 use objects::Object;
 
 /// List message queues, semaphores and shared memory.
@@ -39,7 +41,9 @@ impl List {
             json::array(objects.iter().map(Object::json))
         } else {
             let rows = objects.iter().map(Object::row);
-            table::aligned(&[HEADINGS.map(str::to_owned)].into_iter().chain(rows).collect::<Vec<_>>())
+            let table = table::aligned(&[HEADINGS.map(str::to_owned)].into_iter().chain(rows).collect::<Vec<_>>());
+            let (headings, rows) = table.split_once('\n').unwrap_or_default();
+            colour::headings(headings, &io::stdout()) + "\n" + rows
         };
         Output::open()?.write(text)?;
         Failure::last_of(failures)

@@ -2,10 +2,11 @@ use std::io;
 use std::time::Duration;
 
 use clap::Args;
-use rawipc::{Name, Receiver};
+use rawipc::{Name, Priority, Receiver};
 
 use crate::arguments;
 use crate::failure::Failure;
+use crate::json::Object;
 use crate::output::Output;
 use crate::progress::Progress;
 
@@ -28,15 +29,22 @@ pub(crate) struct Receive {
     /// Write the bytes alone, without a newline after each message.
     #[arg(long)]
     raw: bool,
+    /// Write each message as a JSON object, with its priority.
+    #[arg(long, conflicts_with = "raw")]
+    json: bool,
 }
 
 const HELP: &str = "\
 Without --count or --follow it is one message. Each is written out before the next one is taken,
 so a receiver that is killed, or cannot write, loses at most one.
 
+With --json a line is {\"priority\":3,\"payload\":\"resize 42\"}; a payload that is not UTF-8 is an array
+of its bytes.
+
 Example:
-  rawipc mq receive jobs --follow >> jobs.log
-  rawipc mq receive jobs --timeout 0 || echo none";
+  rawipc mq receive jobs --timeout 0.5 || echo none
+  rawipc mq receive jobs --json | jq .priority
+  rawipc mq receive jobs --follow >> jobs.log";
 
 impl Receive {
     pub(crate) fn run(&self) -> Result<(), Failure> {
@@ -48,12 +56,14 @@ impl Receive {
         let mut progress = Progress::new("received", &io::stdout());
         let mut left = if self.follow { usize::MAX } else { self.count.unwrap_or(1) };
         while left > 0 {
-            self.receive(&receiver, &mut message).map_err(|error| failure(error).and(progress.so_far()))?;
+            let received = self.receive(&receiver, &mut message);
+            let priority = received.map_err(|error| failure(error).and(progress.so_far()))?;
             let length = message.len();
+            let object = self.json.then(|| json(&message, priority));
             if !self.raw {
                 message.push(b'\n');
             }
-            output.write(&message).map_err(|failure| {
+            output.write_dear(object.as_ref().unwrap_or(&message)).map_err(|failure| {
                 failure.and(format_args!("the message just received from {} ({length} bytes) is lost", self.name))
             })?;
             progress.count(length);
@@ -64,12 +74,18 @@ impl Receive {
         Ok(())
     }
 
-    fn receive(&self, receiver: &Receiver, message: &mut Vec<u8>) -> rawipc::Result<()> {
-        match self.timeout {
+    fn receive(&self, receiver: &Receiver, message: &mut Vec<u8>) -> rawipc::Result<Priority> {
+        let received = match self.timeout {
             None => receiver.receive(message),
             Some(Duration::ZERO) => receiver.try_receive(message),
             Some(timeout) => receiver.receive_timeout(message, timeout),
-        }
-        .map(drop)
+        };
+        Ok(received?.priority())
     }
+}
+
+/// A line.
+fn json(payload: &[u8], priority: Priority) -> Vec<u8> {
+    let object = Object::new().number("priority", u32::from(priority)).bytes("payload", payload);
+    (object.finish() + "\n").into_bytes()
 }

@@ -22,7 +22,7 @@ pub(crate) struct Send {
     #[arg(long, value_name = "N", value_parser = arguments::priority, default_value = "0")]
     #[arg(allow_negative_numbers = true)]
     priority: Priority,
-    /// How long to wait for each message while the queue is full; 0 does not wait [default: for ever].
+    /// How long to wait for each message if the queue is full; 0 does not wait [default: for ever].
     #[arg(long, value_name = "SECONDS", value_parser = arguments::seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
     /// Send the bytes as they are, cut into messages of the queue's message size.

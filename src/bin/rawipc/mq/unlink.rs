@@ -1,16 +1,15 @@
 use clap::Args;
-use rawipc::{MessageQueue, Name};
+use rawipc::MessageQueue;
 
-use crate::arguments;
 use crate::failure::Failure;
+use crate::unlink::Names;
 
 /// Remove message queues by name.
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Unlink {
-    /// The queues' names, with or without their slash.
-    #[arg(value_name = "NAME", required = true, value_parser = arguments::name())]
-    names: Vec<&'static Name>,
+    #[command(flatten)]
+    queues: Names,
 }
 
 const HELP: &str = "\
@@ -20,9 +19,7 @@ Example:
   rawipc mq unlink jobs results";
 
 impl Unlink {
-    /// Tries each name, as `rm` does, and reports each that fails.
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let unlink = |name: &&'static Name| MessageQueue::unlink(name).map_err(Failure::about(name));
-        Failure::last_of(self.names.iter().filter_map(|name| unlink(name).err()).collect())
+        self.queues.each(MessageQueue::unlink)
     }
 }

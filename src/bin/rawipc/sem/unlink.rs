@@ -3,14 +3,14 @@ use rawipc::{Abi, ErrorKind, Name, NamedSemaphore, Result};
 
 use crate::arguments;
 use crate::failure::Failure;
+use crate::unlink::Names;
 
 /// Remove semaphores by name.
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Unlink {
-    /// The semaphores' names, with or without their slash.
-    #[arg(value_name = "NAME", required = true, value_parser = arguments::name())]
-    names: Vec<&'static Name>,
+    #[command(flatten)]
+    semaphores: Names,
     /// Whose: gnu, musl, gnu64 or gnu32 [default: the one that the other commands find].
     #[arg(long, value_name = "ABI", value_parser = arguments::abi)]
     abi: Option<Abi>,
@@ -24,10 +24,8 @@ Example:
   rawipc sem unlink slots ready";
 
 impl Unlink {
-    /// Tries each name, as `rm` does, and reports each that fails.
     pub(crate) fn run(&self) -> std::result::Result<(), Failure> {
-        let unlink = |name: &&'static Name| self.unlink(name).map_err(Failure::about(name));
-        Failure::last_of(self.names.iter().filter_map(|name| unlink(name).err()).collect())
+        self.semaphores.each(|name| self.unlink(name))
     }
 
     fn unlink(&self, name: &Name) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Runs tests, each in a process of its own and with a bound on its time, and says how each ended.
 //!
-//! A test is a function that panics if it fails. Its process is forked, so a crash or a hang is the failure of one test,
-//! and what it has changed of itself (limits, filters, its user) is gone with it.
+//! A test is a function that panics if it fails. Its process is forked, so a crash or a hang is the failure of one
+//! test, and what it has changed of itself (limits, filters, its user) is gone with it.
 
 mod cleaning;
 mod peer;

@@ -1,45 +1,37 @@
-//! Takes turns with others on a semaphore: `semaphore SEMAPHORE MEMORY TURNS`.
+//! Takes turns with others on a semaphore in shared memory: `semaphore MEMORY TURNS`.
 //!
-//! In each turn it waits for the semaphore, counts in the shared memory in a way that only works with the token, and
-//! posts. It ends with 0, or with the errno of what failed.
+//! The memory begins with a semaphore of the layout that glibc has on this machine; a counter follows. In each turn it
+//! waits for the semaphore, counts, and posts. It ends with 0, or with the errno of what failed.
 
 #![no_std]
 #![no_main]
 
 use core::ffi::CStr;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use freestanding::{Strings, USAGE};
-use rawipc::{Error, Name, NamedSemaphore, SharedMemory};
+use freestanding::{COUNTER, Layout, Strings, USAGE};
+use rawipc::{Error, Name, SemaphoreOf, SharedMemory};
 
 freestanding::entry!(main);
+freestanding::never_panics!();
 
 fn main(mut arguments: Strings, _: Strings) -> i32 {
-    let (Some(_), Some(semaphore), Some(memory), Some(turns), None) =
-        (arguments.next(), arguments.next(), arguments.next(), arguments.next(), arguments.next())
+    let (Some(_), Some(memory), Some(turns), None) =
+        (arguments.next(), arguments.next(), arguments.next(), arguments.next())
     else {
         return USAGE;
     };
-    let Some(turns) = turns.to_str().ok().and_then(|digits| digits.parse().ok()) else { return USAGE };
-    participate(semaphore, memory, turns).err().map_or(0, |error| error.errno().raw_os_error())
+    let Some(turns) = freestanding::number(turns) else { return USAGE };
+    participate(memory, turns).err().map_or(0, |error| error.errno().raw_os_error())
 }
 
-fn participate(semaphore: &CStr, memory: &CStr, turns: u32) -> Result<(), Error> {
-    let semaphore = NamedSemaphore::options().open(Name::new(semaphore)?)?;
+fn participate(memory: &CStr, turns: u64) -> Result<(), Error> {
     let mapping = SharedMemory::options().write(true).open(Name::new(memory)?)?.map()?;
-    let counter: &AtomicU32 = mapping.get(0)?;
+    let semaphore: &SemaphoreOf<Layout> = mapping.get(0)?;
+    let counter = mapping.get(COUNTER)?;
     for _ in 0..turns {
         semaphore.wait()?;
-        let count = counter.load(Relaxed);
-        // Long enough that somebody without the token would come between.
-        (0..50).for_each(|_| core::hint::spin_loop());
-        counter.store(count + 1, Relaxed);
+        freestanding::count(counter);
         semaphore.post()?;
     }
     Ok(())
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    freestanding::exit(101)
 }

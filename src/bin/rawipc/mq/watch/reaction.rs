@@ -1,12 +1,11 @@
 //! The command that is run for arrivals.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
 use std::process::Command;
 
 use rawipc::Name;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 
 /// The command, and how its runs went.
 pub(super) struct Program {
@@ -35,7 +34,7 @@ impl Program {
         self.has_succeeded = status.success();
         if !self.has_succeeded {
             self.failed += 1;
-            say(queue, &format!("{} ended with {status}", self.name()));
+            say(queue, format_args!("{} ended with {status}", self.name()));
         }
         Ok(())
     }
@@ -44,7 +43,10 @@ impl Program {
     pub(super) fn stalled(&mut self, queue: &Name, messages: usize) {
         if !std::mem::replace(&mut self.has_stalled, true) {
             let left = if messages == 1 { "1 message".to_owned() } else { format!("{messages} messages") };
-            say(queue, &format!("{} left {left} in the queue and took none; waiting for more to come", self.name()));
+            say(
+                queue,
+                format_args!("{} left {left} in the queue and took none; waiting for more to come", self.name()),
+            );
         }
     }
 
@@ -59,10 +61,4 @@ impl Program {
     fn name(&self) -> String {
         self.command.get_program().as_encoded_bytes().escape_ascii().to_string()
     }
-}
-
-/// A line on standard error that ends nothing.
-fn say(queue: &Name, sentence: &str) {
-    // Nobody else could be told.
-    let _ = writeln!(io::stderr(), "rawipc: {queue}: {sentence}");
 }

@@ -1,0 +1,67 @@
+//! Which object was meant by a name that no object has.
+
+use std::mem::MaybeUninit;
+
+use rawipc::{Listing, Name, ObjectKind, Operation, Result};
+use strsim::generic_damerau_levenshtein as distance;
+
+/// An object that there is.
+struct Candidate {
+    kind: ObjectKind,
+    name: Vec<u8>,
+}
+
+/// The end of an error's sentence: that another sort of object has this name, or else which name is almost the same.
+/// Nothing where no objects can be listed, or the operation is not about an object of a certain sort.
+pub(crate) fn hint(name: &Name, operation: Operation) -> Option<String> {
+    let wanted = match operation {
+        Operation::OpenQueue | Operation::UnlinkQueue => "queue",
+        Operation::OpenSemaphore | Operation::UnlinkSemaphore => "semaphore",
+        Operation::OpenMemory | Operation::UnlinkMemory => "shared memory object",
+        _ => return None,
+    };
+    let candidates = all();
+    let same = |candidate: &&Candidate| candidate.name == name.as_bytes();
+    if let Some(namesake) = candidates.iter().find(same) {
+        return Some(format!("there is a {} of this name", word(namesake.kind)));
+    }
+    let nearest = candidates.iter().filter(|candidate| word(candidate.kind) == wanted);
+    let nearest = nearest.map(|candidate| (distance(name.as_bytes(), &candidate.name), candidate));
+    let (_, nearest) =
+        nearest.filter(|(distance, _)| is_slip(*distance, name)).min_by_key(|(distance, _)| *distance)?;
+    Some(format!("did you mean {}?", nearest.name.escape_ascii()))
+}
+
+/// Two slips of the finger at most, and not more than one for each three bytes.
+fn is_slip(distance: usize, name: &Name) -> bool {
+    const MOST: usize = 2;
+    distance <= MOST && 3 * distance < name.as_bytes().len()
+}
+
+fn word(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Queue => "queue",
+        ObjectKind::Semaphore | ObjectKind::MuslSemaphore => "semaphore",
+        ObjectKind::SharedMemory => "shared memory object",
+    }
+}
+
+/// What can be listed; the rest is no worse than a name that is not known.
+fn all() -> Vec<Candidate> {
+    let mut buffer = [MaybeUninit::uninit(); Listing::BUFFER_SIZE];
+    let mut candidates = Vec::new();
+    // What is listed before an error is as good as without it.
+    let _ = add(Listing::queues(&mut buffer), &mut candidates);
+    let _ = add(Listing::semaphores(&mut buffer), &mut candidates);
+    let _ = add(Listing::shared_memory(&mut buffer), &mut candidates);
+    candidates
+}
+
+fn add(listing: Result<Listing<'_>>, candidates: &mut Vec<Candidate>) -> Result<()> {
+    let mut listing = listing?;
+    while let Some(entry) = listing.next() {
+        let entry = entry?;
+        candidates.push(Candidate { kind: entry.kind, name: entry.name().as_bytes().to_vec() });
+    }
+    Ok(())
+}

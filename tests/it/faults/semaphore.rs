@@ -1,0 +1,189 @@
+//! The operations of semaphores.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use rawipc::{Abi, Deadline, Errno, ErrorKind, Name, NamedSemaphore, NamedSemaphoreOptions, Operation, name};
+
+use super::Left::{Before, Done, DoneNameStays};
+use super::Told::{Kind, Nothing, Usually};
+use super::{ALL, Case, Prepared, case, freely, on};
+use crate::harness::injector::Call;
+use Operation::{CreateSemaphore, OpenSemaphore, Post, UnlinkSemaphore, Wait};
+
+pub fn cases() -> Vec<Case> {
+    [opening(), creating(), creating_by_another_name(), using(), closing()].concat()
+}
+
+const NAME: &Name = name!("/rawipc-test-semaphore");
+const OTHER: &Name = name!("/rawipc-test-other");
+const UNIQUE: &Name = name!("/rawipc-test-unique-");
+const SOON: Duration = Duration::from_millis(10);
+
+fn options() -> NamedSemaphoreOptions {
+    NamedSemaphore::options().abi(Abi::Gnu64).unlink_on_drop(true)
+}
+
+fn semaphore() -> NamedSemaphore {
+    options().create_new(true).open(NAME).unwrap()
+}
+
+fn look(semaphore: &NamedSemaphore) -> String {
+    semaphore.diagnose().to_string()
+}
+
+fn on_semaphore<K: Send + 'static>(act: fn(&NamedSemaphore) -> rawipc::Result<K>) -> Prepared {
+    on(semaphore(), look, move |semaphore| act(semaphore))
+}
+
+/// A semaphore whose name is removed after all, if it is not yet.
+struct Owned(#[expect(dead_code, reason = "it is kept open")] NamedSemaphore);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let _ = NamedSemaphore::options().abi(Abi::Gnu64).unlink(OTHER);
+    }
+}
+
+/// What opening makes of a file that cannot be one.
+const UNFIT: super::Unusual = ("open", &[Errno::LOOP, Errno::ISDIR, Errno::NXIO], Kind(ErrorKind::Malformed), Before);
+
+fn opening() -> Vec<Case> {
+    vec![
+        case("open", OpenSemaphore, || on_semaphore(|_| options().open(NAME))).unless(&[
+            UNFIT,
+            ("read", &[Errno::AGAIN], Kind(ErrorKind::Malformed), Before),
+            ("close", ALL, Nothing, Done),
+        ]),
+        case("open of any layout", OpenSemaphore, || {
+            let musl = options().abi(Abi::Musl).create_new(true).open(NAME).unwrap();
+            on(musl, look, |_| NamedSemaphore::options().open(NAME))
+        })
+        .unless(&[
+            ("open 0", &[Errno::NOENT], Nothing, Done),
+            // Whatever else bears the name at the other place is not what was asked for.
+            ("open 1", &[Errno::LOOP, Errno::ISDIR, Errno::NXIO], Kind(ErrorKind::NotFound), Before),
+            ("read", &[Errno::AGAIN], Kind(ErrorKind::NotFound), Before),
+            UNFIT,
+            ("close", ALL, Nothing, Done),
+        ]),
+        case("create what exists", CreateSemaphore, || on_semaphore(|_| options().create(true).open(NAME))).unless(&[
+            UNFIT,
+            ("open 0", &[Errno::NOENT], Nothing, Done),
+            // Opening takes no space.
+            ("open 0", &[Errno::NOSPC], Kind(ErrorKind::Other), Before),
+            ("read", &[Errno::AGAIN], Kind(ErrorKind::Malformed), Before),
+            ("close", ALL, Nothing, Done),
+        ]),
+    ]
+}
+
+fn creating() -> Vec<Case> {
+    vec![
+        case("create", CreateSemaphore, || freely(|| options().create_new(true).open(OTHER))).unless(CREATION),
+        case("create to stay", CreateSemaphore, || {
+            freely(|| options().unlink_on_drop(false).create_new(true).open(OTHER).map(Owned))
+        })
+        .unless(CREATION),
+        case("create of an exact mode", CreateSemaphore, || {
+            freely(|| options().create_new(true).exact_mode(0o666).open(OTHER))
+        })
+        .unless(CREATION),
+        case("create of a new name", CreateSemaphore, || freely(|| options().create_unique(UNIQUE)))
+            .unless(CREATION)
+            .unless(&[
+                ("linkat", &[Errno::EXIST], Nothing, Done),
+                // It is taken for a name that was there before.
+                ("open", &[Errno::EXIST], Nothing, Done),
+                ("mmap", &[Errno::EXIST], Nothing, Done),
+            ]),
+    ]
+}
+
+/// Where there are no files without a name, or they cannot be linked, another name does.
+const CREATION: &[super::Unusual] = &[
+    ("open", &[Errno::OPNOTSUPP, Errno::ISDIR], Nothing, Done),
+    ("open", &[Errno::NOENT, Errno::NOTDIR], Kind(ErrorKind::Unsupported), Before),
+    ("linkat", &[Errno::NOENT], Nothing, Done),
+    ("linkat", &[Errno::NOTDIR], Kind(ErrorKind::Unsupported), Before),
+    ("stat", &[Errno::NOENT, Errno::NOTDIR], Kind(ErrorKind::Unsupported), Before),
+    ("close", ALL, Nothing, Done),
+];
+
+fn no_nameless_files(call: &Call) -> Option<Errno> {
+    let flags = match call.number {
+        libc::SYS_openat => call.arguments[2],
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_open => call.arguments[1],
+        _ => 0,
+    };
+    (flags & libc::O_TMPFILE as u64 == libc::O_TMPFILE as u64).then_some(Errno::OPNOTSUPP)
+}
+
+fn creating_by_another_name() -> Vec<Case> {
+    let create: fn() -> Prepared = || freely(|| options().create_new(true).exact_mode(0o666).open(OTHER));
+    vec![
+        // Not `unlink`: there is nothing else to be done about a temporary name that cannot be removed.
+        case("create by another name", CreateSemaphore, create)
+            .where_calls_fail(no_nameless_files)
+            .only(&["open", "getrandom", "write", "fchmod", "mmap", "linkat", "stat", "close"])
+            .unless(&[
+                ("open", &[Errno::OPNOTSUPP, Errno::ISDIR], Usually, Before),
+                ("linkat", &[Errno::NOENT], Kind(ErrorKind::Unsupported), Before),
+            ])
+            .unless(CREATION),
+        case("create without links by descriptor", CreateSemaphore, create)
+            .where_calls_fail(|call| {
+                let by_descriptor = call.number == libc::SYS_linkat && call.arguments[4] == libc::AT_EMPTY_PATH as u64;
+                by_descriptor.then_some(Errno::NOENT)
+            })
+            .unless(CREATION),
+    ]
+}
+
+fn using() -> Vec<Case> {
+    const AGAIN: super::Unusual = ("futex", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before);
+    vec![
+        case("wait_timeout", Wait, || on_semaphore(|semaphore| semaphore.wait_timeout(SOON))).unless(&[AGAIN]),
+        case("wait_deadline", Wait, || {
+            on_semaphore(|semaphore| semaphore.wait_deadline(Deadline::realtime_after(SOON)))
+        })
+        .unless(&[AGAIN]),
+        // Whom it should have woken looks again after a while.
+        case("post", Post, || {
+            let semaphore = semaphore();
+            let file = fs::File::options().write(true).open("/dev/shm/sem.rawipc-test-semaphore").unwrap();
+            let waiters = if cfg!(target_endian = "big") { 0 } else { 4 };
+            file.write_all_at(&1_u32.to_ne_bytes(), waiters).unwrap();
+            on(semaphore, look, |semaphore| semaphore.post())
+        })
+        .unless(&[("futex", ALL, Nothing, Done)]),
+    ]
+}
+
+fn closing() -> Vec<Case> {
+    fn close(semaphore: &mut Option<NamedSemaphore>) -> rawipc::Result<()> {
+        semaphore.take().map_or(Ok(()), NamedSemaphore::close)
+    }
+    fn owned() -> Option<NamedSemaphore> {
+        options().create_new(true).open(OTHER).ok()
+    }
+    vec![
+        case("unlink", UnlinkSemaphore, || {
+            let semaphore = options().unlink_on_drop(false).create_new(true).open(OTHER).map(Owned).unwrap();
+            on(semaphore, |_| String::new(), |_| options().unlink(OTHER))
+        }),
+        case("close and unlink", UnlinkSemaphore, || {
+            let second = || Owned(NamedSemaphore::options().abi(Abi::Gnu64).open(OTHER).unwrap());
+            let first = owned();
+            on((first, second()), |_| String::new(), |(semaphore, _)| close(semaphore))
+        })
+        .unless(&[
+            ("stat", &[Errno::NOENT], Nothing, DoneNameStays),
+            ("stat", ALL, Usually, DoneNameStays),
+            ("unlink", &[Errno::NOENT], Nothing, DoneNameStays),
+            ("unlink", ALL, Usually, DoneNameStays),
+        ]),
+    ]
+}
