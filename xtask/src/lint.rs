@@ -10,8 +10,13 @@ use crate::tests::programs;
 const FEATURES: [&str; 4] = ["alloc", "std", "zerocopy", "cli"];
 
 /// The packages outside of the workspace.
-const OTHER_MANIFESTS: [&str; 5] =
-    ["examples/programs/Cargo.toml", "fuzz/Cargo.toml", "tests/bare/Cargo.toml", "tests/nostd/Cargo.toml", "tests/freestanding/Cargo.toml"];
+const OTHER_MANIFESTS: [&str; 5] = [
+    "examples/programs/Cargo.toml",
+    "fuzz/Cargo.toml",
+    "tests/bare/Cargo.toml",
+    "tests/freestanding/Cargo.toml",
+    "tests/nostd/Cargo.toml",
+];
 
 pub fn fmt(shell: &Shell) -> Result<()> {
     cmd!(shell, "cargo fmt --all --check").run()?;

@@ -20,7 +20,8 @@ show that nothing depends on the order of bytes.
 /// The page, of all records in the order they come in.
 pub fn of_records(records: &[Record]) -> String {
     let mut page = HEAD.to_owned();
-    page += "\n## Runs\n| architecture | target | where | tests passed | lacking there | list of tests | system | date |\n\
+    page += "\n## Runs\n\
+             | architecture | target | where | tests passed | lacking there | list of tests | system | date |\n\
              |---|---|---|---|---|---|---|---|\n";
     for record in records {
         let _ = writeln!(page, "{} {} | {} |", stable_part(record), record.system, record.date);

@@ -1,9 +1,5 @@
 //! The machines: an architecture of Debian's, its kernel, and what qemu has to be told.
 
-use std::path::PathBuf;
-
-use crate::workspace;
-
 /// A machine that qemu emulates.
 pub struct Machine {
     /// Debian's name of the architecture.
@@ -19,16 +15,6 @@ pub struct Machine {
     pub needs: &'static [(&'static str, &'static str)],
     /// The architectures whose programs the kernel runs; the first is its own.
     pub architectures: &'static [&'static str],
-    /// The target of the tool, as `cargo xtask dist` names its file.
-    tool: &'static str,
-}
-
-impl Machine {
-    /// The tool, if it has been built for this machine.
-    pub fn tool(&self) -> Option<PathBuf> {
-        let tool = workspace().join("dist").join(self.tool).join("rawipc");
-        tool.exists().then_some(tool)
-    }
 }
 
 pub const MACHINES: [Machine; 4] = [
@@ -41,7 +27,6 @@ pub const MACHINES: [Machine; 4] = [
         console: "ttyS0",
         needs: &[("qemu-system-x86", "qemu-system-x86_64 --version")],
         architectures: &["x86_64", "i686"],
-        tool: "x86_64-unknown-linux-musl",
     },
     Machine {
         name: "arm64",
@@ -52,7 +37,6 @@ pub const MACHINES: [Machine; 4] = [
         console: "ttyAMA0",
         needs: &[("qemu-system-arm", "qemu-system-aarch64 --version")],
         architectures: &["aarch64"],
-        tool: "aarch64-unknown-linux-musl",
     },
     Machine {
         name: "armhf",
@@ -63,7 +47,6 @@ pub const MACHINES: [Machine; 4] = [
         console: "ttyAMA0",
         needs: &[("qemu-system-arm", "qemu-system-arm --version")],
         architectures: &["armv7", "thumbv7"],
-        tool: "armv7-unknown-linux-musleabihf",
     },
     Machine {
         name: "riscv64",
@@ -79,6 +62,5 @@ pub const MACHINES: [Machine; 4] = [
             ("opensbi", "test -e /usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin"),
         ],
         architectures: &["riscv64"],
-        tool: "riscv64gc-unknown-linux-musl",
     },
 ];

@@ -15,7 +15,7 @@ use crate::bare::{self, Outcome, Target};
 use crate::evidence::{Record, Where, emulator_version};
 use crate::setup;
 use crate::steps::Steps;
-use crate::workspace;
+use crate::{root, workspace};
 
 use console::{Console, Run};
 use machine::{MACHINES, Machine};
@@ -43,7 +43,9 @@ pub fn all(shell: &Shell, steps: &mut Steps, machine: Option<&str>) -> Result<()
 fn one(shell: &Shell, machine: &Machine) -> Result<()> {
     let targets: Vec<&Target> = machine.architectures.iter().map(|name| bare::target(name)).collect::<Result<_>>()?;
     let programs = targets.iter().map(|target| bare::build(shell, target)).collect::<Result<Vec<_>>>()?;
-    let tool = machine.tool();
+    // As `cargo xtask dist` makes it, if it has.
+    let tool = Some(root().join("target/dist").join(format!("rawipc-{}", targets[0].triple)));
+    let tool = tool.filter(|file| file.exists());
     let commands = commands(&targets, tool.is_some());
 
     let list: String = commands.iter().map(|command| command.replace(' ', "\0") + "\0\n").collect();

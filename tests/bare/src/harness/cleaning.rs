@@ -36,7 +36,10 @@ fn remove_listed(listing: Result<Listing<'_>>, prefix: &Prefix) {
     let Ok(mut listing) = listing else { return };
     while let Some(entry) = listing.next() {
         let Ok(entry) = entry else { continue };
-        if entry.name().as_bytes().starts_with(prefix.name().as_bytes()) {
+        let name = entry.name().as_bytes();
+        // A queue in shared memory is a file of its own naming.
+        let name = name.strip_prefix(b"/mq.").or(name.strip_prefix(b"/")).unwrap_or(name);
+        if name.starts_with(&prefix.name().as_bytes()[1..]) {
             let _ = remove(entry.kind, entry.name());
         }
     }

@@ -83,6 +83,7 @@ pub enum Call {
     Unshare,
     Mount,
     Fsopen,
+    Mmap2,
     Setuid,
 }
 
@@ -95,6 +96,7 @@ impl Call {
             Self::Unshare => "unshare",
             Self::Mount => "mount",
             Self::Fsopen => "fsopen",
+            Self::Mmap2 => "mmap2",
             Self::Setuid => "setuid",
         }
     }

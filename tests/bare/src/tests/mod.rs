@@ -10,9 +10,11 @@ mod named;
 mod notification;
 mod processes;
 mod queues;
+mod robust;
 mod sandbox;
 mod semaphores;
 mod shared;
+mod shared_queues;
 mod streams;
 mod support;
 mod waits;
@@ -28,6 +30,8 @@ pub const ALL: &[&[Test]] = &[
     named::TESTS,
     memory::TESTS,
     shared::TESTS,
+    robust::TESTS,
+    shared_queues::TESTS,
     processes::TESTS,
     limits::TESTS,
     looking::TESTS,
