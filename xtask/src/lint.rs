@@ -10,7 +10,8 @@ use crate::tests::programs;
 const FEATURES: [&str; 4] = ["alloc", "std", "zerocopy", "cli"];
 
 /// The packages outside of the workspace.
-const OTHER_MANIFESTS: [&str; 5] = [
+const OTHER_MANIFESTS: [&str; 6] = [
+    "benches/Cargo.toml",
     "examples/programs/Cargo.toml",
     "fuzz/Cargo.toml",
     "tests/bare/Cargo.toml",
@@ -35,6 +36,7 @@ pub fn clippy(shell: &Shell) -> Result<()> {
         )
         .run()?;
     }
+    cmd!(shell, "cargo clippy --quiet --manifest-path benches/Cargo.toml --all-targets -- -D warnings").run()?;
     cmd!(
         shell,
         "cargo clippy --quiet --manifest-path fuzz/Cargo.toml --no-default-features --all-targets -- -D warnings"
@@ -70,7 +72,7 @@ pub fn package(shell: &Shell) -> Result<()> {
     for file in ["Cargo.toml", "README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "src/lib.rs"] {
         ensure!(list.lines().any(|line| line == file), "the package lacks {file}");
     }
-    let ours = ["xtask/", "fuzz/", ".ci/", ".cargo/", ".github/", "api.txt"];
+    let ours = ["xtask/", "benches/", "fuzz/", ".ci/", ".cargo/", ".github/", "api.txt"];
     let foreign = list.lines().find(|line| ours.iter().any(|at| line.starts_with(at)));
     ensure!(foreign.is_none(), "the package has {foreign:?}, which only this repository needs");
     cmd!(shell, "cargo package --quiet --allow-dirty --package rawipc").run().context("the package does not build")?;

@@ -7,8 +7,10 @@ mod bench;
 mod coverage;
 mod cross;
 mod deny;
+mod dist;
 mod docs;
 mod evidence;
+mod freestanding;
 mod fuzz;
 mod gates;
 mod kernel;
@@ -76,12 +78,23 @@ enum Task {
     Msrv,
     /// Builds for every architecture without std, without libc.
     Nostd,
+    /// Builds and runs programs without libc and std for every architecture; fails where they have grown.
+    Freestanding {
+        /// Keeps the sizes in tests/freestanding/sizes.txt.
+        #[arg(long)]
+        record: bool,
+    },
+    /// Builds the tool as one small static file for each architecture, tries them and writes checksums. By hand.
+    Dist {
+        /// The beginning of a target's name; all of them if it is not given.
+        target: Option<String>,
+    },
     /// Runs the tests without libc on every architecture, natively or in qemu's user mode.
     Cross {
         /// The architecture, like `aarch64`; all of them if it is not given.
         architecture: Option<String>,
     },
-    /// Runs the tests without libc, and the tool, on a real kernel in qemu.
+    /// Runs the tests without libc, and the tool, on real kernels in qemu.
     Kernel {
         /// Debian's name of the kernel's architecture, like `arm64`; all of them if it is not given.
         machine: Option<String>,
@@ -92,16 +105,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Counts the instructions of the hot operations against their bounds.
+    /// Counts the instructions and the bytes of code of the hot operations against their bounds.
     Gates,
     /// Model-checks the semaphores with loom, as deep as the models say: minutes. CI allows a preemption less.
     Loom,
-    /// Measures rawipc beside its peers; fails where a target is missed. By hand, on a quiet machine.
-    Bench {
-        /// Keeps the figures in benches/record.txt.
-        #[arg(long)]
-        record: bool,
-    },
+    /// Measures rawipc beside its peers, and says which targets are met. By hand, on a quiet machine: minutes.
+    Bench(bench::Options),
     /// Races many processes for one shared value, with random kills, a thousand times. By hand: minutes.
     Race,
     /// Plants bugs in a copy, one at a time, and fails if the tests do not find one. By hand: half an hour.
@@ -169,13 +178,15 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Package => steps.run("package", || lint::package(&shell)),
         Task::Msrv => msrv::check(&shell, steps),
         Task::Nostd => nostd::all(&shell, steps),
+        Task::Freestanding { record } => freestanding::all(&shell, steps, *record),
+        Task::Dist { target } => dist::all(&shell, steps, target.as_deref()),
         Task::Cross { architecture } => cross::all(&shell, steps, architecture.as_deref()),
         Task::Kernel { machine } => kernel::all(&shell, steps, machine.as_deref()),
         Task::Evidence { check: false } => evidence::write(&shell),
         Task::Evidence { check: true } => evidence::check(&shell),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell, 0)),
-        Task::Bench { record } => steps.run("bench", || bench::compare(&shell, *record)),
+        Task::Bench(options) => bench::all(&shell, steps, options),
         Task::Race => steps.run("race", || tests::race(&shell)),
         Task::Mutants { only } => steps.run("mutants", || mutants::plant(&shell, only.as_deref())),
         Task::Deny => steps.run("deny", || deny::check(&shell)),
@@ -208,6 +219,7 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
     steps.run("loom, with a preemption less", || tests::loom(shell, 1))?;
     gates::all(shell, steps)?;
     nostd::all(shell, steps)?;
+    freestanding::all(shell, steps, false)?;
     cross::all(shell, steps, None)?;
     // The others are emulated more slowly, and their kernels are larger to download.
     for machine in ["amd64", "arm64"] {

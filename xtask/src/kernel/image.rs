@@ -26,6 +26,7 @@ pub fn get(shell: &Shell, machine: &Machine) -> Result<PathBuf> {
     let is_image =
         |path: &&PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"vmlinu"));
     let found = files.iter().find(is_image).with_context(|| format!("{package} has no image"))?;
+    shell.create_dir(folder(machine))?;
     // Under another name first, so that a part of one is never taken for a whole one.
     let partial = image.with_extension("partial");
     fs::copy(found, &partial)?;
