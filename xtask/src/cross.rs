@@ -1,8 +1,9 @@
 //! The tests without libc on every architecture: natively where this machine can, else in qemu's user mode.
 
 use std::path::Path;
+use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use xshell::{Shell, cmd};
 
 use crate::bare::{self, Outcome, TARGETS, Target};
@@ -26,15 +27,31 @@ const MOST_SECONDS: &str = "300";
 /// Builds and runs all tests for one architecture, or for each.
 pub fn all(shell: &Shell, steps: &mut Steps, architecture: Option<&str>) -> Result<()> {
     let only = architecture.map(bare::target).transpose()?;
+    let targets = only.map_or(&TARGETS[..], std::slice::from_ref);
     steps.run("setup: qemu's user mode", || setup::install_one(shell, "qemu-user", "qemu-aarch64 --version"))?;
-    for target in only.map_or(&TARGETS[..], std::slice::from_ref) {
-        steps.run(&format!("tests without libc: {}", target.architecture), || one(shell, target))?;
+    let mut programs = Vec::new();
+    for target in targets {
+        steps.run(&format!("tests without libc: build for {}", target.architecture), || {
+            programs.push((target, bare::build(shell, target)?));
+            Ok(())
+        })?;
     }
-    Ok(())
+    // At the same time, since they mostly wait.
+    steps.run("tests without libc", || {
+        thread::scope(|scope| {
+            let start = |(target, program)| scope.spawn(move || one(target, program));
+            let runs: Vec<_> = programs.iter().map(|(target, program)| start((*target, program))).collect();
+            let ends = runs.into_iter().zip(targets).map(|(run, target)| {
+                let result = run.join().map_err(|_| anyhow!("xtask panicked"))?;
+                result.with_context(|| target.architecture)
+            });
+            ends.collect::<Vec<Result<()>>>().into_iter().collect()
+        })
+    })
 }
 
-fn one(shell: &Shell, target: &Target) -> Result<()> {
-    let program = bare::build(shell, target)?;
+fn one(target: &Target, program: &Path) -> Result<()> {
+    let shell = &Shell::new()?;
     let is_native = toolchain::host(shell)?.starts_with(target.native_on);
     let is_root = cmd!(shell, "id --user").quiet().read()? == "0";
     let mut lacking = NOT_OURS.to_vec();
@@ -42,8 +59,8 @@ fn one(shell: &Shell, target: &Target) -> Result<()> {
     lacking.extend(if is_native { &[][..] } else { &NOT_EMULATED });
 
     let emulator = format!("qemu-{}", target.emulator);
-    let outcome = run(shell, (!is_native).then_some(emulator.as_str()), &program, &lacking)?;
-    println!("{} passed, {} unsupported", outcome.passed.len(), outcome.unsupported.len());
+    let outcome = run(shell, (!is_native).then_some(emulator.as_str()), program, &lacking)?;
+    println!("{}: {} passed, {} unsupported", target.architecture, outcome.passed.len(), outcome.unsupported.len());
     // Less is proved without root's rights, so that is not kept.
     if !is_root {
         return Ok(());
