@@ -2,14 +2,18 @@
 
 mod api;
 mod apt;
+mod bare;
 mod bench;
 mod coverage;
+mod cross;
 mod deny;
 mod dist;
 mod docs;
+mod evidence;
 mod freestanding;
 mod fuzz;
 mod gates;
+mod kernel;
 mod lint;
 mod manual;
 mod msrv;
@@ -84,6 +88,22 @@ enum Task {
     Dist {
         /// The beginning of a target's name; all of them if it is not given.
         target: Option<String>,
+    },
+    /// Runs the tests without libc on every architecture, natively or in qemu's user mode.
+    Cross {
+        /// The architecture, like `aarch64`; all of them if it is not given.
+        architecture: Option<String>,
+    },
+    /// Runs the tests without libc, and the tool, on real kernels in qemu.
+    Kernel {
+        /// Debian's name of the kernel's architecture, like `arm64`; all of them if it is not given.
+        machine: Option<String>,
+    },
+    /// Writes docs/evidence.md, of the runs of `cross` and `kernel`.
+    Evidence {
+        /// Only makes sure that the page says what the runs say that were made here.
+        #[arg(long)]
+        check: bool,
     },
     /// Counts the instructions and the bytes of code of the hot operations against their bounds.
     Gates,
@@ -164,6 +184,10 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Nostd => nostd::all(&shell, steps),
         Task::Freestanding { record } => freestanding::all(&shell, steps, *record),
         Task::Dist { target } => dist::all(&shell, steps, target.as_deref()),
+        Task::Cross { architecture } => cross::all(&shell, steps, architecture.as_deref()),
+        Task::Kernel { machine } => kernel::all(&shell, steps, machine.as_deref()),
+        Task::Evidence { check: false } => evidence::write(&shell),
+        Task::Evidence { check: true } => evidence::check(&shell),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell, 0)),
         Task::Bench(options) => bench::all(&shell, steps, options),
@@ -200,6 +224,12 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
     gates::all(shell, steps)?;
     nostd::all(shell, steps)?;
     freestanding::all(shell, steps, false)?;
+    cross::all(shell, steps, None)?;
+    // The others are emulated more slowly, and their kernels are larger to download.
+    for machine in ["amd64", "arm64"] {
+        kernel::all(shell, steps, Some(machine))?;
+    }
+    steps.run("evidence", || evidence::check(shell))?;
     fuzz::fuzz(shell, steps, None, 10)
 }
 
