@@ -1,8 +1,10 @@
 //! Message queues in shared memory.
 
 mod client;
+mod doorbell;
 mod format;
 mod heap;
+mod in_place;
 mod locked;
 mod member;
 mod options;
@@ -14,6 +16,8 @@ mod status;
 mod view;
 mod wait;
 
+pub use doorbell::Doorbell;
+pub use in_place::{Borrowed, Reservation};
 pub use options::SharedQueueOptions;
 
 use core::fmt;

@@ -73,6 +73,7 @@ mod status;
 mod robust_mutex;
 mod robust_support;
 mod shared_queue;
+mod shared_queue_in_place;
 mod shared_queue_steps;
 mod shared_queue_support;
 
@@ -172,6 +173,7 @@ fn tests() -> Vec<harness::Test> {
         notify_wait::tests(),
         robust_mutex::tests(),
         shared_queue::tests(),
+        shared_queue_in_place::tests(),
         shared_queue_steps::tests(),
         status::tests(),
         semaphore_c::tests(),
