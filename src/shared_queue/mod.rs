@@ -6,6 +6,8 @@ mod format;
 mod heap;
 mod in_place;
 mod locked;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod member;
 mod options;
 mod receive;

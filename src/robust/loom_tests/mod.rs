@@ -64,9 +64,19 @@ trait Protocol: 'static {
     }
 }
 
+/// A lock that nobody has.
+pub(crate) fn free_lock() -> Lock {
+    Lock { word: AtomicU32::new(0) }
+}
+
+/// The word that its waiters sleep on.
+pub(crate) fn word_of(lock: &Lock) -> &AtomicU32 {
+    &lock.word
+}
+
 impl Protocol for Lock {
     fn new() -> Self {
-        Self { word: AtomicU32::new(0) }
+        free_lock()
     }
 
     fn lock(&self) -> &Lock {
