@@ -73,7 +73,9 @@ mod status;
 mod robust_mutex;
 mod robust_support;
 mod shared_queue;
+mod shared_queue_hostile;
 mod shared_queue_in_place;
+mod shared_queue_objects;
 mod shared_queue_steps;
 mod shared_queue_support;
 
@@ -173,7 +175,9 @@ fn tests() -> Vec<harness::Test> {
         notify_wait::tests(),
         robust_mutex::tests(),
         shared_queue::tests(),
+        shared_queue_hostile::tests(),
         shared_queue_in_place::tests(),
+        shared_queue_objects::tests(),
         shared_queue_steps::tests(),
         status::tests(),
         semaphore_c::tests(),

@@ -10,8 +10,8 @@ use crate::futex::primitive::Ordering::Release;
 use crate::shared_queue::state::State;
 
 /// Many steps are under the lock, where stopping matters to nobody.
-pub(super) const TWO_THREADS: Search = Search { last: Some(2), stale: Some(2) };
-const THREE_THREADS: Search = Search { last: Some(2), stale: Some(1) };
+pub(super) const TWO_THREADS: Search = Search { last: Some(4), stale: Some(3) };
+const THREE_THREADS: Search = Search { last: Some(3), stale: Some(2) };
 
 /// One sends more than the queue holds, another receives all of it in order.
 pub(super) fn stream(search: Search, length: usize, count: u32) {
