@@ -75,6 +75,7 @@ mod robust_support;
 mod shared_queue;
 mod shared_queue_hostile;
 mod shared_queue_in_place;
+mod shared_queue_kills;
 mod shared_queue_objects;
 mod shared_queue_steps;
 mod shared_queue_support;
@@ -177,6 +178,7 @@ fn tests() -> Vec<harness::Test> {
         shared_queue::tests(),
         shared_queue_hostile::tests(),
         shared_queue_in_place::tests(),
+        shared_queue_kills::tests(),
         shared_queue_objects::tests(),
         shared_queue_steps::tests(),
         status::tests(),
