@@ -63,7 +63,7 @@ pub use semaphore::{
     Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Semaphore,
     SemaphoreOf, Tokens,
 };
-pub use shared_queue::{SharedQueue, SharedQueueOptions};
+pub use shared_queue::{Borrowed, Doorbell, Reservation, SharedQueue, SharedQueueOptions};
 pub use shm::{
     Advice, AnonymousOptions, MapOptions, Mapping, ReadOnlyMapping, Shareable, Shared, SharedMemory,
     SharedMemoryOptions, SharedOptions,

@@ -1,9 +1,13 @@
 //! Message queues in shared memory.
 
 mod client;
+mod doorbell;
 mod format;
 mod heap;
+mod in_place;
 mod locked;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod member;
 mod options;
 mod receive;
@@ -14,6 +18,8 @@ mod status;
 mod view;
 mod wait;
 
+pub use doorbell::Doorbell;
+pub use in_place::{Borrowed, Reservation};
 pub use options::SharedQueueOptions;
 
 use core::fmt;

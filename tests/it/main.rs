@@ -79,6 +79,10 @@ mod status;
 mod robust_mutex;
 mod robust_support;
 mod shared_queue;
+mod shared_queue_hostile;
+mod shared_queue_in_place;
+mod shared_queue_kills;
+mod shared_queue_objects;
 mod shared_queue_steps;
 mod shared_queue_support;
 
@@ -180,6 +184,10 @@ fn tests() -> Vec<harness::Test> {
         notify_wait::tests(),
         robust_mutex::tests(),
         shared_queue::tests(),
+        shared_queue_hostile::tests(),
+        shared_queue_in_place::tests(),
+        shared_queue_kills::tests(),
+        shared_queue_objects::tests(),
         shared_queue_steps::tests(),
         status::tests(),
         semaphore_c::tests(),

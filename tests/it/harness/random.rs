@@ -16,6 +16,11 @@ impl Random {
             Ok(seed) => seed.parse().expect("RAWIPC_SEED is a number"),
             Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_nanos() as u64,
         };
+        Self::seeded(seed)
+    }
+
+    /// The numbers of this seed.
+    pub fn seeded(seed: u64) -> Self {
         // The state must not be zero.
         Self { seed, state: seed | 1 }
     }
