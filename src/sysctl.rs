@@ -34,7 +34,7 @@ impl Sysctl {
 }
 
 /// The decimal number at the start of a text.
-fn parse(text: &[u8]) -> Option<u64> {
+pub(crate) fn parse(text: &[u8]) -> Option<u64> {
     let digits = text.split(|byte| !byte.is_ascii_digit()).next()?;
     core::str::from_utf8(digits).ok()?.parse().ok()
 }

@@ -10,6 +10,7 @@ mod options;
 mod receive;
 mod send;
 mod status;
+mod status_text;
 mod stream;
 #[cfg(feature = "std")]
 mod thread;

@@ -73,6 +73,7 @@ mod semaphore_stress;
 mod semaphore_support;
 mod semaphore_time;
 mod status;
+mod stress;
 
 mod shm_anonymous;
 mod shm_bytes;
@@ -113,6 +114,7 @@ const ROLES: &[&[harness::Role]] = &[
     semaphore_races::ROLES,
     semaphore_stress::ROLES,
     semaphore_time::ROLES,
+    stress::ROLES,
 ];
 
 fn main() -> ExitCode {
@@ -170,6 +172,7 @@ fn tests() -> Vec<harness::Test> {
         notify_thread::tests(),
         notify_wait::tests(),
         status::tests(),
+        stress::tests(),
         semaphore_c::tests(),
         semaphore_calls::tests(),
         semaphore_errors::tests(),

@@ -43,7 +43,7 @@ use output::Output;
 /// POSIX message queues, semaphores and shared memory from the command line.
 #[derive(Parser)]
 #[command(version, styles = colour::HELP, disable_help_subcommand = true, after_help = HELP)]
-struct Tool {
+pub struct Tool {
     #[command(subcommand)]
     command: Command,
 }
