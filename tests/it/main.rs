@@ -19,14 +19,18 @@ mod errors;
 #[cfg(target_pointer_width = "64")]
 mod faults;
 mod fork_exec;
+mod guarantees;
 mod injected;
 mod kill;
 mod limits;
+mod migration;
 mod names;
+mod namespaces;
 mod options;
 mod ownership;
 mod peers;
 mod processes;
+mod rights;
 mod send_receive;
 mod signals;
 mod stream;
@@ -38,7 +42,7 @@ mod tracing;
 mod typed;
 mod waits;
 
-mod event_loop;
+mod examples;
 mod limits_check;
 mod limits_read;
 mod list_files;
@@ -58,7 +62,6 @@ mod notify_wait;
 mod semaphore_c;
 mod semaphore_calls;
 mod semaphore_errors;
-mod semaphore_examples;
 mod semaphore_images;
 mod semaphore_interop;
 mod semaphore_kills;
@@ -75,10 +78,12 @@ mod semaphore_time;
 mod status;
 mod stress;
 
+mod robust_mutex;
+mod robust_support;
+
 mod shm_anonymous;
 mod shm_bytes;
 mod shm_errors;
-mod shm_examples;
 mod shm_full;
 mod shm_hostile;
 mod shm_mapping;
@@ -98,6 +103,7 @@ use libtest_mimic::{Arguments, run};
 const ROLES: &[&[harness::Role]] = &[
     allocation::ROLES,
     fork_exec::ROLES,
+    guarantees::ROLES,
     kill::ROLES,
     list_files::ROLES,
     list_queues::ROLES,
@@ -105,6 +111,8 @@ const ROLES: &[&[harness::Role]] = &[
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
+    rights::ROLES,
+    robust_support::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
@@ -134,13 +142,14 @@ fn tests() -> Vec<harness::Test> {
         #[cfg(feature = "std")]
         errors::io::tests(),
         errors::tests(),
-        #[cfg(target_pointer_width = "64")]
-        faults::tests(),
+        trust(),
         fork_exec::tests(),
         injected::tests(),
         kill::tests(),
         limits::tests(),
+        migration::tests(),
         names::tests(),
+        namespaces::tests(),
         options::tests(),
         ownership::tests(),
         peers::c::tests(),
@@ -160,8 +169,7 @@ fn tests() -> Vec<harness::Test> {
         limits_read::tests(),
         list_files::tests(),
         list_queues::tests(),
-        models::tests(),
-        event_loop::tests(),
+        examples::tests(),
         notify::tests(),
         notify_errors::tests(),
         notify_fork::tests(),
@@ -171,12 +179,12 @@ fn tests() -> Vec<harness::Test> {
         #[cfg(feature = "std")]
         notify_thread::tests(),
         notify_wait::tests(),
+        robust_mutex::tests(),
         status::tests(),
         stress::tests(),
         semaphore_c::tests(),
         semaphore_calls::tests(),
         semaphore_errors::tests(),
-        semaphore_examples::tests(),
         semaphore_images::tests(),
         semaphore_interop::tests(),
         semaphore_kills::tests(),
@@ -188,6 +196,20 @@ fn tests() -> Vec<harness::Test> {
         semaphore_static::tests(),
         semaphore_time::tests(),
         shm_support::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What goes wrong, and what holds then.
+fn trust() -> Vec<harness::Test> {
+    [
+        #[cfg(target_pointer_width = "64")]
+        faults::tests(),
+        guarantees::tests(),
+        models::tests(),
+        rights::tests(),
     ]
     .into_iter()
     .flatten()

@@ -1,13 +1,24 @@
 //! The checks of this repository. `cargo xtask ci` makes them all; CI does nothing else.
 
+mod api;
+mod apt;
 mod bench;
+mod coverage;
+mod deny;
+mod docs;
 mod fuzz;
 mod gates;
 mod lint;
+mod manual;
+mod msrv;
+mod mutants;
 mod nostd;
 mod readme;
+mod release;
+mod sanitizers;
 mod setup;
 mod steps;
+mod stress;
 mod tests;
 mod tidy;
 mod toolchain;
@@ -37,16 +48,29 @@ enum Task {
     Setup,
     /// Runs the README's two commands, xtask's own tests and the fuzz targets' corpora.
     Test,
+    /// Runs the commands of README.md and the other documents, and follows their links.
+    Docs,
+    /// Runs the commands of one document. Only for namespaces of its own, as `docs` makes them.
+    #[command(hide = true)]
+    RunDocument { path: String },
     /// Checks the formatting.
     Fmt,
     /// Runs clippy with and without features; warnings are errors.
     Clippy,
     /// Builds the documentation; warnings are errors.
     Doc,
+    /// Compares the public API with api.txt.
+    Api {
+        /// Writes api.txt anew.
+        #[arg(long)]
+        accept: bool,
+    },
     /// Checks every combination of features.
     Features,
     /// Makes the package as it would be published, and builds it.
     Package,
+    /// Builds with the compilers of Debian's that are next to the promised one. By hand: it downloads much.
+    Msrv,
     /// Builds for every architecture without std, without libc.
     Nostd,
     /// Counts the instructions of the hot operations against their bounds.
@@ -61,8 +85,43 @@ enum Task {
     },
     /// Races many processes for one shared value, with random kills, a thousand times. By hand: minutes.
     Race,
+    /// Plants bugs in a copy, one at a time, and fails if the tests do not find one. By hand: half an hour.
+    Mutants {
+        /// Only those whose sentence holds this.
+        only: Option<String>,
+    },
+    /// Looks at the licences, sources and versions of all dependencies.
+    Deny,
+    /// Measures which lines and branches of the library the tests reach. By hand: minutes.
+    Coverage,
+    /// Runs the tests under AddressSanitizer. By hand: minutes.
+    Asan,
+    /// Runs the tests under ThreadSanitizer. By hand: minutes.
+    Tsan,
+    /// Runs tests of what is unsafe under valgrind. By hand: minutes.
+    Valgrind,
+    /// Lets many processes use everything at once, with random kills and stops; a failure prints its seed.
+    Stress {
+        /// For how long.
+        #[arg(default_value_t = 60)]
+        seconds: u32,
+        /// Begins with the round of this seed.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Keeps the totals in tests/it/stress/record.txt.
+        #[arg(long)]
+        record: bool,
+    },
     /// Checks the rules of this code base that no other tool knows.
     Tidy,
+    /// Checks all that must hold before a release, and shows the commands that make it.
+    Release,
+    /// Builds the documentation as docs.rs does.
+    DocsRs,
+    /// Runs the package's own tests, unpacked somewhere else.
+    PackageTests,
+    /// Writes the tool's manual and completions into target/xtask/share.
+    Manual,
     /// Fuzzes one target, or each in turn.
     Fuzz {
         /// The target; all of them if it is not given.
@@ -93,17 +152,34 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Ci => ci(&shell, steps),
         Task::Setup => setup::all(&shell, steps),
         Task::Test => tests::all(&shell, steps),
+        Task::Docs => docs::all(&shell, steps),
+        Task::RunDocument { path } => docs::inside(&shell, path),
         Task::Fmt => steps.run("fmt", || lint::fmt(&shell)),
         Task::Clippy => steps.run("clippy", || lint::clippy(&shell)),
         Task::Doc => steps.run("doc", || lint::doc(&shell)),
+        Task::Api { accept } => steps.run("api", || api::check(&shell, *accept)),
         Task::Features => steps.run("features", || lint::features(&shell)),
         Task::Package => steps.run("package", || lint::package(&shell)),
+        Task::Msrv => msrv::check(&shell, steps),
         Task::Nostd => nostd::all(&shell, steps),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell, 0)),
         Task::Bench { record } => steps.run("bench", || bench::compare(&shell, *record)),
         Task::Race => steps.run("race", || tests::race(&shell)),
+        Task::Mutants { only } => steps.run("mutants", || mutants::plant(&shell, only.as_deref())),
+        Task::Deny => steps.run("deny", || deny::check(&shell)),
+        Task::Coverage => steps.run("coverage", || coverage::measure(&shell)),
+        Task::Asan => steps.run("asan", || sanitizers::address(&shell)),
+        Task::Tsan => steps.run("tsan", || sanitizers::thread(&shell)),
+        Task::Valgrind => steps.run("valgrind", || sanitizers::valgrind(&shell)),
+        Task::Stress { seconds, seed, record } => {
+            steps.run("stress", || stress::stress(&shell, *seconds, *seed, *record))
+        }
         Task::Tidy => steps.run("tidy", tidy::check),
+        Task::Release => release::check(&shell, steps),
+        Task::DocsRs => steps.run("docs.rs", || release::docs_rs(&shell)),
+        Task::PackageTests => steps.run("package's tests", || release::package_tests(&shell)),
+        Task::Manual => steps.run("manual", || manual::write(&shell)),
         Task::Fuzz { target, seconds } => fuzz::fuzz(&shell, steps, target.as_deref(), *seconds),
     }
 }
@@ -114,14 +190,18 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
     tests::all(shell, steps)?;
     steps.run("fmt", || lint::fmt(shell))?;
     steps.run("tidy", tidy::check)?;
+    steps.run("deny", || deny::check(shell))?;
     steps.run("clippy", || lint::clippy(shell))?;
     steps.run("features", || lint::features(shell))?;
     steps.run("doc", || lint::doc(shell))?;
+    steps.run("api", || api::check(shell, false))?;
+    docs::all(shell, steps)?;
     steps.run("package", || lint::package(shell))?;
     steps.run("loom, with a preemption less", || tests::loom(shell, 1))?;
     gates::all(shell, steps)?;
     nostd::all(shell, steps)?;
-    fuzz::fuzz(shell, steps, None, 10)
+    steps.run("stress", || stress::stress(shell, 45, None, false))?;
+    fuzz::fuzz(shell, steps, None, 3)
 }
 
 /// The repository's folder.

@@ -9,7 +9,7 @@ struct Need {
     probe: &'static str,
 }
 
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 11] = [
     Need { package: "gcc", probe: "cc --version" },
     // libFuzzer is written in C++.
     Need { package: "g++", probe: "echo '#include <string>' | c++ -E -x c++ -" },
@@ -19,6 +19,7 @@ const NEEDS: [Need; 10] = [
     Need { package: "strace", probe: "strace --version" },
     // To run the peers of 32-bit x86.
     Need { package: "libc6-i386", probe: "test -e /lib/ld-linux.so.2" },
+    Need { package: "mosquitto", probe: "PATH=$PATH:/usr/sbin; command -v mosquitto" },
     // For the tool's examples and its manual.
     Need { package: "jq", probe: "jq --version" },
     Need { package: "groff-base", probe: "groff --version" },
@@ -28,6 +29,19 @@ const NEEDS: [Need; 10] = [
 /// Installs the packages of what is missing.
 pub fn install(shell: &Shell) -> Result<()> {
     let missing = missing(shell)?;
+    install_packages(shell, &missing)?;
+    let missing = self::missing(shell)?;
+    anyhow::ensure!(missing.is_empty(), "still missing: {}", missing.join(", "));
+    Ok(())
+}
+
+/// Installs a package that only one command needs, unless the probe succeeds.
+pub fn install_one(shell: &Shell, package: &str, probe: &str) -> Result<()> {
+    let output = cmd!(shell, "sh -c {probe}").quiet().ignore_status().output()?;
+    if output.status.success() { Ok(()) } else { install_packages(shell, &[package]) }
+}
+
+fn install_packages(shell: &Shell, missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -40,10 +54,7 @@ pub fn install(shell: &Shell) -> Result<()> {
     cmd!(shell, "apt-get install --quiet --yes --no-install-recommends {missing...}")
         .env("DEBIAN_FRONTEND", "noninteractive")
         .run()
-        .with_context(|| format!("`{command}` failed"))?;
-    let missing = self::missing(shell)?;
-    anyhow::ensure!(missing.is_empty(), "still missing after `{command}`: {}", missing.join(", "));
-    Ok(())
+        .with_context(|| format!("`{command}` failed"))
 }
 
 fn missing(shell: &Shell) -> Result<Vec<&'static str>> {

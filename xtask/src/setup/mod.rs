@@ -9,6 +9,7 @@ use xshell::Shell;
 
 use crate::steps::Steps;
 
+pub use debian::install_one;
 pub use python::python;
 
 pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {

@@ -1,13 +1,13 @@
 //! Atomics and futex waits: the kernel's, or loom's when the protocols are model-checked.
 
 /// A word that no operation touches.
-pub(super) use core::sync::atomic::AtomicU32 as Unused;
+pub(crate) use core::sync::atomic::AtomicU32 as Unused;
 
 #[cfg(not(loom))]
-pub(super) use real::*;
+pub(crate) use real::*;
 
 #[cfg(loom)]
-pub(super) use super::model::*;
+pub(crate) use super::model::*;
 
 /// A function that is `const` but for loom, whose atomics have no constant constructor.
 macro_rules! const_unless_loom {
@@ -18,45 +18,44 @@ macro_rules! const_unless_loom {
         $visibility fn $($rest)*
     };
 }
-pub(super) use const_unless_loom;
+pub(crate) use const_unless_loom;
 
 #[cfg(not(loom))]
 mod real {
-    pub(in crate::semaphore) use core::hint::spin_loop;
+    pub(crate) use core::hint::spin_loop;
     use core::num::NonZeroU32;
     #[cfg(target_has_atomic = "64")]
-    pub(in crate::semaphore) use core::sync::atomic::AtomicU64;
-    pub(in crate::semaphore) use core::sync::atomic::{AtomicU32, Ordering};
+    pub(crate) use core::sync::atomic::AtomicU64;
+    pub(crate) use core::sync::atomic::{AtomicU32, Ordering};
 
     use rustix::io::Result;
     use rustix::thread::futex;
     use rustix::time::Timespec;
 
-    use crate::semaphore::abi::Scope;
-    use crate::time::{Clock, Deadline};
+    use crate::futex::{Nap, Scope};
+    use crate::time::Deadline;
 
-    /// Sleeps while the word is as expected, until a wake-up, a signal handler or the deadline.
+    /// Sleeps while the word is as expected, until a wake-up, a signal handler or the nap's end.
     #[cold]
-    pub(in crate::semaphore) fn sleep(
-        word: &AtomicU32,
-        expected: u32,
-        scope: Scope,
-        until: Option<Deadline>,
-    ) -> Result<()> {
-        let clock = match until.map(Deadline::clock) {
-            Some(Clock::Realtime) => futex::Flags::CLOCK_REALTIME,
-            _ => futex::Flags::empty(),
+    pub(crate) fn sleep(word: &AtomicU32, expected: u32, scope: Scope, nap: Option<Nap>) -> Result<()> {
+        let (flags, deadline) = match nap {
+            None => return futex::wait(word, flags(scope), expected, None),
+            Some(Nap::For(duration)) => {
+                let longest = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
+                let duration = Timespec::try_from(duration).unwrap_or(longest);
+                return futex::wait(word, flags(scope), expected, Some(&duration));
+            }
+            Some(Nap::Until(Deadline::Monotonic(time))) => (flags(scope), time),
+            Some(Nap::Until(Deadline::Realtime(time))) => (flags(scope) | futex::Flags::CLOCK_REALTIME, time),
         };
-        let until = until.map(|until| {
-            let time = until.time().to_kernel();
-            Timespec { tv_sec: time.seconds, tv_nsec: time.nanoseconds as _ }
-        });
-        futex::wait_bitset(word, flags(scope) | clock, expected, until.as_ref(), NonZeroU32::MAX).map(drop)
+        let deadline = deadline.to_kernel();
+        let deadline = Timespec { tv_sec: deadline.seconds, tv_nsec: deadline.nanoseconds as _ };
+        futex::wait_bitset(word, flags, expected, Some(&deadline), NonZeroU32::MAX).map(drop)
     }
 
     /// Wakes at most so many sleepers. Only the word's address is used, so it may have been unmapped meanwhile.
     #[cold]
-    pub(in crate::semaphore) fn wake(word: &AtomicU32, sleepers: u32, scope: Scope) {
+    pub(crate) fn wake(word: &AtomicU32, sleepers: u32, scope: Scope) {
         // It cannot fail but for memory that is gone, and then nobody sleeps there.
         let _ = futex::wake(word, flags(scope), sleepers);
     }
@@ -64,7 +63,7 @@ mod real {
     /// The half of a 64-bit word that holds its low 32 bits: what the kernel compares and keys sleepers by.
     #[cfg(target_has_atomic = "64")]
     #[allow(unsafe_code)]
-    pub(in crate::semaphore) fn low_half(word: &AtomicU64) -> &AtomicU32 {
+    pub(crate) fn low_half(word: &AtomicU64) -> &AtomicU32 {
         let halves = core::ptr::from_ref(word).cast::<AtomicU32>();
         let index = usize::from(cfg!(target_endian = "big"));
         // SAFETY: a 64-bit word has two halves, so the index is within it.

@@ -5,8 +5,8 @@
 //! the kernel. Falling asleep in vain and waking nobody order no memory; a wake-up does, which the kernel's does too,
 //! though nothing should count on it.
 
-pub(super) use loom::hint::spin_loop;
-pub(super) use loom::sync::atomic::Ordering;
+pub(crate) use loom::hint::spin_loop;
+pub(crate) use loom::sync::atomic::Ordering;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -17,12 +17,12 @@ use std::thread_local;
 use loom::thread::{Thread, current, park};
 use rustix::io::{Errno, Result};
 
-use super::abi::Scope;
+use super::Scope;
 use crate::time::Deadline;
 
 /// What a load sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Loads {
+pub(crate) enum Loads {
     /// The last value, whatever the order asked for.
     Last,
     /// Any value that the memory model allows.
@@ -37,13 +37,13 @@ thread_local! {
     static LOADS: Cell<Loads> = const { Cell::new(Loads::Last) };
 }
 
-pub(super) fn set_loads(loads: Loads) {
+pub(crate) fn set_loads(loads: Loads) {
     LOADS.set(loads);
 }
 
 /// What the kernel knows of a word.
 #[derive(Debug, Default)]
-pub(super) struct Futex {
+pub(crate) struct Futex {
     sleepers: Mutex<Sleepers>,
     /// The word's memory is gone.
     gone: AtomicBool,
@@ -85,7 +85,7 @@ impl Futex {
 }
 
 /// A word that can be slept on.
-pub(super) trait Word {
+pub(crate) trait Word {
     /// What the word is now: the kernel sees nothing stale.
     fn now(&self) -> u32;
     fn futex(&self) -> &Futex;
@@ -95,20 +95,20 @@ pub(super) trait Word {
 macro_rules! atomics {
     ($($name:ident: $number:ty),*) => {$(
         #[derive(Debug)]
-        pub(super) struct $name {
+        pub(crate) struct $name {
             value: loom::sync::atomic::$name,
             futex: Futex,
         }
 
         impl $name {
-            pub(super) fn new(value: $number) -> Self {
+            pub(crate) fn new(value: $number) -> Self {
                 let word = Self { value: loom::sync::atomic::$name::new(value), futex: Futex::default() };
                 // To loom the first value is no sequentially consistent store, and a later load could still see it.
                 word.store(value, Ordering::SeqCst);
                 word
             }
 
-            pub(super) fn load(&self, order: Ordering) -> $number {
+            pub(crate) fn load(&self, order: Ordering) -> $number {
                 self.futex.still_there(match LOADS.get() {
                     Loads::Last => self.last(order),
                     Loads::Stale => self.value.load(order),
@@ -123,23 +123,23 @@ macro_rules! atomics {
                 last
             }
 
-            pub(super) fn store(&self, value: $number, order: Ordering) {
+            pub(crate) fn store(&self, value: $number, order: Ordering) {
                 self.futex.still_there(self.value.store(value, order))
             }
 
-            pub(super) fn fetch_add(&self, value: $number, order: Ordering) -> $number {
+            pub(crate) fn fetch_add(&self, value: $number, order: Ordering) -> $number {
                 self.futex.still_there(self.value.fetch_add(value, order))
             }
 
-            pub(super) fn fetch_sub(&self, value: $number, order: Ordering) -> $number {
+            pub(crate) fn fetch_sub(&self, value: $number, order: Ordering) -> $number {
                 self.futex.still_there(self.value.fetch_sub(value, order))
             }
 
-            pub(super) fn fetch_and(&self, value: $number, order: Ordering) -> $number {
+            pub(crate) fn fetch_and(&self, value: $number, order: Ordering) -> $number {
                 self.futex.still_there(self.value.fetch_and(value, order))
             }
 
-            pub(super) fn compare_exchange(
+            pub(crate) fn compare_exchange(
                 &self,
                 current: $number,
                 new: $number,
@@ -149,7 +149,7 @@ macro_rules! atomics {
                 self.futex.still_there(self.value.compare_exchange(current, new, success, failure))
             }
 
-            pub(super) fn compare_exchange_weak(
+            pub(crate) fn compare_exchange_weak(
                 &self,
                 current: $number,
                 new: $number,
@@ -175,17 +175,17 @@ macro_rules! atomics {
 atomics!(AtomicU32: u32, AtomicU64: u64);
 
 impl AtomicU32 {
-    pub(super) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
+    pub(crate) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
         self.futex.still_there(self.value.fetch_or(value, order))
     }
 }
 
 /// Sleeps while the word is as expected; a limited sleep until [`end_limited_sleeps`], too.
-pub(super) fn sleep(word: &impl Word, expected: u32, _: Scope, until: Option<Deadline>) -> Result<()> {
+pub(crate) fn sleep(word: &impl Word, expected: u32, _: Scope, nap: Option<Nap>) -> Result<()> {
     if word.now() != expected {
         return Err(Errno::AGAIN);
     }
-    let sleeper = Sleeper { thread: current(), limited: until.is_some(), end: Arc::default() };
+    let sleeper = Sleeper { thread: current(), limited: nap.is_some(), end: Arc::default() };
     let mut sleepers = word.futex().sleepers();
     if sleeper.limited && sleepers.over {
         return Err(Errno::INTR);
@@ -201,7 +201,7 @@ pub(super) fn sleep(word: &impl Word, expected: u32, _: Scope, until: Option<Dea
 }
 
 /// Wakes at most so many sleepers. The word's memory may be gone.
-pub(super) fn wake(word: &impl Word, count: u32, _: Scope) {
+pub(crate) fn wake(word: &impl Word, count: u32, _: Scope) {
     // For loom, which has to know that this and other accesses are to be tried in every order.
     word.now();
     let queue = &mut word.futex().sleepers().queue;
@@ -210,7 +210,7 @@ pub(super) fn wake(word: &impl Word, count: u32, _: Scope) {
 }
 
 /// Ends every limited sleep: those in progress with this error, later ones at once as by a signal handler.
-pub(super) fn end_limited_sleeps(word: &dyn Word, error: Errno) {
+pub(crate) fn end_limited_sleeps(word: &dyn Word, error: Errno) {
     word.now();
     let mut sleepers = word.futex().sleepers();
     sleepers.over = true;
@@ -223,11 +223,11 @@ pub(super) fn end_limited_sleeps(word: &dyn Word, error: Errno) {
 }
 
 /// From now on the word may be used for nothing but wake-ups.
-pub(super) fn bury(word: &dyn Word) {
+pub(crate) fn bury(word: &dyn Word) {
     word.futex().gone.store(true, Ordering::Relaxed);
 }
 
 /// The whole word: only its low half is compared.
-pub(super) fn low_half(word: &AtomicU64) -> &AtomicU64 {
+pub(crate) fn low_half(word: &AtomicU64) -> &AtomicU64 {
     word
 }

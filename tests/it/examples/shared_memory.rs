@@ -1,9 +1,8 @@
 //! The examples of shared memory as a user runs them.
 
-use std::env;
-use std::path::PathBuf;
 use std::process::Command;
 
+use super::example;
 use crate::harness::languages::python_with;
 use crate::harness::{Ending, Lacking};
 use crate::shm_support::{dev_shm, tiny_dev_shm};
@@ -14,22 +13,11 @@ crate::tests!(
     python_accepts_no_torn_frame
 );
 
-/// An example's program: `cargo test` builds it beside this one.
-fn example(name: &str) -> Result<Command, Lacking> {
-    let this = env::current_exe().expect("the path of the test program");
-    let profile = this.ancestors().nth(2).expect("target/PROFILE/deps/it-HASH");
-    let program: PathBuf = profile.join("examples").join(name);
-    if program.exists() {
-        Ok(Command::new(program))
-    } else {
-        Err(Lacking(format!("the example (cargo build --example {name})")))
-    }
-}
-
 /// Runs it to its good end, with a `/dev/shm` of its own that must be empty afterwards; what it has printed.
-fn run(mut program: Command) -> Result<(String, String), Lacking> {
+fn run(name: &str) -> Result<(String, String), Lacking> {
+    let program = example(name)?;
     tiny_dev_shm(1 << 20)?;
-    let output = program.output().expect("it starts");
+    let output = Command::new(program).output().expect("it starts");
     let text = |bytes| String::from_utf8(bytes).expect("it is text");
     let (text, errors) = (text(output.stdout), text(output.stderr));
     assert!(output.status.success(), "{}\n{text}{errors}", output.status);
@@ -38,7 +26,7 @@ fn run(mut program: Command) -> Result<(String, String), Lacking> {
 }
 
 fn the_counter_loses_no_addition() -> Ending {
-    let (text, errors) = run(example("shared_counter")?)?;
+    let (text, errors) = run("shared_counter")?;
     let mut lines: Vec<&str> = text.lines().collect();
     assert_eq!((lines.pop(), errors.as_str()), (Some("4 processes have counted to 40000"), ""));
     assert_eq!(lines.len(), 4);
@@ -48,7 +36,7 @@ fn the_counter_loses_no_addition() -> Ending {
 
 fn python_accepts_no_torn_frame() -> Ending {
     python_with("mmap")?;
-    let (text, errors) = run(example("seqlock")?)?;
+    let (text, errors) = run("seqlock")?;
     assert!(text.ends_with(" read back, none torn\n"), "{text}");
     assert!(errors.starts_with("Python has accepted 2000 frames and tried again "), "{errors}");
     Ok(())

@@ -1,10 +1,10 @@
 //! The example `event_loop` as a user runs it.
 
-use std::path::PathBuf;
 use std::process::Command;
 
+use super::example;
+use crate::harness::Ending;
 use crate::harness::kernel::private_ipc_and_mounts;
-use crate::harness::{Ending, Lacking};
 use crate::list_support::queues;
 
 crate::tests!(
@@ -12,16 +12,8 @@ crate::tests!(
     alone: it_sees_everything_ends_well_and_leaves_nothing
 );
 
-/// The example's program: `cargo test` builds it beside this one.
-fn program() -> Result<PathBuf, Lacking> {
-    let this = std::env::current_exe().expect("the path of the test program");
-    let profile = this.ancestors().nth(2).expect("target/PROFILE/deps/it-HASH");
-    let program = profile.join("examples/event_loop");
-    if program.exists() { Ok(program) } else { Err(Lacking("the example (cargo build --example event_loop)".into())) }
-}
-
 fn it_sees_everything_ends_well_and_leaves_nothing() -> Ending {
-    let program = program()?;
+    let program = example("event_loop")?;
     private_ipc_and_mounts()?;
     let output = Command::new(program).output().expect("it starts");
     let text = String::from_utf8(output.stdout).expect("it is text");

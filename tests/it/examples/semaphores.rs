@@ -1,27 +1,15 @@
 //! The examples of semaphores, run as a user runs them.
 
-use std::env;
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use super::example;
 use crate::harness::languages::{python, python_with};
 use crate::harness::waiting::wait_until;
 use crate::harness::{Ending, Lacking};
 
 crate::tests!(the_limit_holds_across_processes, turns_go_between_rust_and_python, a_missing_module_is_said_so,);
-
-/// The program of an example, which `cargo test` builds beside this one.
-fn example(name: &str) -> Result<PathBuf, Lacking> {
-    let own = env::current_exe().expect("the path of the test program");
-    let program = own.parent().and_then(Path::parent).expect("target/PROFILE/deps").join("examples").join(name);
-    if program.exists() {
-        Ok(program)
-    } else {
-        Err(Lacking(format!("the built example {name} (cargo build --examples)")))
-    }
-}
 
 fn run(name: &str, python: &OsStr) -> Result<(Option<i32>, String, String), Lacking> {
     let Output { status, stdout, stderr } =
