@@ -28,10 +28,7 @@ pub fn status(data: &[u8]) {
 
 /// Takes the bytes as a setting.
 pub fn setting(data: &[u8]) {
-    let digits = data.iter().take_while(|byte| byte.is_ascii_digit());
-    let number = digits.map(|digit| u64::from(digit - b'0')).fold(Some(0_u64), |number, digit| {
-        number.and_then(|number| number.checked_mul(10)?.checked_add(digit))
-    });
-    let number = number.filter(|_| data.first().is_some_and(u8::is_ascii_digit));
+    let length = data.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = String::from_utf8_lossy(&data[..length]).parse().ok();
     assert_eq!(sysctl::parse(data), number, "{}", data.escape_ascii());
 }

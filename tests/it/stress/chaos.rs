@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use rawipc::{Abi, MessageQueue, NamedSemaphore, Priority};
 
 use super::account::{Account, Totals};
-use super::actors::{Actor, CONSUMER, Dead, KINDS, QUEUE, SEMAPHORE, Stage};
+use super::actors::{Actor, CONSUMER, Dead, KINDS, Kind, PRODUCER, QUEUE, SEMAPHORE, Stage};
 use super::ledger::{DRAIN, Ledger, RECORDS, SLOTS, STOP, VALUES};
 use crate::harness::kernel::die_with_parent;
 use crate::harness::random::Random;
 use crate::harness::waiting::pause;
+use crate::semaphore_stress::interrupt_every;
 
 /// How much later than its bound a call may be over: the machine is busy, and processes are stopped for a while.
 const SLACK: Duration = Duration::from_secs(10);
@@ -24,7 +25,7 @@ const ENDING: Duration = Duration::from_secs(30);
 
 /// A process that plays an actor.
 struct Player {
-    kind: usize,
+    kind: &'static Kind,
     slot: usize,
     pid: i32,
     number: u32,
@@ -67,8 +68,8 @@ impl<'a> Round<'a> {
 
     /// Lets actors act for so long, ends them, and settles the account.
     pub fn play(mut self, time: Duration) -> Totals {
-        for kind in 0..KINDS.len() {
-            for _ in 0..1 + self.random.below(KINDS[kind].most) {
+        for kind in &KINDS {
+            for _ in 0..1 + self.random.below(kind.most) {
                 let slot = self.players.len();
                 assert!(slot < SLOTS);
                 self.start(kind, slot);
@@ -87,12 +88,11 @@ impl<'a> Round<'a> {
     }
 
     /// Starts an actor in a process of its own.
-    fn start(&mut self, kind: usize, slot: usize) {
+    fn start(&mut self, kind: &'static Kind, slot: usize) {
         let seed = self.random.below(usize::MAX >> 32) as u64;
         let (number, record) = (self.started, self.records);
         self.started += 1;
-        // Each has one of its own, though only producers use it.
-        self.records += usize::from(KINDS[kind].most > 0 && kind == 0);
+        self.records += usize::from(kind.name == PRODUCER);
         assert!(record < RECORDS, "the round is too long");
         let (stage, slot_of) = (&self.stage, &self.stage.ledger.slots[slot]);
         slot_of.state.store(0, SeqCst);
@@ -104,8 +104,8 @@ impl<'a> Round<'a> {
             die_with_parent();
             let mut actor = Actor { stage, slot: slot_of, bit: 1 << slot, number, record, random: Random::of(seed) };
             let act = || {
-                interrupt_often(actor.random.below(5));
-                (KINDS[kind].act)(&mut actor);
+                interrupt_every(700 * actor.random.below(5) as u32);
+                (kind.act)(&mut actor);
             };
             let code = if catch_unwind(AssertUnwindSafe(act)).is_ok() { 0 } else { 101 };
             // SAFETY: ends the child without running what its parent has registered.
@@ -143,7 +143,7 @@ impl<'a> Round<'a> {
             self.account.kills += 1;
             let slot = &self.stage.ledger.slots[player.slot];
             let dead = Dead { slot, bit: 1 << player.slot, number: player.number };
-            (KINDS[player.kind].died)(&self.stage, &dead, &mut self.account);
+            (player.kind.died)(&self.stage, &dead, &mut self.account);
         }
         self.start(player.kind, player.slot);
     }
@@ -157,7 +157,7 @@ impl<'a> Round<'a> {
                 signal(player.pid, libc::SIGCONT);
                 player.stopped = None;
             }
-            let name = KINDS[player.kind].name;
+            let name = player.kind.name;
             if let Some(status) = wait(player.pid, libc::WNOHANG) {
                 assert_eq!(status, 0, "a {name} failed");
                 let player = self.players.swap_remove(place);
@@ -175,7 +175,7 @@ impl<'a> Round<'a> {
     fn end(&mut self) {
         let (phase, begin) = (&self.stage.ledger.phase, Instant::now());
         phase.store(STOP, SeqCst);
-        let consumes = |player: &Player| KINDS[player.kind].name == CONSUMER;
+        let consumes = |player: &Player| player.kind.name == CONSUMER;
         while !self.players.iter().all(consumes) {
             self.watch(false);
             // For those who wait without a limit for a token that is gone with a killed one.
@@ -198,7 +198,7 @@ impl<'a> Round<'a> {
     }
 
     fn names(&self) -> Vec<&str> {
-        self.players.iter().map(|player| KINDS[player.kind].name).collect()
+        self.players.iter().map(|player| player.kind.name).collect()
     }
 }
 
@@ -223,19 +223,4 @@ fn wait(pid: i32, flags: i32) -> Option<i32> {
     // SAFETY: `status` is a place for the result.
     let waited = unsafe { libc::waitpid(pid, &mut status, flags) };
     (waited > 0).then_some(status)
-}
-
-/// Has a signal interrupt this process again and again; never, if the choice is 0.
-fn interrupt_often(choice: usize) {
-    extern "C" fn ignore(_: libc::c_int) {}
-    // SAFETY: the handler does nothing; without SA_RESTART, calls are interrupted.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = ignore as *const () as usize;
-        libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut());
-    }
-    let interval = libc::timeval { tv_sec: 0, tv_usec: 700 * choice as libc::suseconds_t };
-    let timer = libc::itimerval { it_interval: interval, it_value: interval };
-    // SAFETY: `timer` is read during the call.
-    unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) };
 }

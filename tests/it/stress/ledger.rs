@@ -42,7 +42,7 @@ shareable! {
         /// What it is doing; a number of its kind's own.
         pub state: AtomicU32,
         pub unused: AtomicU32,
-        /// When its present call must be over at the latest, in nanoseconds; 0 if it makes none, or one without a limit.
+        /// When its present call must be over, in nanoseconds; 0 if it makes none, or one without a limit.
         pub until: AtomicU64,
         pub turns: AtomicU64,
     }

@@ -29,8 +29,8 @@ pub struct Kind {
     pub died: fn(&Stage<'_>, &Dead<'_>, &mut Account),
 }
 
-pub const KINDS: [Kind; 8] = [
-    Kind { name: "producer", most: 5, act: queue::produce, died: |_, _, _| () },
+pub static KINDS: [Kind; 8] = [
+    Kind { name: PRODUCER, most: 5, act: queue::produce, died: |_, _, _| () },
     Kind { name: CONSUMER, most: 4, act: queue::consume, died: queue::consumer_died },
     Kind { name: "notifier", most: 3, act: notifier::be_notified, died: |_, _, _| () },
     Kind { name: "holder", most: 6, act: semaphore::hold, died: semaphore::holder_died },
@@ -39,6 +39,9 @@ pub const KINDS: [Kind; 8] = [
     Kind { name: "queue hoarder", most: 2, act: hoarder::hoard_queues, died: hoarder::hoarder_died },
     Kind { name: "observer", most: 2, act: observer::observe, died: |_, _, _| () },
 ];
+
+/// Each has a record of its own.
+pub const PRODUCER: &str = "producer";
 
 /// They act until nothing is left for them.
 pub const CONSUMER: &str = "consumer";
