@@ -9,6 +9,7 @@ use rawipc::{Abi, MessageQueue, NamedSemaphore, Priority};
 use super::account::{Account, Totals};
 use super::actors::{Actor, CONSUMER, Dead, KINDS, Kind, PRODUCER, QUEUE, SEMAPHORE, Stage};
 use super::ledger::{DRAIN, Ledger, RECORDS, SLOTS, STOP, VALUES};
+use super::place;
 use crate::harness::kernel::die_with_parent;
 use crate::harness::random::Random;
 use crate::harness::waiting::pause;
@@ -135,14 +136,17 @@ impl<'a> Round<'a> {
     /// Kills a player, puts right what it was doing, and starts another in its place.
     fn kill(&mut self, victim: usize) {
         let player = self.players.swap_remove(victim);
-        signal(player.pid, libc::SIGKILL);
-        let status = wait(player.pid, 0).expect("it is a child");
+        let place = place::stop(player.pid);
+        if place.is_ok() {
+            signal(player.pid, libc::SIGKILL);
+        }
+        let status = place.err().unwrap_or_else(|| wait(player.pid, 0).expect("it is a child"));
         // It may just have ended by itself.
         assert!(status == 0 || libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL, "{status:#x}");
-        if status != 0 {
+        if let (Ok(place), false) = (place, status == 0) {
             self.account.kills += 1;
             let slot = &self.stage.ledger.slots[player.slot];
-            let dead = Dead { slot, bit: 1 << player.slot, number: player.number };
+            let dead = Dead { slot, bit: 1 << player.slot, number: player.number, place };
             (player.kind.died)(&self.stage, &dead, &mut self.account);
         }
         self.start(player.kind, player.slot);

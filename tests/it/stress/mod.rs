@@ -11,6 +11,7 @@ mod account;
 mod actors;
 mod chaos;
 mod ledger;
+mod place;
 
 use std::fs;
 use std::time::{Duration, Instant};

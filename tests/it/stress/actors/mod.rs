@@ -69,6 +69,17 @@ pub struct Dead<'a> {
     pub slot: &'a Slot,
     pub bit: u64,
     pub number: u32,
+    /// Where it was then.
+    pub place: Place,
+}
+
+/// Where a process was stopped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Place {
+    /// In a system call of this number, which has succeeded, or not.
+    Call { number: i64, done: bool },
+    /// Anywhere else, or the machine does not tell.
+    Unknown,
 }
 
 /// One of a kind.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rawipc::{Deadline, MessageQueue, Priority, Receiver, Sender};
 
-use super::{Actor, Dead, QUEUE, Stage, TAKING, is_too_early};
+use super::{Actor, Dead, Place, QUEUE, Stage, TAKING, is_too_early};
 use crate::stress::account::Account;
 use crate::stress::ledger::{DRAIN, MESSAGES};
 
@@ -93,9 +93,16 @@ fn receive(actor: &mut Actor<'_>, queue: &MessageQueue, buffer: &mut [u8]) -> ra
     received.map(|message| (message.payload().len(), message.priority().into()))
 }
 
-/// A killed consumer may have taken one message that it has not noted, no more.
+/// Whether a killed consumer has taken a message that it has not noted: that is known if it was in the call itself.
 pub fn consumer_died(_: &Stage<'_>, dead: &Dead<'_>, account: &mut Account) {
-    account.maybe_taken += u64::from(dead.slot.state.load(SeqCst) == TAKING);
+    if dead.slot.state.load(SeqCst) != TAKING {
+        return;
+    }
+    match dead.place {
+        Place::Call { number: libc::SYS_mq_timedreceive, done: true } => account.taken += 1,
+        Place::Call { number: libc::SYS_mq_timedreceive | libc::SYS_ppoll | libc::SYS_poll, .. } => {}
+        _ => account.maybe_taken += 1,
+    }
 }
 
 fn message_of(record: u32, number: u32, priority: u32, length: usize) -> Vec<u8> {
