@@ -90,7 +90,7 @@ impl<'a> Round<'a> {
 
     /// Starts an actor in a process of its own.
     fn start(&mut self, kind: &'static Kind, slot: usize) {
-        let seed = self.random.below(usize::MAX >> 32) as u64;
+        let seed = self.random.below(1 << 30) as u64;
         let (number, record) = (self.started, self.records);
         self.started += 1;
         self.records += usize::from(kind.name == PRODUCER);
@@ -117,9 +117,6 @@ impl<'a> Round<'a> {
 
     /// Kills or stops somebody, perhaps.
     fn interfere(&mut self) {
-        if self.players.is_empty() {
-            return;
-        }
         let victim = self.random.below(self.players.len());
         match self.random.below(6) {
             0 => self.kill(victim),

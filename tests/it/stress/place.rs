@@ -4,7 +4,7 @@ use super::actors::Place;
 
 /// Stops a child; where it is then, or how it has ended meanwhile.
 pub fn stop(pid: i32) -> Result<Place, i32> {
-    if request(libc::PTRACE_ATTACH, pid, 0).is_none() {
+    if request(libc::PTRACE_ATTACH as _, pid, 0).is_none() {
         return Ok(Place::Unknown);
     }
     let mut status = 0;
@@ -17,7 +17,7 @@ pub fn stop(pid: i32) -> Result<Place, i32> {
 /// its own, before it begins it anew.
 #[cfg(target_arch = "x86_64")]
 fn call_of(pid: i32) -> Place {
-    let register = |number: i32| request(libc::PTRACE_PEEKUSER, pid, 8 * number as usize);
+    let register = |number: i32| request(libc::PTRACE_PEEKUSER as _, pid, 8 * number as usize);
     match (register(libc::ORIG_RAX), register(libc::RAX)) {
         (Some(number), result) => Place::Call { number, done: result.is_some() },
         _ => Place::Unknown,
@@ -31,8 +31,8 @@ fn call_of(_: i32) -> Place {
 }
 
 /// What the kernel answers, unless it is negative.
-fn request(request: libc::c_uint, pid: i32, address: usize) -> Option<i64> {
+fn request(request: u32, pid: i32, address: usize) -> Option<libc::c_long> {
     // SAFETY: the process is a child; no request made here has the kernel write to memory of ours.
-    let result = unsafe { libc::ptrace(request, pid, address, 0) };
+    let result = unsafe { libc::ptrace(request as _, pid, address, 0) };
     (result >= 0).then_some(result)
 }

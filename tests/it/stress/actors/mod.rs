@@ -77,7 +77,7 @@ pub struct Dead<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Place {
     /// In a system call of this number, which has succeeded, or not.
-    Call { number: i64, done: bool },
+    Call { number: libc::c_long, done: bool },
     /// Anywhere else, or the machine does not tell.
     Unknown,
 }

@@ -100,7 +100,7 @@ pub fn consumer_died(_: &Stage<'_>, dead: &Dead<'_>, account: &mut Account) {
     }
     match dead.place {
         Place::Call { number: libc::SYS_mq_timedreceive, done: true } => account.taken += 1,
-        Place::Call { number: libc::SYS_mq_timedreceive | libc::SYS_ppoll | libc::SYS_poll, .. } => {}
+        Place::Call { number: libc::SYS_mq_timedreceive | libc::SYS_ppoll, .. } => {}
         _ => account.maybe_taken += 1,
     }
 }
