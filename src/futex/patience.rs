@@ -13,7 +13,8 @@ pub struct Tuning {
     /// How often to look again before sleeping, with a pause of the processor between; not at all if somebody sleeps
     /// already.
     ///
-    /// 100 to 200 make a hand-off between two processors many times faster; on one processor they only cost.
+    /// 100 to 200 make a hand-off between two processors many times faster, a few do nothing for it; on one processor
+    /// they only cost.
     pub spin: u32,
     /// The longest single sleep, after which the wait looks again; zero for none.
     ///
@@ -23,15 +24,15 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// 40 looks, then sleeps of at most a second.
-    pub const DEFAULT: Self = Self { spin: 40, recheck: Duration::from_secs(1) };
+    /// No looks but the first, then sleeps of at most a second.
+    pub const DEFAULT: Self = Self { spin: 0, recheck: Duration::from_secs(1) };
 }
 
 impl Tuning {
     /// For waits that also look whether somebody has died: 40 looks, or none where only one processor is allowed, and
     /// sleeps of at most 50 ms.
     pub(crate) fn watchful() -> Self {
-        Self { spin: if one_processor() { 0 } else { Self::DEFAULT.spin }, recheck: WATCH }
+        Self { spin: if one_processor() { 0 } else { 40 }, recheck: WATCH }
     }
 
     /// The same, but with an end of each sleep.

@@ -1,5 +1,6 @@
 //! The two ends of a queue as types: the wrong direction does not compile.
 
+use core::ops::ControlFlow;
 use core::time::Duration;
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -119,6 +120,14 @@ impl Sender {
     pub fn fill(&self, payload: &[u8], priority: Priority) -> core::result::Result<usize, Incomplete> {
         self.0.fill(payload, priority)
     }
+
+    /// [`MessageQueue::send_many`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn send_many<M: AsRef<[u8]>>(&self, messages: &[M], priority: Priority) -> Result<usize> {
+        self.0.send_many(messages, priority)
+    }
 }
 
 impl Receiver {
@@ -190,6 +199,18 @@ impl Receiver {
         buffer: &'buffer mut B,
     ) -> core::result::Result<Drained<'buffer>, Incomplete> {
         self.0.drain(buffer)
+    }
+
+    /// [`MessageQueue::receive_many`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn receive_many<B: Buffer + ?Sized>(
+        &self,
+        buffer: &mut B,
+        take: impl FnMut(Message<'_>) -> ControlFlow<()>,
+    ) -> Result<usize> {
+        self.0.receive_many(buffer, take)
     }
 }
 

@@ -64,9 +64,8 @@ pub type Semaphore = SemaphoreOf<Native>;
 /// bytes there.
 ///
 /// # Waiting
-/// A wait looks at the value a few times, then sleeps; and while it sleeps it looks again every second (see
-/// [`Tuning`]). There is no order among those who wait. What a thread did before it posted is seen by the one whose
-/// wait took that token.
+/// A wait that finds no token sleeps; and while it sleeps it looks again every second (see [`Tuning`]). There is no
+/// order among those who wait. What a thread did before it posted is seen by the one whose wait took that token.
 ///
 /// # Signals, fork, threads
 /// A signal handler interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted), and no token was taken. (With
@@ -179,7 +178,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn wait(&self) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_until(Forever, Tuning::DEFAULT) }
+        if self.words.take() { Ok(()) } else { self.wait_forever() }
     }
 
     /// Takes a token if there is one. Never a system call.
@@ -202,13 +201,7 @@ impl<L: Layout> SemaphoreOf<L> {
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`wait`](Self::wait).
     #[inline]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<()> {
-        if self.words.take() {
-            Ok(())
-        } else if timeout.is_zero() {
-            Err(wait_error(Errno::TIMEDOUT))
-        } else {
-            self.wait_until(Deadline::after(timeout), Tuning::DEFAULT)
-        }
+        if self.words.take() { Ok(()) } else { self.wait_at_most(timeout) }
     }
 
     /// Takes a token, waiting until the deadline. A deadline in the past tries once, without a system call.
@@ -222,7 +215,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_clockwait")]
     #[inline]
     pub fn wait_deadline(&self, deadline: Deadline) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_until(deadline, Tuning::DEFAULT) }
+        if self.words.take() { Ok(()) } else { self.wait_long(deadline) }
     }
 
     /// Takes a token, waiting until the deadline or without a limit, and spinning and sleeping as told.
@@ -238,6 +231,24 @@ impl<L: Layout> SemaphoreOf<L> {
 
     fn wait_until(&self, end: impl End, tuning: Tuning) -> Result<()> {
         self.words.wait(L::SCOPE, &Patience::new(end, tuning)).map_err(wait_error)
+    }
+
+    /// What a wait ends in that finds no token, out of line.
+    #[cold]
+    #[inline(never)]
+    fn wait_forever(&self) -> Result<()> {
+        self.wait_until(Forever, Tuning::DEFAULT)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_long(&self, deadline: Deadline) -> Result<()> {
+        self.wait_until(deadline, Tuning::DEFAULT)
+    }
+
+    #[cold]
+    fn wait_at_most(&self, timeout: Duration) -> Result<()> {
+        if timeout.is_zero() { Err(wait_error(Errno::TIMEDOUT)) } else { self.wait_long(Deadline::after(timeout)) }
     }
 
     /// Waits like [`wait`](Self::wait) for a token that is given back when the permit is dropped.

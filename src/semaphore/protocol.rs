@@ -29,7 +29,7 @@ pub trait Protocol {
     /// Forgets all recorded waiters.
     fn reset_waiters(&self);
 
-    /// Takes a token, after a quick try was in vain: looks a few times, then sleeps; as limited.
+    /// Takes a token, after a quick try was in vain: looks again as often as it is told, then sleeps; as limited.
     #[cold]
     fn wait(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         // An expired wait is over before it spins or counts as a waiter.

@@ -11,6 +11,7 @@ mod harness;
 mod model;
 
 mod allocation;
+mod batch;
 mod buffers;
 mod denied;
 mod descriptor;
@@ -23,24 +24,23 @@ mod guarantees;
 mod injected;
 mod kill;
 mod limits;
+mod message_queue;
 mod migration;
 mod names;
 mod namespaces;
+mod nonblocking;
 mod options;
 mod ownership;
 mod peers;
 mod processes;
 mod rights;
-mod send_receive;
 mod signals;
 mod stream;
-mod threads;
 #[cfg(feature = "cli")]
 mod tool;
 mod tracing;
 #[cfg(feature = "zerocopy")]
 mod typed;
-mod waits;
 
 mod examples;
 mod limits_check;
@@ -80,6 +80,9 @@ mod stress;
 
 mod robust_mutex;
 mod robust_support;
+mod shared_queue;
+mod shared_queue_steps;
+mod shared_queue_support;
 
 mod shm_anonymous;
 mod shm_bytes;
@@ -113,6 +116,7 @@ const ROLES: &[&[harness::Role]] = &[
     processes::ROLES,
     rights::ROLES,
     robust_support::ROLES,
+    shared_queue_steps::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
@@ -133,6 +137,7 @@ fn main() -> ExitCode {
 fn tests() -> Vec<harness::Test> {
     [
         allocation::tests(),
+        batch::tests(),
         buffers::tests(),
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),
@@ -147,24 +152,23 @@ fn tests() -> Vec<harness::Test> {
         injected::tests(),
         kill::tests(),
         limits::tests(),
+        message_queue::tests(),
         migration::tests(),
         names::tests(),
         namespaces::tests(),
+        nonblocking::tests(),
         options::tests(),
         ownership::tests(),
         peers::c::tests(),
         peers::python::tests(),
         processes::tests(),
-        send_receive::tests(),
         signals::tests(),
         stream::tests(),
-        threads::tests(),
         #[cfg(feature = "cli")]
         tool::tests(),
         tracing::tests(),
         #[cfg(feature = "zerocopy")]
         typed::tests(),
-        waits::tests(),
         limits_check::tests(),
         limits_read::tests(),
         list_files::tests(),
@@ -172,6 +176,8 @@ fn tests() -> Vec<harness::Test> {
         examples::tests(),
         notify_support::tests(),
         robust_mutex::tests(),
+        shared_queue::tests(),
+        shared_queue_steps::tests(),
         status::tests(),
         stress::tests(),
         semaphore_c::tests(),

@@ -10,8 +10,13 @@ use crate::tests::programs;
 const FEATURES: [&str; 4] = ["alloc", "std", "zerocopy", "cli"];
 
 /// The packages outside of the workspace.
-const OTHER_MANIFESTS: [&str; 4] =
-    ["examples/programs/Cargo.toml", "fuzz/Cargo.toml", "tests/nostd/Cargo.toml", "tests/freestanding/Cargo.toml"];
+const OTHER_MANIFESTS: [&str; 5] = [
+    "benches/Cargo.toml",
+    "examples/programs/Cargo.toml",
+    "fuzz/Cargo.toml",
+    "tests/nostd/Cargo.toml",
+    "tests/freestanding/Cargo.toml",
+];
 
 pub fn fmt(shell: &Shell) -> Result<()> {
     cmd!(shell, "cargo fmt --all --check").run()?;
@@ -30,6 +35,7 @@ pub fn clippy(shell: &Shell) -> Result<()> {
         )
         .run()?;
     }
+    cmd!(shell, "cargo clippy --quiet --manifest-path benches/Cargo.toml --all-targets -- -D warnings").run()?;
     cmd!(
         shell,
         "cargo clippy --quiet --manifest-path fuzz/Cargo.toml --no-default-features --all-targets -- -D warnings"
@@ -65,7 +71,7 @@ pub fn package(shell: &Shell) -> Result<()> {
     for file in ["Cargo.toml", "README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "src/lib.rs"] {
         ensure!(list.lines().any(|line| line == file), "the package lacks {file}");
     }
-    let ours = ["xtask/", "fuzz/", ".ci/", ".cargo/", ".github/", "api.txt"];
+    let ours = ["xtask/", "benches/", "fuzz/", ".ci/", ".cargo/", ".github/", "api.txt"];
     let foreign = list.lines().find(|line| ours.iter().any(|at| line.starts_with(at)));
     ensure!(foreign.is_none(), "the package has {foreign:?}, which only this repository needs");
     cmd!(shell, "cargo package --quiet --allow-dirty --package rawipc").run().context("the package does not build")?;

@@ -1,5 +1,6 @@
 //! The operations of message queues.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use rawipc::{
@@ -8,9 +9,9 @@ use rawipc::{
 };
 use rustix::fd::OwnedFd;
 
-use super::Left::{Before, Done, DoneNameStays};
-use super::Told::{As, Kind, Nothing, Usually};
-use super::{ALL, Case, Prepared, case, freely, on};
+use super::case::Left::{Before, Done, DoneNameStays};
+use super::case::Told::{As, Kind, Nothing, Usually};
+use super::case::{ALL, Case, Prepared, Unusual, case, freely, on};
 use crate::harness::name_of;
 use Operation::{AdoptQueue, CloneQueue, CloseQueue, CreateQueue, OpenQueue, QueueStatus, SetNonblocking, UnlinkQueue};
 
@@ -63,9 +64,14 @@ impl Drop for Owned {
     }
 }
 
+/// A call that opens what exists needs no bytes, so there can only be too few descriptors.
+const fn no_descriptor(call: &'static str) -> Unusual {
+    (call, &[Errno::MFILE], Kind(ErrorKind::LimitExceeded(Limit::Descriptors)), Before)
+}
+
 fn opening() -> Vec<Case> {
     vec![
-        case("open", OpenQueue, || on_queue(queue(), |_| options().open(NAME))),
+        case("open", OpenQueue, || on_queue(queue(), |_| options().open(NAME))).unless(&[no_descriptor("mq_open")]),
         case("create", CreateQueue, || freely(|| options().unlink_on_drop(false).create(true).open(OTHER).map(Owned))),
         case("create to own", CreateQueue, || freely(|| options().create(true).open(OTHER))).unless(&[(
             "mq_open",
@@ -74,7 +80,8 @@ fn opening() -> Vec<Case> {
             Done,
         )]),
         case("create what exists", CreateQueue, || on_queue(queue(), |_| options().create(true).open(NAME)))
-            .unless(&[("mq_open 0", &[Errno::EXIST], Nothing, Done), ("mq_open 1", &[Errno::NOENT], Nothing, Done)]),
+            .unless(&[("mq_open 0", &[Errno::EXIST], Nothing, Done), ("mq_open 1", &[Errno::NOENT], Nothing, Done)])
+            .unless(&[no_descriptor("mq_open 1")]),
         case("create exclusively", CreateQueue, || freely(|| options().create_new(true).open(OTHER))),
         case("create of an exact mode", CreateQueue, || {
             freely(|| options().create_new(true).exact_mode(0o666).open(OTHER))
@@ -167,6 +174,10 @@ fn sending() -> Vec<Case> {
         ]),
         case("Sender::try_from", QueueStatus, || on_queue(queue(), |queue| Ok(Sender::try_from(queue.try_clone()?)?)))
             .only(&["fcntl 1"]),
+        case("send_many", send, || on_queue(queue(), |queue| queue.send_many(&[b"x"], Priority::MIN))).unless(&[
+            ("mq_getsetattr", ALL, As(QueueStatus), Before),
+            ("mq_timedsend", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
+        ]),
     ]
 }
 
@@ -200,6 +211,14 @@ fn receiving() -> Vec<Case> {
         case("receive_deadline, empty", receive, || {
             on_queue(empty(), |queue| queue.receive_deadline(&mut [0; 16], Deadline::realtime_after(SOON)).map(drop))
         }),
+        case("receive_many", receive, || {
+            on_queue(queue(), |queue| queue.receive_many(&mut [0; 16], |_| ControlFlow::Break(())))
+        })
+        .unless(&[
+            ("mq_getsetattr", ALL, As(QueueStatus), Before),
+            ("mq_timedreceive", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
+        ]),
+        case("spin_until_message", QueueStatus, || on_queue(queue(), |queue| queue.spin_until_message(2))),
     ]
 }
 

@@ -2,18 +2,22 @@
 //! difference is what the operation costs in user space, its loop included.
 
 use core::hint::black_box;
+use core::ops::ControlFlow;
 use std::error::Error;
 use std::time::Duration;
 
 use rawipc::{MessageBuffer, MessageQueue, NamedSemaphore, Priority, Semaphore, name};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let mut arguments = std::env::args().skip(1);
     let operation = arguments.next().ok_or("which operation?")?;
     let count = arguments.next().ok_or("how often?")?.parse()?;
     match operation.as_str() {
         "queue" => queue(count)?,
         "queue-timeout" => queue_timeout(count)?,
+        "queue-try" => queue_try(count)?,
+        "queue-try-empty" => queue_try_empty(count)?,
+        "queue-many" => queue_many(count)?,
         "semaphore" => semaphore(&Semaphore::new(1), count)?,
         "semaphore-five" => semaphore(&Semaphore::new(5), count)?,
         "semaphore-named" => named(count)?,
@@ -52,6 +56,45 @@ fn queue_timeout(count: u32) -> rawipc::Result<()> {
         received += queue.receive_timeout(&mut buffer, timeout)?.payload().len();
     }
     assert_eq!(received, message.len() * count as usize);
+    Ok(())
+}
+
+/// `try_send` and `try_receive` that succeed.
+#[inline(never)]
+fn queue_try(count: u32) -> rawipc::Result<()> {
+    let queue = small()?;
+    let (message, mut buffer, mut received) = (black_box([7; 64]), MessageBuffer::<64>::new(), 0);
+    for _ in 0..count {
+        queue.try_send(&message, Priority::MIN)?;
+        received += queue.try_receive(&mut buffer)?.payload().len();
+    }
+    assert_eq!(received, message.len() * count as usize);
+    Ok(())
+}
+
+/// `try_receive` that fails.
+#[inline(never)]
+fn queue_try_empty(count: u32) -> rawipc::Result<()> {
+    let (queue, mut buffer) = (small()?, MessageBuffer::<64>::new());
+    for _ in 0..count {
+        assert!(queue.try_receive(&mut buffer).is_err());
+    }
+    Ok(())
+}
+
+/// `send_many` and `receive_many`, for each of two messages.
+#[inline(never)]
+fn queue_many(count: u32) -> rawipc::Result<()> {
+    let (queue, mut buffer, mut received) = (small()?, MessageBuffer::<64>::new(), 0);
+    let messages = black_box([[7_u8; 64]; 2]);
+    for _ in 0..count / 2 {
+        queue.send_many(&messages, Priority::MIN)?;
+        received += queue.receive_many(&mut buffer, |message| {
+            black_box(message.payload());
+            ControlFlow::Continue(())
+        })?;
+    }
+    assert_eq!(received, count as usize);
     Ok(())
 }
 
