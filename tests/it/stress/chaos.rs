@@ -177,8 +177,10 @@ impl<'a> Round<'a> {
         let (phase, begin) = (&self.stage.ledger.phase, Instant::now());
         phase.store(STOP, SeqCst);
         // Nobody looks after the stopped while messages are sent below.
-        for player in self.players.iter_mut().filter(|player| player.stopped.take().is_some()) {
-            signal(player.pid, libc::SIGCONT);
+        for player in &mut self.players {
+            if player.stopped.take().is_some() {
+                signal(player.pid, libc::SIGCONT);
+            }
         }
         let consumes = |player: &Player| player.kind.name == CONSUMER;
         while !self.players.iter().all(consumes) {
