@@ -20,7 +20,7 @@ mod tool;
 pub use limits::limits;
 pub use listing::listing;
 pub use mapping::mapping;
-pub use models::{memory_operations, queue_operations, semaphore_operations};
+pub use models::{memory_operations, queue_operations, semaphore_operations, shared_queue_operations};
 pub use names::names;
 pub use options::options;
 pub use semaphore::semaphore;

@@ -1,6 +1,6 @@
 //! Sequences of operations on queues, semaphores and shared memory: what comes of them is what the models say.
 
-use rawipc::MessageQueue;
+use rawipc::{MessageQueue, SharedQueue};
 
 use crate::model::memory::{MemoryModel, MemorySystem};
 use crate::model::queue::{Limits, Queue, QueueModel, QueueSystem};
@@ -12,8 +12,17 @@ const MOST: usize = 4 * 150;
 
 /// Takes four bytes each as an operation on a queue.
 pub fn queue_operations(data: &[u8]) {
-    let model = QueueModel::new(MessageQueue::ABILITIES, Limits::OF_THE_KERNEL, &[std::process::id()]);
-    agree(model, QueueSystem::<MessageQueue>::new(&prefix(), true), data);
+    queues::<MessageQueue>(data);
+}
+
+/// Takes four bytes each as an operation on a shared queue.
+pub fn shared_queue_operations(data: &[u8]) {
+    queues::<SharedQueue>(data);
+}
+
+fn queues<Q: Queue>(data: &[u8]) {
+    let model = QueueModel::new(Q::ABILITIES, Limits::OF_THE_KERNEL, &[std::process::id()]);
+    agree(model, QueueSystem::<Q>::new(&prefix(), true), data);
 }
 
 /// Takes four bytes each as an operation on a semaphore.

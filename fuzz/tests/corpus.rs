@@ -38,5 +38,6 @@ replay!(
     semaphore_operations,
     setting,
     shared,
+    shared_queue_operations,
     status,
 );
