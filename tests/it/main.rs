@@ -75,6 +75,7 @@ mod semaphore_stress;
 mod semaphore_support;
 mod semaphore_time;
 mod status;
+mod stress;
 
 mod robust_mutex;
 mod robust_support;
@@ -112,7 +113,9 @@ const ROLES: &[&[harness::Role]] = &[
     kill::ROLES,
     list_files::ROLES,
     list_queues::ROLES,
-    models::ROLES,
+    models::MEMORY,
+    models::QUEUES,
+    models::SEMAPHORES,
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
@@ -128,6 +131,7 @@ const ROLES: &[&[harness::Role]] = &[
     semaphore_races::ROLES,
     semaphore_stress::ROLES,
     semaphore_time::ROLES,
+    stress::ROLES,
 ];
 
 fn main() -> ExitCode {
@@ -173,15 +177,7 @@ fn tests() -> Vec<harness::Test> {
         list_files::tests(),
         list_queues::tests(),
         examples::tests(),
-        notify::tests(),
-        notify_errors::tests(),
-        notify_fork::tests(),
-        notify_producers::tests(),
-        notify_signal::tests(),
-        notify_socket::tests(),
-        #[cfg(feature = "std")]
-        notify_thread::tests(),
-        notify_wait::tests(),
+        notify_support::tests(),
         robust_mutex::tests(),
         shared_queue::tests(),
         shared_queue_hostile::tests(),
@@ -190,6 +186,7 @@ fn tests() -> Vec<harness::Test> {
         shared_queue_objects::tests(),
         shared_queue_steps::tests(),
         status::tests(),
+        stress::tests(),
         semaphore_c::tests(),
         semaphore_calls::tests(),
         semaphore_errors::tests(),

@@ -24,6 +24,7 @@ mod release;
 mod sanitizers;
 mod setup;
 mod steps;
+mod stress;
 mod tests;
 mod tidy;
 mod toolchain;
@@ -132,6 +133,18 @@ enum Task {
     Tsan,
     /// Runs tests of what is unsafe under valgrind. By hand: minutes.
     Valgrind,
+    /// Lets many processes use everything at once, with random kills and stops; a failure prints its seed.
+    Stress {
+        /// For how long.
+        #[arg(default_value_t = 60)]
+        seconds: u32,
+        /// Begins with the round of this seed.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Keeps the totals in tests/it/stress/record.txt.
+        #[arg(long)]
+        record: bool,
+    },
     /// Checks the rules of this code base that no other tool knows.
     Tidy,
     /// Checks all that must hold before a release, and shows the commands that make it.
@@ -198,6 +211,9 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Asan => steps.run("asan", || sanitizers::address(&shell)),
         Task::Tsan => steps.run("tsan", || sanitizers::thread(&shell)),
         Task::Valgrind => steps.run("valgrind", || sanitizers::valgrind(&shell)),
+        Task::Stress { seconds, seed, record } => {
+            steps.run("stress", || stress::stress(&shell, *seconds, *seed, *record))
+        }
         Task::Tidy => steps.run("tidy", tidy::check),
         Task::Release => release::check(&shell, steps),
         Task::DocsRs => steps.run("docs.rs", || release::docs_rs(&shell)),
@@ -230,7 +246,8 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
         kernel::all(shell, steps, Some(machine))?;
     }
     steps.run("evidence", || evidence::check(shell))?;
-    fuzz::fuzz(shell, steps, None, 10)
+    steps.run("stress", || stress::stress(shell, 45, None, false))?;
+    fuzz::fuzz(shell, steps, None, 3)
 }
 
 /// The repository's folder.
