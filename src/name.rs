@@ -213,9 +213,9 @@ impl OwnedName {
 
     /// A name followed by more bytes, which must be valid in a name; what does not fit is cut.
     pub(crate) fn joined(name: &Name, suffix: &[u8]) -> Self {
-        let mut bytes = [0; NAME_MAX + 2];
-        let length = join(&mut bytes[..=NAME_MAX], &[&name.0, suffix]) as u16;
-        Self { bytes, length }
+        let mut owned = Self::EMPTY;
+        owned.length = join(&mut owned.bytes[..=NAME_MAX], &[&name.0, suffix]) as u16;
+        owned
     }
 
     /// Of a directory entry, which has no slash; `None` if no name is made of it.

@@ -149,11 +149,11 @@ impl MessageQueueOptions {
         self.check()?;
         let name = OwnedName::new(name);
         if self.flags.contains(OpenFlags::EXCLUSIVE) {
-            self.create_exclusively(name)
+            self.create_exclusively(&name)
         } else if !self.flags.contains(OpenFlags::CREATE) {
-            self.open_existing(name)
+            self.open_existing(&name)
         } else if self.exact_mode || self.unlink_on_drop {
-            self.open_or_create(name)
+            self.open_or_create(&name)
         } else {
             let descriptor = self.call(&name, OFlags::CREATE, self.sizes()?)?;
             Ok(self.handle(descriptor, QueueName::kept(Some(name))))
@@ -181,7 +181,7 @@ impl MessageQueueOptions {
         let mut races = 0;
         loop {
             let name = unique_name(prefix, Operation::CreateQueue)?;
-            match options.create_exclusively(name) {
+            match options.create_exclusively(&name) {
                 Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
                 result => return result,
             }
@@ -233,13 +233,13 @@ impl MessageQueueOptions {
         Ok(Some(Sizes { max_messages, max_message_size }))
     }
 
-    fn open_existing(&self, name: OwnedName) -> Result<MessageQueue> {
-        let descriptor = self.call(&name, OFlags::empty(), None)?;
-        Ok(self.handle(descriptor, QueueName::kept(Some(name))))
+    fn open_existing(&self, name: &OwnedName) -> Result<MessageQueue> {
+        let descriptor = self.call(name, OFlags::empty(), None)?;
+        Ok(self.handle(descriptor, QueueName::kept(Some(*name))))
     }
 
-    fn create_exclusively(&self, name: OwnedName) -> Result<MessageQueue> {
-        let descriptor = self.call(&name, OFlags::CREATE | OFlags::EXCL, self.sizes()?)?;
+    fn create_exclusively(&self, name: &OwnedName) -> Result<MessageQueue> {
+        let descriptor = self.call(name, OFlags::CREATE | OFlags::EXCL, self.sizes()?)?;
         if self.exact_mode {
             let mode = Mode::from_raw_mode(self.mode as _);
             if let Err(errno) = fchmod(&descriptor, mode) {
@@ -248,15 +248,15 @@ impl MessageQueueOptions {
             }
         }
         let name = if self.unlink_on_drop {
-            QueueName::removed_on_drop(name, descriptor.as_raw_fd())
+            QueueName::removed_on_drop(*name, descriptor.as_raw_fd())
         } else {
-            QueueName::kept(Some(name))
+            QueueName::kept(Some(*name))
         };
         Ok(self.handle(descriptor, name))
     }
 
     /// Opens or creates, and knows which it was. Others may create and remove the queue between the two attempts.
-    fn open_or_create(&self, name: OwnedName) -> Result<MessageQueue> {
+    fn open_or_create(&self, name: &OwnedName) -> Result<MessageQueue> {
         let mut races = 0;
         loop {
             match self.create_exclusively(name) {

@@ -29,6 +29,7 @@ mod processes;
 mod send_receive;
 mod signals;
 mod stream;
+mod system_calls;
 mod threads;
 #[cfg(feature = "cli")]
 mod tool;
@@ -145,6 +146,7 @@ fn tests() -> Vec<harness::Test> {
         send_receive::tests(),
         signals::tests(),
         stream::tests(),
+        system_calls::tests(),
         threads::tests(),
         #[cfg(feature = "cli")]
         tool::tests(),

@@ -4,7 +4,7 @@
 //! of the call's row in `errnos`. What must hold is the same for all but what the operation lists: the error has the
 //! errno, its kind and the operation, and descriptors, mappings, files, queues and the object itself are as before.
 
-mod errnos;
+pub mod errnos;
 mod memory;
 mod notification;
 mod objects;
