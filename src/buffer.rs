@@ -8,11 +8,13 @@
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
+use core::sync::atomic::AtomicU8;
 
 use rustix::fd::OwnedFd;
 use rustix::io;
 
 use crate::Priority;
+use crate::bytes;
 use crate::sys;
 
 /// A place for messages: `[u8]`, `[u8; N]`, `[MaybeUninit<u8>]`, `[MaybeUninit<u8>; N]`, [`MessageBuffer`],
@@ -218,17 +220,24 @@ impl<'buffer, B: Buffer + ?Sized> Incoming<'buffer, B> {
         Ok(length)
     }
 
+    /// Copies one more message, that lies in memory which others may change, behind those that are there. It fits.
+    #[inline]
+    pub(crate) fn load(&mut self, message: &[AtomicU8], priority: Priority) {
+        self.length += bytes::load(message, self.rest()).len();
+        self.priority = priority;
+    }
+
     /// All that was received, with the priority of the last message.
     #[inline]
     pub(crate) fn finish(self) -> Message<'buffer> {
-        // SAFETY: the kernel wrote the messages without a gap from the start of the room, `length` bytes in all.
+        // SAFETY: the messages were written without a gap from the start of the room, `length` bytes in all.
         let payload = unsafe { self.buffer.filled(self.length) };
         Message { payload, priority: self.priority }
     }
 
     #[inline]
     fn rest(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: only the kernel writes there, and it writes initialised bytes.
+        // SAFETY: only the kernel and `load` write there, and both write initialised bytes.
         let room = unsafe { self.buffer.room() };
         room.get_mut(self.length..).unwrap_or_default()
     }

@@ -2,20 +2,19 @@
 
 use core::ffi::CStr;
 
-use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, open, statat, unlink};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fstat, linkat, open, statat, unlink};
 use rustix::io::{Errno, Result};
 
-use crate::name::{NAME_MAX, Name, OwnedName, join};
-use crate::open::Creator;
+use crate::name::{NAME_MAX, Name, OwnedName};
+use crate::open::{Creator, random_suffix};
+use crate::text::Text;
 
 const DIRECTORY: &[u8] = b"/dev/shm/";
 
 /// The path of an object's file.
 #[derive(Clone, Copy)]
-pub(crate) struct FilePath {
-    bytes: [u8; DIRECTORY.len() + NAME_MAX + 1],
-}
+pub(crate) struct FilePath(Text<{ DIRECTORY.len() + NAME_MAX + 1 }>);
 
 impl FilePath {
     /// Of a name, whose file is called so with a prefix; `None` if that is too long for a file.
@@ -25,16 +24,12 @@ impl FilePath {
 
     /// Of a file called by these parts, which hold no slash and no NUL.
     pub(crate) fn joined(start: &[u8], end: &[u8]) -> Option<Self> {
-        if start.len() + end.len() > NAME_MAX {
-            return None;
-        }
-        let mut bytes = [0; DIRECTORY.len() + NAME_MAX + 1];
-        join(&mut bytes, &[DIRECTORY, start, end]);
-        Some(Self { bytes })
+        let fits = start.len() + end.len() <= NAME_MAX;
+        fits.then(|| Self(Text::joined(&[DIRECTORY, start, end])))
     }
 
     pub(crate) fn c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+        self.0.c_str()
     }
 }
 
@@ -65,6 +60,93 @@ pub(crate) enum Unfit {
     NotRegular,
 }
 
+/// Makes a file whole, as `fill` does it, and then gives it its name; EEXIST if the name is taken. At no moment does
+/// anybody see a part of it, and a process killed meanwhile leaves nothing. What `fill` gets ready is ready too: once the
+/// file has its name, nothing can fail.
+pub(crate) fn create_whole<T>(
+    path: &FilePath,
+    mode: u32,
+    exact_mode: bool,
+    fill: impl Fn(&OwnedFd) -> Result<T>,
+) -> Result<(OwnedFd, T)> {
+    let mode = Mode::from_raw_mode(mode);
+    let finish = |file: &OwnedFd| {
+        if exact_mode {
+            fchmod(file, mode)?;
+        }
+        fill(file)
+    };
+    match open(c"/dev/shm", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
+        Ok(file) => {
+            let result = finish(&file)?;
+            match link_nameless(&file, path) {
+                // Neither the right to link by descriptor nor /proc.
+                Err(Errno::NOENT) => create_renamed(path, mode, finish),
+                linked => linked.map(|()| (file, result)),
+            }
+        }
+        // A file system without such files.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR) => create_renamed(path, mode, finish),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// As [`create_whole`], by a temporary name, which a process killed at the wrong moment leaves behind.
+fn create_renamed<T>(path: &FilePath, mode: Mode, finish: impl Fn(&OwnedFd) -> Result<T>) -> Result<(OwnedFd, T)> {
+    let temporary = FilePath::joined(b"sem.rawipc-", &random_suffix()?).ok_or(Errno::NAMETOOLONG)?;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = open(temporary.c_str(), flags, mode)?;
+    let result = finish(&file).and_then(|result| {
+        linkat(CWD, temporary.c_str(), CWD, path.c_str(), AtFlags::empty())?;
+        Ok(result)
+    });
+    // The file is this call's own, so this cannot hit another's.
+    let _ = unlink(temporary.c_str());
+    result.map(|result| (file, result))
+}
+
+/// Gives a nameless file its name: by its descriptor, which takes CAP_DAC_READ_SEARCH before Linux 6.10, else through
+/// `/proc`.
+fn link_nameless(file: &OwnedFd, path: &FilePath) -> Result<()> {
+    match linkat(file.as_fd(), c"", CWD, path.c_str(), AtFlags::EMPTY_PATH) {
+        Err(Errno::NOENT) => {
+            linkat(CWD, DescriptorPath::new(file.as_fd()).c_str(), CWD, path.c_str(), AtFlags::SYMLINK_FOLLOW)
+        }
+        result => result,
+    }
+}
+
+/// `/proc/self/fd/N`: a path to what a descriptor is open for.
+pub(crate) struct DescriptorPath(Text<32>);
+
+impl DescriptorPath {
+    pub(crate) fn new(descriptor: BorrowedFd<'_>) -> Self {
+        Self::of_number(descriptor.as_raw_fd())
+    }
+
+    fn of_number(descriptor: RawFd) -> Self {
+        const START: &[u8] = b"/proc/self/fd/";
+        let mut number = descriptor.cast_unsigned();
+        let mut digits = [0; 10];
+        let mut first = digits.len();
+        loop {
+            first -= 1;
+            if let Some(digit) = digits.get_mut(first) {
+                *digit = b'0' + (number % 10) as u8;
+            }
+            number /= 10;
+            if number == 0 || first == 0 {
+                break;
+            }
+        }
+        Self(Text::joined(&[START, digits.get(first..).unwrap_or_default()]))
+    }
+
+    pub(crate) fn c_str(&self) -> &CStr {
+        self.0.c_str()
+    }
+}
+
 /// Which file it is, whatever its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -73,7 +155,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn of_file(file: &OwnedFd) -> Result<Self> {
+    pub(crate) fn of_file(file: impl AsFd) -> Result<Self> {
         fstat(file).map(|status| Self::of(&status))
     }
 
@@ -154,5 +236,14 @@ mod tests {
         let path = FilePath::new(name, b"").unwrap();
         assert_eq!(path.c_str().to_bytes().len(), "/dev/shm/".len() + 252);
         assert_eq!(FilePath::new(crate::name!("/a"), b"sem.").unwrap().c_str(), c"/dev/shm/sem.a");
+    }
+
+    #[test]
+    fn descriptors_have_their_path() {
+        for (number, path) in
+            [(0, c"/proc/self/fd/0"), (73, c"/proc/self/fd/73"), (i32::MAX, c"/proc/self/fd/2147483647")]
+        {
+            assert_eq!(DescriptorPath::of_number(number).c_str(), path);
+        }
     }
 }

@@ -1,6 +1,7 @@
-#![doc = include_str!("../README.md")]
+#![doc = include_str!("../docs/overview.md")]
 #![no_std]
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
@@ -12,31 +13,41 @@ extern crate alloc;
 #[cfg(any(feature = "std", test, loom))]
 extern crate std;
 
+mod attributes;
 mod buffer;
+mod bytes;
 mod devshm;
 mod error;
 mod flags;
+mod futex;
+#[cfg(all(doc, feature = "std", feature = "zerocopy"))]
+pub mod guide;
 mod limits;
 mod list;
 mod mqueue;
 mod name;
 mod open;
 mod priority;
+mod robust;
 mod semaphore;
+mod shared_queue;
 mod shm;
 #[cfg(feature = "std")]
 mod std_interop;
 mod sys;
 mod sysctl;
+mod text;
 mod time;
 
+pub use attributes::Attributes;
 pub use buffer::{Buffer, Message, MessageBuffer};
 pub use error::{Bounds, Error, ErrorKind, Limit, Operation, Refused, Result, retry_on_interrupt};
 pub use flags::OpenFlags;
+pub use futex::{Scope, Tuning};
 pub use limits::{Limits, Platform, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION, VERSION_NUMBERS};
 pub use list::{Entry, Listing, ObjectKind};
 pub use mqueue::{
-    Attributes, Delivery, Drained, Incomplete, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify,
+    Delivery, Drained, Incomplete, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify,
     PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, Receiver, Registration, SI_MESGQ, Sender, Status, Stop,
 };
 #[cfg(feature = "std")]
@@ -45,12 +56,14 @@ pub use mqueue::{Ended, NotificationThread};
 pub use mqueue::{TypedReceiver, TypedSender};
 pub use name::{NAME_MAX, Name, NameSource};
 pub use priority::Priority;
+pub use robust::{RobustGuard, RobustMutex};
 #[cfg(target_has_atomic = "64")]
 pub use semaphore::Gnu64;
 pub use semaphore::{
-    Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Scope,
-    Semaphore, SemaphoreOf, Tokens, Tuning,
+    Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Semaphore,
+    SemaphoreOf, Tokens,
 };
+pub use shared_queue::{SharedQueue, SharedQueueOptions};
 pub use shm::{
     Advice, AnonymousOptions, MapOptions, Mapping, ReadOnlyMapping, Shareable, Shared, SharedMemory,
     SharedMemoryOptions, SharedOptions,
@@ -61,3 +74,8 @@ pub use time::{Clock, Deadline, Time};
 pub use rustix::fd;
 /// The errno type of [`Error::errno`], as rustix has it.
 pub use rustix::io::Errno;
+
+/// The README's examples, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,5 +1,6 @@
 //! What exists: queues, semaphores, shared memory.
 
+use core::fmt;
 use core::mem::MaybeUninit;
 
 use rustix::fd::{AsFd, OwnedFd};
@@ -195,6 +196,12 @@ impl<'buffer> Listing<'buffer> {
         };
         self.name = name;
         Some(Ok(Some((kind, status))))
+    }
+}
+
+impl fmt::Debug for Listing<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Listing").field("directory", &self.directory).finish_non_exhaustive()
     }
 }
 

@@ -67,6 +67,10 @@ impl Error {
             ),
             Cause::Shared(fault) => formatter.write_str(fault.sentence()),
             Cause::DevShmFull => formatter.write_str("/dev/shm is full; remove what is not needed, or mount it larger"),
+            Cause::NoSecondDescription => formatter.write_str(
+                "taking part needs the file opened a second time: mount /proc, or keep its name (an anonymous one has \
+                 none)",
+            ),
             Cause::NoDevShm => formatter.write_str("there is no directory /dev/shm; mount a tmpfs on it"),
             Cause::WrongDirection => formatter.write_str("the queue is not open in this direction"),
         }
@@ -80,6 +84,11 @@ impl SharedFault {
             Self::OtherType => "the value there has another size or alignment than the type",
             Self::OtherVersion => "the value there is of another version",
             Self::NotReady => "the value there has not been initialised",
+            Self::NoQueue => "the object of this name is not a shared queue",
+            Self::DamagedQueue => {
+                "what lies in the queue was not written by its users; it is put right as far as it can be"
+            }
+            Self::NoMutex => "what lies there is not a robust mutex",
         }
     }
 }
@@ -124,6 +133,7 @@ impl ErrorKind {
             Self::Busy => "somebody has taken it already",
             Self::BadDescriptor => "the descriptor is not open in this direction",
             Self::OutOfMemory => "the kernel is out of memory",
+            Self::NotRecoverable => "an owner died, and what the lock guards was not made consistent",
             Self::Other => "the system refused",
         }
     }
@@ -156,6 +166,12 @@ fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u3
         Argument::NotMemory => formatter.write_str("it is not a regular file"),
         Argument::ReadOnlyCreation => formatter.write_str("creating or emptying an object takes write access"),
         Argument::Unaligned => write!(formatter, "the offset is not a multiple of {value}, the type's alignment"),
+        Argument::QueueMessages => {
+            write!(formatter, "{} messages are above a shared queue's 65,536", Grouped(value.into()))
+        }
+        Argument::QueueMessageSize => {
+            write!(formatter, "messages of {} bytes are above a shared queue's 16,777,216", Grouped(value.into()))
+        }
         Argument::SemaphoreValue => write!(formatter, "the value {value} is above 2147483647"),
         Argument::SignalNumber => write!(formatter, "{} is not a signal; signals are 1 to 64", value.cast_signed()),
         Argument::ListBuffer => {
@@ -196,6 +212,7 @@ fn explain_limit(formatter: &mut Formatter<'_>, limit: Limit, asked: u32, maximu
                 "the process has its {maximum} descriptors open; close some, or raise it with `ulimit -n`"
             )
         }
+        Limit::Participants => write!(formatter, "{maximum} handles take part already, the maximum; close some"),
         Limit::QueueBytes | Limit::SystemDescriptors | Limit::DevShm => {
             write!(formatter, "{asked} are above the maximum of {maximum}")
         }
@@ -226,6 +243,7 @@ fn errno_name(errno: Errno) -> Option<&'static str> {
         Errno::ACCESS => "EACCES",
         Errno::AGAIN => "EAGAIN",
         Errno::BADF => "EBADF",
+        Errno::BADMSG => "EBADMSG",
         Errno::BUSY => "EBUSY",
         Errno::EXIST => "EEXIST",
         Errno::INTR => "EINTR",
@@ -238,9 +256,11 @@ fn errno_name(errno: Errno) -> Option<&'static str> {
         Errno::NOMEM => "ENOMEM",
         Errno::NOSPC => "ENOSPC",
         Errno::NOSYS => "ENOSYS",
+        Errno::NOTRECOVERABLE => "ENOTRECOVERABLE",
         Errno::OVERFLOW => "EOVERFLOW",
         Errno::PERM => "EPERM",
         Errno::TIMEDOUT => "ETIMEDOUT",
+        Errno::USERS => "EUSERS",
         _ => return None,
     })
 }

@@ -40,6 +40,9 @@ pub enum ErrorKind {
     BadDescriptor,
     /// The kernel has no memory for it (ENOMEM).
     OutOfMemory,
+    /// What a lock guards was left inconsistent by an owner that died, and nobody has made it consistent
+    /// (ENOTRECOVERABLE).
+    NotRecoverable,
     /// Anything else: the errno says what.
     Other,
 }
@@ -64,6 +67,7 @@ impl ErrorKind {
             Errno::BUSY => Self::Busy,
             Errno::BADF => Self::BadDescriptor,
             Errno::NOMEM => Self::OutOfMemory,
+            Errno::NOTRECOVERABLE => Self::NotRecoverable,
             _ => Self::Other,
         }
     }
@@ -88,4 +92,6 @@ pub enum Limit {
     SystemDescriptors,
     /// The space in `/dev/shm`.
     DevShm,
+    /// The handles that can take part in a robust mutex or a shared queue at a time: 128.
+    Participants,
 }

@@ -90,6 +90,8 @@ pub(crate) enum Cause {
     NoMqueueMount,
     /// There is no `/dev/shm`.
     NoDevShm,
+    /// A file cannot be opened a second time.
+    NoSecondDescription,
     /// `/dev/shm` has no space left.
     DevShmFull,
     /// An object ends before what was asked for.
@@ -142,6 +144,9 @@ pub(crate) enum SharedFault {
     OtherType,
     OtherVersion,
     NotReady,
+    NoMutex,
+    NoQueue,
+    DamagedQueue,
 }
 
 /// What is wrong with a file that should be a semaphore.
@@ -178,6 +183,8 @@ pub(crate) enum Argument {
     NotMemory,
     ReadOnlyCreation,
     Unaligned,
+    QueueMessages,
+    QueueMessageSize,
 }
 
 impl Error {
@@ -223,7 +230,9 @@ impl Error {
             Cause::OutOfBounds { .. } if self.operation != Operation::OpenShared => ErrorKind::InvalidInput,
             Cause::OutOfBounds { .. } | Cause::Shared(_) => ErrorKind::Malformed,
             Cause::DevShmFull => ErrorKind::LimitExceeded(Limit::DevShm),
-            Cause::NoProc | Cause::NoMqueueMount | Cause::NoDevShm => ErrorKind::Unsupported,
+            Cause::NoProc | Cause::NoMqueueMount | Cause::NoDevShm | Cause::NoSecondDescription => {
+                ErrorKind::Unsupported
+            }
         }
     }
 
@@ -281,6 +290,14 @@ impl fmt::Debug for Error {
 
 impl core::error::Error for Error {}
 
+impl<T> fmt::Display for Refused<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(formatter)
+    }
+}
+
+impl<T: fmt::Debug> core::error::Error for Refused<T> {}
+
 impl<T> From<Refused<T>> for Error {
     fn from(refused: Refused<T>) -> Self {
         refused.error
@@ -319,6 +336,9 @@ pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 
 /// assert_eq!(length, 5);
 /// # Ok::<(), rawipc::Error>(())
 /// ```
+///
+/// # Errors
+/// Those of the operation, but never [`Interrupted`](ErrorKind::Interrupted).
 pub fn retry_on_interrupt<T>(mut operation: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
         match operation() {

@@ -72,6 +72,10 @@ pub enum Operation {
     AccessMemory,
     /// Opening a value in shared memory.
     OpenShared,
+    /// Beginning to use a robust mutex.
+    OpenMutex,
+    /// Locking a robust mutex.
+    Lock,
     /// Adding tokens to a semaphore.
     Post,
     /// Taking a token from a semaphore.
@@ -125,6 +129,8 @@ impl Operation {
             Self::MapMemory => "mapping the shared memory",
             Self::AccessMemory => "reaching into mapped memory",
             Self::OpenShared => "opening the shared value",
+            Self::OpenMutex => "opening the robust mutex",
+            Self::Lock => "locking the mutex",
             Self::Post => "posting the semaphore",
             Self::Wait => "waiting for the semaphore",
             Self::Send => "sending",

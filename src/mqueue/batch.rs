@@ -4,8 +4,9 @@ use core::ops::ControlFlow;
 
 use rustix::io::Errno;
 
-use super::{Attributes, MessageQueue, diagnosis};
+use super::{MessageQueue, diagnosis};
 use crate::Priority;
+use crate::attributes::Attributes;
 use crate::buffer::{Buffer, Incoming, Message};
 use crate::error::{Error, Result};
 use crate::sys;

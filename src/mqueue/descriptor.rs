@@ -3,8 +3,9 @@
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 
+use super::MessageQueue;
 use super::unlink::QueueName;
-use super::{Attributes, MessageQueue};
+use crate::attributes::Attributes;
 use crate::error::{Cause, Error, Operation, Refused, Result};
 use crate::sys;
 

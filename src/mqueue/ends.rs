@@ -3,12 +3,12 @@
 use core::ops::ControlFlow;
 use core::time::Duration;
 
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
 
 use super::{Drained, Incomplete, MessageQueue};
 use crate::Priority;
-use crate::buffer::{Buffer, Message};
+use crate::buffer::{Buffer, Message, MessageBuffer};
 use crate::error::{Cause, Error, Operation, Refused, Result};
 use crate::flags::OpenFlags;
 use crate::name::Name;
@@ -84,12 +84,33 @@ impl Sender {
         self.0.send_deadline(message, priority, deadline)
     }
 
+    /// [`MessageQueue::send_truncated`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn send_truncated(&self, message: &[u8], priority: Priority) -> Result<usize> {
+        self.0.send_truncated(message, priority)
+    }
+
     /// [`MessageQueue::send_all`].
     ///
     /// # Errors
     /// The same.
     pub fn send_all(&self, payload: &[u8], priority: Priority) -> core::result::Result<(), Incomplete> {
         self.0.send_all(payload, priority)
+    }
+
+    /// [`MessageQueue::send_all_deadline`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn send_all_deadline(
+        &self,
+        payload: &[u8],
+        priority: Priority,
+        deadline: Deadline,
+    ) -> core::result::Result<(), Incomplete> {
+        self.0.send_all_deadline(payload, priority, deadline)
     }
 
     /// [`MessageQueue::fill`].
@@ -161,6 +182,14 @@ impl Receiver {
         self.0.receive_deadline(buffer, deadline)
     }
 
+    /// [`MessageQueue::buffer`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn buffer<const N: usize>(&self) -> Result<MessageBuffer<N>> {
+        self.0.buffer()
+    }
+
     /// [`MessageQueue::drain`].
     ///
     /// # Errors
@@ -224,6 +253,12 @@ macro_rules! end_of_queue {
         impl AsFd for $end {
             fn as_fd(&self) -> BorrowedFd<'_> {
                 self.0.as_fd()
+            }
+        }
+
+        impl AsRawFd for $end {
+            fn as_raw_fd(&self) -> RawFd {
+                self.0.as_raw_fd()
             }
         }
     };

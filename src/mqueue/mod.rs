@@ -20,7 +20,6 @@ mod typed;
 mod unlink;
 mod wait;
 
-pub use attributes::Attributes;
 pub use ends::{Receiver, Sender};
 pub use notification_socket::{NotificationSocket, Notified};
 pub use notify::{Notify, PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, SI_MESGQ};

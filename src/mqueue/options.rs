@@ -145,6 +145,7 @@ impl MessageQueueOptions {
     /// [`mq_open(3)`](https://man7.org/linux/man-pages/man3/mq_open.3.html),
     /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/mq_open.html)
     #[doc(alias = "mq_open")]
+    #[inline] // A program that never creates one is without the code for it then.
     pub fn open(&self, name: &Name) -> Result<MessageQueue> {
         self.check()?;
         let name = OwnedName::new(name);
@@ -155,7 +156,7 @@ impl MessageQueueOptions {
         } else if self.exact_mode || self.unlink_on_drop {
             self.open_or_create(&name)
         } else {
-            let descriptor = self.call(&name, OFlags::CREATE, self.sizes()?)?;
+            let descriptor = self.create_by(OFlags::CREATE, &name)?;
             Ok(self.handle(descriptor, QueueName::kept(Some(name))))
         }
     }
@@ -234,12 +235,13 @@ impl MessageQueueOptions {
     }
 
     fn open_existing(&self, name: &OwnedName) -> Result<MessageQueue> {
-        let descriptor = self.call(name, OFlags::empty(), None)?;
+        let descriptor =
+            self.call(OFlags::empty(), name, None).map_err(|errno| diagnosis::of_opening(self.operation(), errno))?;
         Ok(self.handle(descriptor, QueueName::kept(Some(*name))))
     }
 
     fn create_exclusively(&self, name: &OwnedName) -> Result<MessageQueue> {
-        let descriptor = self.call(name, OFlags::CREATE | OFlags::EXCL, self.sizes()?)?;
+        let descriptor = self.create_by(OFlags::CREATE | OFlags::EXCL, name)?;
         if self.exact_mode {
             let mode = Mode::from_raw_mode(self.mode as _);
             if let Err(errno) = fchmod(&descriptor, mode) {
@@ -270,15 +272,24 @@ impl MessageQueueOptions {
         }
     }
 
-    fn call(&self, name: &OwnedName, create: OFlags, sizes: Option<Sizes>) -> Result<OwnedFd> {
+    fn create_by(&self, create: OFlags, name: &OwnedName) -> Result<OwnedFd> {
+        let sizes = self.sizes()?;
         let attributes = sizes.map(|sizes| sys::Attributes {
             max_messages: c_long::try_from(sizes.max_messages).unwrap_or(c_long::MAX),
             max_message_size: c_long::try_from(sizes.max_message_size).unwrap_or(c_long::MAX),
             ..sys::Attributes::EMPTY
         });
+        self.call(create, name, attributes.as_ref()).map_err(|errno| diagnosis::of_creation(errno, sizes))
+    }
+
+    fn call(
+        &self,
+        create: OFlags,
+        name: &OwnedName,
+        attributes: Option<&sys::Attributes>,
+    ) -> rustix::io::Result<OwnedFd> {
         let flags = self.access() | create | OFlags::CLOEXEC;
-        sys::mq_open(name.c_str(), flags.bits(), self.mode, attributes.as_ref())
-            .map_err(|errno| diagnosis::of_open(self.operation(), errno, sizes))
+        sys::mq_open(name.c_str(), flags.bits(), self.mode, attributes)
     }
 
     fn access(&self) -> OFlags {

@@ -17,7 +17,7 @@ impl MessageQueue {
     /// system call.
     ///
     /// The buffer must have room for the queue's longest message,
-    /// [`max_message_size`](super::Attributes::max_message_size) bytes, however short the next one is. Each message
+    /// [`max_message_size`](crate::Attributes::max_message_size) bytes, however short the next one is. Each message
     /// goes to exactly one receiver; several threads may receive on one handle.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::time::Deadline;
 impl MessageQueue {
     /// Sends a message, waiting without a limit while the queue is full. One system call.
     ///
-    /// `message` is 0 to [`max_message_size`](super::Attributes::max_message_size) bytes. Once it returns `Ok` the
+    /// `message` is 0 to [`max_message_size`](crate::Attributes::max_message_size) bytes. Once it returns `Ok` the
     /// message is in the kernel and survives this process.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
+use rustix::fs::OFlags;
 use rustix::io::{self, Errno};
 
 use super::MessageQueue;
@@ -77,8 +78,8 @@ pub(super) trait Attempt {
     /// is set up.
     #[inline]
     fn attempt_expired(&mut self) -> io::Result<()> {
-        if !self.queue().believed_nonblocking() && !self.queue().is_ready(Self::READY)? {
-            return Err(Errno::TIMEDOUT);
+        if !self.queue().believed_nonblocking() {
+            self.queue().look(Self::READY)?;
         }
         self.call(Some(&KernelTime::EXPIRED))
     }
@@ -117,12 +118,19 @@ pub(super) trait Attempt {
 }
 
 impl MessageQueue {
-    /// Whether the queue is ready now: what `poll` would say, from its attributes, which are had for half the time. Not
-    /// inlined: it is next to each try, and a call costs a hundredth of it.
+    /// Fails as a call would that may not wait, if the queue is not ready: what `poll` would say, from the queue's
+    /// attributes, which are had for half the time. Not inlined: it is next to each try, and a call costs a hundredth
+    /// of it.
     #[inline(never)]
-    pub(super) fn is_ready(&self, ready: PollFlags) -> io::Result<bool> {
-        let sys::Attributes { messages, max_messages, .. } = sys::mq_getsetattr(self.as_fd(), None)?;
-        Ok(if ready == PollFlags::OUT { messages < max_messages } else { messages > 0 })
+    pub(super) fn look(&self, ready: PollFlags) -> io::Result<()> {
+        let sys::Attributes { messages, max_messages, flags, .. } = sys::mq_getsetattr(self.as_fd(), None)?;
+        let is_ready = if ready == PollFlags::OUT { messages < max_messages } else { messages > 0 };
+        match OFlags::from_bits_retain(flags as u32).contains(OFlags::NONBLOCK) {
+            _ if is_ready => Ok(()),
+            true => Err(Errno::AGAIN),
+            // The hint may be wrong, the flag is not.
+            false => Err(Errno::TIMEDOUT),
+        }
     }
 
     /// Waits until the queue is ready, at most so long: whether it is.

@@ -1,6 +1,8 @@
-//! Which C library's semaphores, and who may use them.
+//! Which C library's semaphores.
 
 use core::fmt;
+
+use crate::futex::Scope;
 
 /// A layout and protocol of semaphores: which C library's programs can use the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,21 +39,10 @@ impl fmt::Display for Abi {
 /// What glibc writes into a semaphore that processes share, in both of its layouts.
 pub(super) const GNU_SHARED: u32 = 128;
 
-/// Who may use a semaphore in memory: how sleepers are found by the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// All processes that map the memory (C's `sem_init` with `pshared` 1; all named semaphores).
-    Shared,
-    /// The threads of one process (C's `sem_init` with `pshared` 0).
-    Private,
-}
-
-impl Scope {
-    /// As glibc writes it, in both of its layouts.
-    pub(super) const fn of_gnu(self) -> u32 {
-        match self {
-            Self::Shared => GNU_SHARED,
-            Self::Private => 0,
-        }
+/// What glibc writes for a scope, in both of its layouts.
+pub(super) const fn gnu_scope(scope: Scope) -> u32 {
+    match scope {
+        Scope::Shared => GNU_SHARED,
+        Scope::Private => 0,
     }
 }

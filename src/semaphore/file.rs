@@ -1,16 +1,13 @@
 //! The files that named semaphores are: where they lie, what they hold, how they come into being whole.
 
-use core::ffi::CStr;
-
-use rustix::fd::{AsFd, AsRawFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchmod, linkat, open, unlink};
+use rustix::fd::OwnedFd;
+use rustix::fs::OFlags;
 use rustix::io::{Errno, Result, read, write};
 
 use super::abi::{Abi, GNU_SHARED};
 use crate::devshm::{self, FilePath, Unfit};
 use crate::error::SemaphoreFault;
-use crate::name::{NAME_MAX, join};
-use crate::open::random_suffix;
+use crate::name::NAME_MAX;
 use crate::shm::Mapping;
 
 /// How many bytes a semaphore has at most.
@@ -92,42 +89,13 @@ fn image(abi: Abi, value: u32) -> ([u32; 8], usize) {
     }
 }
 
-/// Makes a whole semaphore and then gives it its name; EEXIST if the name is taken. At no moment does anybody see a
-/// part of it, and a process killed meanwhile leaves nothing. It is mapped first too: once it has its name, nothing can
-/// fail.
+/// Makes a whole semaphore and then gives it its name; EEXIST if the name is taken.
 pub(super) fn create(path: &FilePath, abi: Abi, value: u32, mode: u32, exact_mode: bool) -> Result<(OwnedFd, Mapping)> {
-    let mode = Mode::from_raw_mode(mode);
-    match open(c"/dev/shm", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
-        Ok(file) => {
-            let mapping = fill(&file, abi, value, exact_mode.then_some(mode))?;
-            match link_nameless(&file, path) {
-                // Neither the right to link by descriptor nor /proc.
-                Err(Errno::NOENT) => create_renamed(path, abi, value, mode, exact_mode),
-                result => result.map(|()| (file, mapping)),
-            }
-        }
-        // A file system without such files.
-        Err(Errno::OPNOTSUPP | Errno::ISDIR) => create_renamed(path, abi, value, mode, exact_mode),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// As [`create`], by a temporary name, which a process killed at the wrong moment leaves behind.
-fn create_renamed(path: &FilePath, abi: Abi, value: u32, mode: Mode, exact_mode: bool) -> Result<(OwnedFd, Mapping)> {
-    let temporary = FilePath::joined(b"sem.rawipc-", &random_suffix()?).ok_or(Errno::NAMETOOLONG)?;
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-    let file = open(temporary.c_str(), flags, mode)?;
-    let result = fill(&file, abi, value, exact_mode.then_some(mode)).and_then(|mapping| {
-        linkat(CWD, temporary.c_str(), CWD, path.c_str(), AtFlags::empty())?;
-        Ok(mapping)
-    });
-    // The file is this call's own, so this cannot hit another's.
-    let _ = unlink(temporary.c_str());
-    result.map(|mapping| (file, mapping))
+    devshm::create_whole(path, mode, exact_mode, |file| fill(file, abi, value))
 }
 
 /// Makes a new file a semaphore and maps it.
-fn fill(file: &OwnedFd, abi: Abi, value: u32, exact_mode: Option<Mode>) -> Result<Mapping> {
+fn fill(file: &OwnedFd, abi: Abi, value: u32) -> Result<Mapping> {
     let (words, count) = image(abi, value);
     let mut bytes = [0; 32];
     for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
@@ -137,7 +105,6 @@ fn fill(file: &OwnedFd, abi: Abi, value: u32, exact_mode: Option<Mode>) -> Resul
     if write(file, bytes)? != bytes.len() {
         return Err(Errno::NOSPC);
     }
-    exact_mode.map_or(Ok(()), |mode| fchmod(file, mode))?;
     map(file)
 }
 
@@ -146,50 +113,9 @@ pub(super) fn map(file: &OwnedFd) -> Result<Mapping> {
     Mapping::of_file(file, SIZE)
 }
 
-/// Gives a nameless file its name: by its descriptor, which takes CAP_DAC_READ_SEARCH before Linux 6.10, else through
-/// `/proc`.
-fn link_nameless(file: &OwnedFd, path: &FilePath) -> Result<()> {
-    match linkat(file.as_fd(), c"", CWD, path.c_str(), AtFlags::EMPTY_PATH) {
-        Err(Errno::NOENT) => {
-            let mut buffer = [0; 32];
-            let link = descriptor_path(&mut buffer, file.as_raw_fd().cast_unsigned());
-            linkat(CWD, link, CWD, path.c_str(), AtFlags::SYMLINK_FOLLOW)
-        }
-        result => result,
-    }
-}
-
-/// `/proc/self/fd/N`.
-fn descriptor_path(buffer: &mut [u8; 32], mut number: u32) -> &CStr {
-    const START: &[u8] = b"/proc/self/fd/";
-    let mut digits = [0; 10];
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        if let Some(digit) = digits.get_mut(first) {
-            *digit = b'0' + (number % 10) as u8;
-        }
-        number /= 10;
-        if number == 0 || first == 0 {
-            break;
-        }
-    }
-    join(buffer, &[START, digits.get(first..).unwrap_or_default()]);
-    CStr::from_bytes_until_nul(buffer).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn descriptors_have_their_path() {
-        for (number, path) in
-            [(0, c"/proc/self/fd/0"), (73, c"/proc/self/fd/73"), (u32::MAX, c"/proc/self/fd/4294967295")]
-        {
-            assert_eq!(descriptor_path(&mut [0; 32], number), path);
-        }
-    }
 
     #[test]
     fn new_images_are_detected_as_what_they_are() {

@@ -11,10 +11,12 @@
 
 use rustix::io::{Errno, Result};
 
-use super::abi::Scope;
-use super::primitive::Ordering::{Acquire, Relaxed, Release};
-use super::primitive::{AtomicU64, Unused, const_unless_loom, low_half, sleep, wake};
-use super::protocol::{Patience, Protocol, VALUE_MAX, look_again};
+use super::abi::gnu_scope;
+use super::protocol::{Protocol, VALUE_MAX};
+use crate::futex::Scope;
+use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::futex::primitive::{AtomicU64, Unused, const_unless_loom, low_half, sleep, wake};
+use crate::futex::{End, Patience, look_again};
 
 /// One waiter.
 const WAITER: u64 = 1 << 32;
@@ -39,7 +41,7 @@ impl Words {
     pub(super) fn new(value: u32, scope: Scope) -> Self {
         Self {
             data: AtomicU64::new(value as u64),
-            private: Unused::new(scope.of_gnu()),
+            private: Unused::new(gnu_scope(scope)),
             rest: [const { Unused::new(0) }; 5],
         }
     }
@@ -83,13 +85,13 @@ impl Words {
         Err(data)
     }
 
-    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         loop {
             if self.take_from(self.data.load(Relaxed), WAITER).is_ok() {
                 return Ok(());
             }
-            let until = patience.slice()?;
-            look_again(sleep(low_half(&self.data), 0, scope, until))?;
+            let nap = patience.nap()?;
+            look_again(sleep(low_half(&self.data), 0, scope, nap))?;
         }
     }
 }
@@ -143,7 +145,7 @@ impl Protocol for Words {
         }
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         self.data.fetch_add(WAITER, Relaxed);
         self.sleep_and_take_as_waiter(scope, patience).inspect_err(|_| {
             self.data.fetch_sub(WAITER, Relaxed);

@@ -2,11 +2,11 @@
 
 use core::marker::PhantomData;
 
-use super::abi::Scope;
 #[cfg(target_has_atomic = "64")]
 use super::gnu64;
 use super::protocol::Protocol;
 use super::{gnu32, musl};
+use crate::futex::Scope;
 
 /// The layout of a [`SemaphoreOf`](super::SemaphoreOf), as a type: [`Gnu64`], [`Gnu32`], [`Musl`], or one of them in
 /// [`Private`]. Sealed.

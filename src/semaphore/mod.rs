@@ -8,23 +8,19 @@ mod gnu64;
 mod layout;
 #[cfg(all(test, loom))]
 mod loom_tests;
-#[cfg(loom)]
-mod model;
 mod musl;
 mod named;
 mod options;
 mod permit;
-mod primitive;
 mod protocol;
 
-pub use abi::{Abi, Scope};
+pub use abi::Abi;
 #[cfg(target_has_atomic = "64")]
 pub use layout::Gnu64;
 pub use layout::{Gnu32, Layout, Musl, Native, Private};
 pub use named::{Diagnosis, NamedSemaphore};
 pub use options::NamedSemaphoreOptions;
 pub use permit::{Permit, Tokens};
-pub use protocol::Tuning;
 
 use core::fmt;
 use core::time::Duration;
@@ -32,11 +28,14 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use crate::error::{Error, Operation, Result};
+#[cfg(not(loom))]
+use crate::futex::Scope;
+use crate::futex::{End, Forever, Patience, Tuning};
 use crate::shm::Shareable;
 use crate::time::Deadline;
+use protocol::Protocol;
 #[cfg(not(loom))]
 use protocol::VALUE_MAX;
-use protocol::{Patience, Protocol};
 
 /// A semaphore in memory, in the layout of the target's own C library. See [`SemaphoreOf`].
 pub type Semaphore = SemaphoreOf<Native>;
@@ -84,6 +83,7 @@ pub type Semaphore = SemaphoreOf<Native>;
 /// [`sem_overview(7)`](https://man7.org/linux/man-pages/man7/sem_overview.7.html),
 /// [`semaphore.h` in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/semaphore.h.html)
 #[doc(alias = "sem_t")]
+#[doc(alias = "sem_destroy")]
 #[repr(transparent)]
 pub struct SemaphoreOf<L: Layout> {
     words: L::Words,
@@ -178,7 +178,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn wait(&self) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_long(None) }
+        if self.words.take() { Ok(()) } else { self.wait_long(Forever) }
     }
 
     /// Takes a token if there is one. Never a system call.
@@ -215,7 +215,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_clockwait")]
     #[inline]
     pub fn wait_deadline(&self, deadline: Deadline) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_long(Some(deadline)) }
+        if self.words.take() { Ok(()) } else { self.wait_long(deadline) }
     }
 
     /// Takes a token, waiting until the deadline or without a limit, and spinning and sleeping as told.
@@ -223,23 +223,26 @@ impl<L: Layout> SemaphoreOf<L> {
     /// # Errors
     /// As [`wait_deadline`](Self::wait_deadline).
     pub fn wait_tuned(&self, deadline: Option<Deadline>, tuning: Tuning) -> Result<()> {
-        self.words.wait(L::SCOPE, &Patience::new(deadline, tuning)).map_err(wait_error)
+        match deadline {
+            None => self.wait_until(Forever, tuning),
+            Some(deadline) => self.wait_until(deadline, tuning),
+        }
+    }
+
+    fn wait_until(&self, end: impl End, tuning: Tuning) -> Result<()> {
+        self.words.wait(L::SCOPE, &Patience::new(end, tuning)).map_err(wait_error)
     }
 
     /// What every wait ends in that finds no token, out of line.
     #[cold]
     #[inline(never)]
-    fn wait_long(&self, deadline: Option<Deadline>) -> Result<()> {
-        self.wait_tuned(deadline, Tuning::DEFAULT)
+    fn wait_long(&self, end: impl End) -> Result<()> {
+        self.wait_until(end, Tuning::DEFAULT)
     }
 
     #[cold]
     fn wait_at_most(&self, timeout: Duration) -> Result<()> {
-        if timeout.is_zero() {
-            Err(wait_error(Errno::TIMEDOUT))
-        } else {
-            self.wait_long(Some(Deadline::after(timeout)))
-        }
+        if timeout.is_zero() { Err(wait_error(Errno::TIMEDOUT)) } else { self.wait_long(Deadline::after(timeout)) }
     }
 
     /// Waits like [`wait`](Self::wait) for a token that is given back when the permit is dropped.

@@ -13,10 +13,11 @@ use super::layout::Gnu64;
 use super::layout::{Gnu32, Musl};
 use super::options::NamedSemaphoreOptions;
 use super::permit::{Permit, Tokens, sealed};
-use super::protocol::{Protocol, Tuning};
+use super::protocol::Protocol;
 use super::{SemaphoreOf, wait_error};
 use crate::devshm::ObjectName;
 use crate::error::{Error, Operation, Result};
+use crate::futex::{Forever, Tuning};
 use crate::name::Name;
 use crate::shm::Mapping;
 use crate::time::Deadline;
@@ -122,7 +123,7 @@ impl NamedSemaphore {
     #[inline]
     pub fn wait(&self) -> Result<()> {
         in_layout!(self, semaphore => {
-            if semaphore.words.take() { Ok(()) } else { semaphore.wait_tuned(None, self.tuning) }
+            if semaphore.words.take() { Ok(()) } else { semaphore.wait_until(Forever, self.tuning) }
         })
     }
 
@@ -147,7 +148,7 @@ impl NamedSemaphore {
             } else if timeout.is_zero() {
                 Err(wait_error(Errno::TIMEDOUT))
             } else {
-                semaphore.wait_tuned(Some(Deadline::after(timeout)), self.tuning)
+                semaphore.wait_until(Deadline::after(timeout), self.tuning)
             }
         })
     }
@@ -158,7 +159,7 @@ impl NamedSemaphore {
     /// The same.
     pub fn wait_deadline(&self, deadline: Deadline) -> Result<()> {
         in_layout!(self, semaphore => {
-            if semaphore.words.take() { Ok(()) } else { semaphore.wait_tuned(Some(deadline), self.tuning) }
+            if semaphore.words.take() { Ok(()) } else { semaphore.wait_until(deadline, self.tuning) }
         })
     }
 

@@ -6,9 +6,10 @@ use rustix::io::Errno;
 use super::abi::Abi;
 use super::file::{self, GNU_NAME_MAX, prefix};
 use super::named::NamedSemaphore;
-use super::protocol::{Tuning, VALUE_MAX};
+use super::protocol::VALUE_MAX;
 use crate::devshm::{FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, ErrorKind, NameFault, Operation, Result, SemaphoreFault};
+use crate::futex::Tuning;
 use crate::name::Name;
 use crate::open::{MODE_BITS, RACES, unique_name};
 
@@ -118,7 +119,17 @@ impl NamedSemaphoreOptions {
     /// [`sem_open(3)`](https://man7.org/linux/man-pages/man3/sem_open.3.html),
     /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/sem_open.html)
     #[doc(alias = "sem_open")]
+    #[inline] // A program that never creates one is without the code for it then.
     pub fn open(&self, name: &Name) -> Result<NamedSemaphore> {
+        if self.create || self.create_new { self.create_or_open(name) } else { self.open_existing(name) }
+    }
+
+    fn open_existing(&self, name: &Name) -> Result<NamedSemaphore> {
+        self.check()?;
+        self.open_any(name, &self.path(name, self.abi.unwrap_or(Abi::NATIVE))?)
+    }
+
+    fn create_or_open(&self, name: &Name) -> Result<NamedSemaphore> {
         self.check()?;
         let path = self.path(name, self.abi.unwrap_or(Abi::NATIVE))?;
         let mut races = 0;

@@ -1,42 +1,12 @@
-//! What the three protocols have in common: the interface, and how a wait is limited.
+//! What the three protocols have in common: the interface.
 
-use core::time::Duration;
+use rustix::io::Result;
 
-use rustix::io::{Errno, Result};
-
-use super::abi::Scope;
-use super::primitive::spin_loop;
-use crate::time::{Deadline, Time};
+use crate::futex::primitive::spin_loop;
+use crate::futex::{End, Patience, Scope};
 
 /// The highest value, 2³¹ − 1, in all layouts.
 pub(super) const VALUE_MAX: u32 = i32::MAX as u32;
-
-/// How a wait spins and sleeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tuning {
-    /// How often to look again before sleeping, with a pause of the processor between; not at all if somebody sleeps
-    /// already.
-    ///
-    /// 100 to 200 make a hand-off between two processors many times faster, a few do nothing for it; on one processor
-    /// they only cost.
-    pub spin: u32,
-    /// The longest single sleep, after which the wait looks again; zero for none.
-    ///
-    /// A process killed between being woken and taking its token takes the wake-up with it. Looking again bounds how
-    /// long that, and any other lost wake-up, can matter. It costs one system call for each sleep of that length.
-    pub recheck: Duration,
-}
-
-impl Tuning {
-    /// No looks but the first, then sleeps of at most a second.
-    pub const DEFAULT: Self = Self { spin: 0, recheck: Duration::from_secs(1) };
-}
-
-impl Default for Tuning {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
 
 /// A semaphore's words in memory and how they are used. A token is a unit of the value.
 pub trait Protocol {
@@ -52,7 +22,7 @@ pub trait Protocol {
         self.try_take()
     }
     /// Takes a token, recorded as a waiter and sleeping until there is one; ETIMEDOUT or EINTR if none could be had.
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()>;
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()>;
     fn value(&self) -> u32;
     /// How many waiters are recorded.
     fn waiters(&self) -> u32;
@@ -61,10 +31,10 @@ pub trait Protocol {
 
     /// Takes a token, after a quick try was in vain: looks again as often as it is told, then sleeps; as limited.
     #[cold]
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn wait(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         // An expired wait is over before it spins or counts as a waiter.
         patience.check()?;
-        if self.spin(patience.tuning.spin) { Ok(()) } else { self.sleep_and_take(scope, patience) }
+        if self.spin(patience.tuning().spin) { Ok(()) } else { self.sleep_and_take(scope, patience) }
     }
 
     /// Looks again so often, as long as nobody sleeps; whether it took a token.
@@ -79,54 +49,5 @@ pub trait Protocol {
             spin_loop();
         }
         false
-    }
-}
-
-/// How long a wait may last and how it is slept through.
-pub struct Patience {
-    deadline: Option<Deadline>,
-    tuning: Tuning,
-}
-
-impl Patience {
-    pub(super) const fn new(deadline: Option<Deadline>, tuning: Tuning) -> Self {
-        Self { deadline, tuning }
-    }
-
-    /// ETIMEDOUT once the time is over.
-    fn check(&self) -> Result<()> {
-        match self.deadline {
-            Some(deadline) if deadline.has_passed() => Err(Errno::TIMEDOUT),
-            _ => Ok(()),
-        }
-    }
-
-    /// Until when to sleep before looking again, `None` for ever; ETIMEDOUT once the time is over.
-    pub(super) fn slice(&self) -> Result<Option<Deadline>> {
-        let recheck = self.tuning.recheck;
-        let Some(deadline) = self.deadline else {
-            return Ok((!recheck.is_zero()).then(|| Deadline::after(recheck)));
-        };
-        let now = Time::now(deadline.clock());
-        if deadline.time() <= now {
-            return Err(Errno::TIMEDOUT);
-        }
-        if recheck.is_zero() {
-            return Ok(Some(deadline));
-        }
-        let look = now.saturating_add(recheck);
-        Ok(Some(match deadline {
-            Deadline::Monotonic(time) => Deadline::Monotonic(time.min(look)),
-            Deadline::Realtime(time) => Deadline::Realtime(time.min(look)),
-        }))
-    }
-}
-
-/// What a sleep's result means to the wait that slept: to look again, or to end.
-pub(super) fn look_again(slept: Result<()>) -> Result<()> {
-    match slept {
-        // Woken, the word had changed, or a slice of the time is over; whether all of it is, the next slice tells.
-        Ok(()) | Err(Errno::AGAIN | Errno::TIMEDOUT) => Ok(()),
-        Err(errno) => Err(errno),
     }
 }

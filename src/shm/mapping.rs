@@ -11,8 +11,8 @@ use rustix::fd::AsFd;
 use rustix::io::{self, Errno};
 use rustix::mm::{self, MapFlags, MremapFlags, ProtFlags, madvise, mlock, mmap, mremap, munmap};
 
-use super::bytes::Parts;
 use super::{Shareable, SharedMemory};
+use crate::bytes;
 use crate::error::{Argument, Cause, Error, Operation, Result};
 
 /// A mapped part of a file, shared with everybody who maps it. Unmapped when dropped.
@@ -51,13 +51,15 @@ impl Region {
         Ok(place)
     }
 
-    fn bytes(&self, offset: usize, count: usize) -> Result<Parts<'_>> {
+    fn bytes(&self, offset: usize, count: usize) -> Result<&[AtomicU8]> {
         let place = self.place::<AtomicU8>(offset, count)?;
         // SAFETY: so many bytes lie there, for as long as the region is borrowed, and all access is atomic.
-        let bytes = unsafe { NonNull::slice_from_raw_parts(place, count).as_ref() };
-        // SAFETY: any bytes are atomic words, and all access to them is atomic.
-        let (start, middle, end) = unsafe { bytes.align_to() };
-        Ok(Parts { start, middle, end })
+        Ok(unsafe { NonNull::slice_from_raw_parts(place, count).as_ref() })
+    }
+
+    fn load(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
+        bytes::load(self.bytes(offset, buffer.len())?, bytes::as_uninit(buffer));
+        Ok(())
     }
 
     fn apply(&self, options: &MapOptions<'_>) -> io::Result<()> {
@@ -104,6 +106,7 @@ impl Drop for Region {
 /// number.store(1, Ordering::Relaxed);
 /// # Ok::<(), rawipc::Error>(())
 /// ```
+#[doc(alias = "munmap")]
 pub struct Mapping(Region);
 
 /// Shared memory mapped for reading only: it lends nothing that could be written. Unmapped when dropped.
@@ -278,7 +281,7 @@ impl Mapping {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not lie inside; nothing is copied.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
-        self.0.bytes(offset, buffer.len()).map(|bytes| bytes.load(buffer))
+        self.0.load(offset, buffer)
     }
 
     /// Copies bytes into it.
@@ -286,7 +289,8 @@ impl Mapping {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not fit; nothing is copied.
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<()> {
-        self.0.bytes(offset, bytes.len()).map(|memory| memory.store(bytes))
+        bytes::store(self.0.bytes(offset, bytes.len())?, bytes);
+        Ok(())
     }
 
     /// Where it begins, for code that knows what it does.
@@ -330,7 +334,7 @@ impl Mapping {
 }
 
 /// A mapping of which one place is known to hold a `T`.
-pub(super) struct Placed<T> {
+pub(crate) struct Placed<T> {
     place: NonNull<T>,
     /// What the place lies in.
     _mapping: Mapping,
@@ -342,13 +346,14 @@ unsafe impl<T: Shareable> Send for Placed<T> {}
 unsafe impl<T: Shareable> Sync for Placed<T> {}
 
 impl Mapping {
-    pub(super) fn into_placed<T: Shareable>(self, offset: usize) -> Result<Placed<T>> {
+    pub(crate) fn into_placed<T: Shareable>(self, offset: usize) -> Result<Placed<T>> {
         Ok(Placed { place: self.0.place(offset, 1)?, _mapping: self })
     }
 }
 
 impl<T: Shareable> Placed<T> {
-    pub(super) fn get(&self) -> &T {
+    #[inline]
+    pub(crate) fn get(&self) -> &T {
         // SAFETY: the place has been checked to be inside the mapping, which stays where it is for as long as `self`
         // lives.
         unsafe { self.place.as_ref() }
@@ -361,7 +366,7 @@ impl ReadOnlyMapping {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not lie inside; nothing is copied.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
-        self.0.bytes(offset, buffer.len()).map(|bytes| bytes.load(buffer))
+        self.0.load(offset, buffer)
     }
 
     /// Where it begins, for code that knows what it does.

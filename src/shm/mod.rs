@@ -1,7 +1,6 @@
 //! Memory that processes share.
 
 mod anonymous;
-mod bytes;
 mod mapping;
 mod object;
 mod options;
@@ -9,8 +8,10 @@ mod shareable;
 mod shared;
 
 pub use anonymous::AnonymousOptions;
+pub(crate) use mapping::Placed;
 pub use mapping::{Advice, MapOptions, Mapping, ReadOnlyMapping};
 pub use object::SharedMemory;
+pub(crate) use object::{reserve, size_error};
 pub use options::SharedMemoryOptions;
 pub use shareable::Shareable;
 pub use shared::{Shared, SharedOptions};

@@ -95,14 +95,6 @@ impl SharedMemory {
         Ok(fstat(&self.descriptor).map_err(status_error)?.st_size.cast_unsigned())
     }
 
-    /// Whether it has no bytes.
-    ///
-    /// # Errors
-    /// As [`size`](Self::size).
-    pub fn is_empty(&self) -> Result<bool> {
-        Ok(self.size()? == 0)
-    }
-
     /// Its permission bits, 0o000 to 0o777.
     ///
     /// # Errors
@@ -228,13 +220,18 @@ impl SharedMemory {
     /// # Errors
     /// Those of [`unlink`](Self::unlink), except that a name that is gone already is as good.
     pub fn close(mut self) -> Result<()> {
-        let removed = self.name.as_mut().map_or(Ok(()), ObjectName::remove);
+        let removed = self.remove_name();
         let closed = sys::close(self.descriptor);
         removed.map_err(|errno| Error::system(Operation::UnlinkMemory, errno))?;
         closed.map_err(|errno| Error::system(Operation::CloseMemory, errno))
     }
 
-    pub(super) const fn from_parts(descriptor: OwnedFd, name: Option<ObjectName>) -> Self {
+    /// Removes the name, if the handle is to do so.
+    pub(crate) fn remove_name(&mut self) -> rustix::io::Result<()> {
+        self.name.as_mut().map_or(Ok(()), ObjectName::remove)
+    }
+
+    pub(crate) const fn from_parts(descriptor: OwnedFd, name: Option<ObjectName>) -> Self {
         Self { name, descriptor, created_size: AtomicUsize::new(0), unit: 1 }
     }
 
@@ -278,7 +275,7 @@ pub(super) const OFFSET_MAX: u64 = i64::MAX as u64;
 pub(super) const TOO_LARGE: Errno = Errno::OVERFLOW;
 
 /// Adds bytes at the end, with their space.
-pub(super) fn reserve(file: &OwnedFd, offset: u64, length: u64) -> rustix::io::Result<()> {
+pub(crate) fn reserve(file: &OwnedFd, offset: u64, length: u64) -> rustix::io::Result<()> {
     if offset.checked_add(length).is_none_or(|end| end > OFFSET_MAX) {
         return Err(TOO_LARGE);
     }
@@ -295,7 +292,7 @@ pub(super) fn set_mode(file: &OwnedFd, mode: u32) -> rustix::io::Result<()> {
 }
 
 /// What a failure to get space means.
-pub(super) fn size_error(operation: Operation, errno: Errno) -> Error {
+pub(crate) fn size_error(operation: Operation, errno: Errno) -> Error {
     match errno {
         Errno::NOSPC => Error::caused(operation, errno, Cause::DevShmFull),
         TOO_LARGE => Error::argument(operation, Argument::MemorySize, 0),

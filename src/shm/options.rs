@@ -135,9 +135,20 @@ impl SharedMemoryOptions {
     /// [`shm_open(3)`](https://man7.org/linux/man-pages/man3/shm_open.3.html),
     /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/shm_open.html)
     #[doc(alias = "shm_open")]
+    #[inline] // A program that never creates one is without the code for it then.
     pub fn open(&self, name: &Name) -> Result<SharedMemory> {
+        if self.creates() || self.truncate { self.create_or_open(name) } else { self.open_as_it_is(name) }
+    }
+
+    fn open_as_it_is(&self, name: &Name) -> Result<SharedMemory> {
         self.check()?;
-        let path = FilePath::new(name, b"").ok_or(self.system(Errno::NAMETOOLONG))?;
+        let descriptor = self.open_file(&self.path(name)?)?;
+        Ok(SharedMemory::from_parts(descriptor, Some(ObjectName::kept(name))))
+    }
+
+    fn create_or_open(&self, name: &Name) -> Result<SharedMemory> {
+        self.check()?;
+        let path = self.path(name)?;
         let mut races = 0;
         loop {
             if self.creates() {
@@ -198,11 +209,19 @@ impl SharedMemoryOptions {
         Error::system(self.operation(), errno)
     }
 
-    fn open_existing(&self, name: &Name, path: &FilePath) -> Result<SharedMemory> {
+    fn path(&self, name: &Name) -> Result<FilePath> {
+        FilePath::new(name, b"").ok_or(self.system(Errno::NAMETOOLONG))
+    }
+
+    fn open_file(&self, path: &FilePath) -> Result<OwnedFd> {
         let access = if self.write { OFlags::RDWR } else { OFlags::RDONLY };
-        let descriptor = devshm::open_regular(path, access)
+        devshm::open_regular(path, access)
             .map_err(|errno| self.system(errno))?
-            .map_err(|_| Error::argument(self.operation(), Argument::NotMemory, 0))?;
+            .map_err(|_| Error::argument(self.operation(), Argument::NotMemory, 0))
+    }
+
+    fn open_existing(&self, name: &Name, path: &FilePath) -> Result<SharedMemory> {
+        let descriptor = self.open_file(path)?;
         if self.truncate {
             // Nothing is emptied for a size that cannot be.
             if self.size > OFFSET_MAX {

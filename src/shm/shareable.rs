@@ -29,6 +29,10 @@ atomics!(AtomicI64, AtomicU64);
 // SAFETY: the elements lie one after the other, and each is shareable.
 unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {}
 
+// SAFETY: a model's word stands for an atomic one, and is never lent from memory that is mapped.
+#[cfg(loom)]
+unsafe impl Shareable for crate::futex::primitive::AtomicU32 {}
+
 /// Makes a struct of shareable fields that is shareable itself, in C's layout (`#[repr(C)]`).
 ///
 /// A field of another type does not compile. In a crate that forbids `unsafe_code`, the line that this makes is

@@ -1,4 +1,5 @@
-//! The six `mq_*` system calls, each wrapped once by a function that is safe to call.
+//! The six `mq_*` system calls and the locks of open file descriptions, each wrapped once by a function that is safe to
+//! call.
 //!
 //! rustix makes every other call of this crate; it has none of these. The wrappers pass through what the kernel says
 //! and add nothing: meaning (kinds of errors, limits, retries) is made in the layers above.
@@ -6,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod arch;
+mod byte_lock;
 mod descriptor;
 mod event;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, Result};
 
 use arch::{number, syscall};
+pub(crate) use byte_lock::{is_byte_locked, lock_byte};
 pub(crate) use descriptor::{close, link_count};
 pub(crate) use event::{COOKIE_LENGTH, SignalEvent};
 

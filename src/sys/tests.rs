@@ -3,6 +3,7 @@
 use core::mem::{offset_of, size_of};
 use linux_raw_sys::general as kernel;
 
+use super::byte_lock::{F_OFD_GETLK, F_OFD_SETLK, F_UNLCK, F_WRLCK, FileLock};
 use super::{Attributes, COOKIE_LENGTH, SignalEvent, Timespec, number};
 
 #[test]
@@ -14,6 +15,10 @@ fn numbers_are_the_kernels() {
         (number::MQ_TIMEDRECEIVE, kernel::__NR_mq_timedreceive),
         (number::MQ_NOTIFY, kernel::__NR_mq_notify),
         (number::MQ_GETSETATTR, kernel::__NR_mq_getsetattr),
+        #[cfg(target_pointer_width = "64")]
+        (number::FCNTL, kernel::__NR_fcntl),
+        #[cfg(target_pointer_width = "32")]
+        (number::FCNTL, kernel::__NR_fcntl64),
     ];
     for (ours, theirs) in ours {
         assert_eq!(ours, theirs as usize);
@@ -50,4 +55,17 @@ fn events_have_the_kernels_layout() {
     assert_eq!(SignalEvent::signal(10, 0).notify, kernel::SIGEV_SIGNAL as i32);
     assert_eq!(SignalEvent::none().notify, kernel::SIGEV_NONE as i32);
     assert_eq!(COOKIE_LENGTH, 32);
+}
+
+#[test]
+fn locks_have_the_kernels_layout() {
+    #[cfg(target_pointer_width = "64")]
+    use libc::flock as Kernels;
+    #[cfg(target_pointer_width = "32")]
+    use libc::flock64 as Kernels;
+    assert_eq!(size_of::<FileLock>(), size_of::<Kernels>());
+    assert_eq!(offset_of!(FileLock, start), offset_of!(Kernels, l_start));
+    assert_eq!(offset_of!(FileLock, length), offset_of!(Kernels, l_len));
+    assert_eq!([F_OFD_GETLK as i32, F_OFD_SETLK as i32], [libc::F_OFD_GETLK, libc::F_OFD_SETLK]);
+    assert_eq!([F_WRLCK, F_UNLCK], [libc::F_WRLCK as _, libc::F_UNLCK as _]);
 }

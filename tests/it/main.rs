@@ -7,6 +7,8 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod harness;
+#[path = "../model/mod.rs"]
+mod model;
 
 mod allocation;
 mod batch;
@@ -18,14 +20,18 @@ mod errors;
 #[cfg(target_pointer_width = "64")]
 mod faults;
 mod fork_exec;
+mod guarantees;
 mod injected;
 mod kill;
 mod limits;
+mod migration;
 mod names;
+mod namespaces;
 mod options;
 mod ownership;
 mod peers;
 mod processes;
+mod rights;
 mod send_receive;
 mod signals;
 mod stream;
@@ -38,12 +44,13 @@ mod tracing;
 mod typed;
 mod waits;
 
-mod event_loop;
+mod examples;
 mod limits_check;
 mod limits_read;
 mod list_files;
 mod list_queues;
 mod list_support;
+mod models;
 mod notify;
 mod notify_errors;
 mod notify_fork;
@@ -57,7 +64,6 @@ mod notify_wait;
 mod semaphore_c;
 mod semaphore_calls;
 mod semaphore_errors;
-mod semaphore_examples;
 mod semaphore_images;
 mod semaphore_interop;
 mod semaphore_kills;
@@ -73,10 +79,12 @@ mod semaphore_support;
 mod semaphore_time;
 mod status;
 
+mod robust_mutex;
+mod robust_support;
+
 mod shm_anonymous;
 mod shm_bytes;
 mod shm_errors;
-mod shm_examples;
 mod shm_full;
 mod shm_hostile;
 mod shm_mapping;
@@ -96,12 +104,16 @@ use libtest_mimic::{Arguments, run};
 const ROLES: &[&[harness::Role]] = &[
     allocation::ROLES,
     fork_exec::ROLES,
+    guarantees::ROLES,
     kill::ROLES,
     list_files::ROLES,
     list_queues::ROLES,
+    models::ROLES,
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
+    rights::ROLES,
+    robust_support::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
@@ -131,13 +143,14 @@ fn tests() -> Vec<harness::Test> {
         #[cfg(feature = "std")]
         errors::io::tests(),
         errors::tests(),
-        #[cfg(target_pointer_width = "64")]
-        faults::tests(),
+        trust(),
         fork_exec::tests(),
         injected::tests(),
         kill::tests(),
         limits::tests(),
+        migration::tests(),
         names::tests(),
+        namespaces::tests(),
         options::tests(),
         ownership::tests(),
         peers::c::tests(),
@@ -158,7 +171,7 @@ fn tests() -> Vec<harness::Test> {
         limits_read::tests(),
         list_files::tests(),
         list_queues::tests(),
-        event_loop::tests(),
+        examples::tests(),
         notify::tests(),
         notify_errors::tests(),
         notify_fork::tests(),
@@ -168,11 +181,11 @@ fn tests() -> Vec<harness::Test> {
         #[cfg(feature = "std")]
         notify_thread::tests(),
         notify_wait::tests(),
+        robust_mutex::tests(),
         status::tests(),
         semaphore_c::tests(),
         semaphore_calls::tests(),
         semaphore_errors::tests(),
-        semaphore_examples::tests(),
         semaphore_images::tests(),
         semaphore_interop::tests(),
         semaphore_kills::tests(),
@@ -184,6 +197,20 @@ fn tests() -> Vec<harness::Test> {
         semaphore_static::tests(),
         semaphore_time::tests(),
         shm_support::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What goes wrong, and what holds then.
+fn trust() -> Vec<harness::Test> {
+    [
+        #[cfg(target_pointer_width = "64")]
+        faults::tests(),
+        guarantees::tests(),
+        models::tests(),
+        rights::tests(),
     ]
     .into_iter()
     .flatten()

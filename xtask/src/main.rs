@@ -1,11 +1,21 @@
 //! The checks of this repository. `cargo xtask ci` makes them all; CI does nothing else.
 
+mod api;
+mod apt;
 mod bench;
+mod coverage;
+mod deny;
+mod docs;
 mod fuzz;
 mod gates;
 mod lint;
+mod manual;
+mod msrv;
+mod mutants;
 mod nostd;
 mod readme;
+mod release;
+mod sanitizers;
 mod setup;
 mod steps;
 mod tests;
@@ -37,16 +47,29 @@ enum Task {
     Setup,
     /// Runs the README's two commands, xtask's own tests and the fuzz targets' corpora.
     Test,
+    /// Runs the commands of README.md and the other documents, and follows their links.
+    Docs,
+    /// Runs the commands of one document. Only for namespaces of its own, as `docs` makes them.
+    #[command(hide = true)]
+    RunDocument { path: String },
     /// Checks the formatting.
     Fmt,
     /// Runs clippy with and without features; warnings are errors.
     Clippy,
     /// Builds the documentation; warnings are errors.
     Doc,
+    /// Compares the public API with api.txt.
+    Api {
+        /// Writes api.txt anew.
+        #[arg(long)]
+        accept: bool,
+    },
     /// Checks every combination of features.
     Features,
     /// Makes the package as it would be published, and builds it.
     Package,
+    /// Builds with the compilers of Debian's that are next to the promised one. By hand: it downloads much.
+    Msrv,
     /// Builds for every architecture without std, without libc.
     Nostd,
     /// Counts the instructions and the bytes of code of the hot operations against their bounds.
@@ -57,8 +80,31 @@ enum Task {
     Bench(bench::Options),
     /// Races many processes for one shared value, with random kills, a thousand times. By hand: minutes.
     Race,
+    /// Plants bugs in a copy, one at a time, and fails if the tests do not find one. By hand: half an hour.
+    Mutants {
+        /// Only those whose sentence holds this.
+        only: Option<String>,
+    },
+    /// Looks at the licences, sources and versions of all dependencies.
+    Deny,
+    /// Measures which lines and branches of the library the tests reach. By hand: minutes.
+    Coverage,
+    /// Runs the tests under AddressSanitizer. By hand: minutes.
+    Asan,
+    /// Runs the tests under ThreadSanitizer. By hand: minutes.
+    Tsan,
+    /// Runs tests of what is unsafe under valgrind. By hand: minutes.
+    Valgrind,
     /// Checks the rules of this code base that no other tool knows.
     Tidy,
+    /// Checks all that must hold before a release, and shows the commands that make it.
+    Release,
+    /// Builds the documentation as docs.rs does.
+    DocsRs,
+    /// Runs the package's own tests, unpacked somewhere else.
+    PackageTests,
+    /// Writes the tool's manual and completions into target/xtask/share.
+    Manual,
     /// Fuzzes one target, or each in turn.
     Fuzz {
         /// The target; all of them if it is not given.
@@ -89,17 +135,31 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Ci => ci(&shell, steps),
         Task::Setup => setup::all(&shell, steps),
         Task::Test => tests::all(&shell, steps),
+        Task::Docs => docs::all(&shell, steps),
+        Task::RunDocument { path } => docs::inside(&shell, path),
         Task::Fmt => steps.run("fmt", || lint::fmt(&shell)),
         Task::Clippy => steps.run("clippy", || lint::clippy(&shell)),
         Task::Doc => steps.run("doc", || lint::doc(&shell)),
+        Task::Api { accept } => steps.run("api", || api::check(&shell, *accept)),
         Task::Features => steps.run("features", || lint::features(&shell)),
         Task::Package => steps.run("package", || lint::package(&shell)),
+        Task::Msrv => msrv::check(&shell, steps),
         Task::Nostd => nostd::all(&shell, steps),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell, 0)),
         Task::Bench(options) => bench::all(&shell, steps, options),
         Task::Race => steps.run("race", || tests::race(&shell)),
+        Task::Mutants { only } => steps.run("mutants", || mutants::plant(&shell, only.as_deref())),
+        Task::Deny => steps.run("deny", || deny::check(&shell)),
+        Task::Coverage => steps.run("coverage", || coverage::measure(&shell)),
+        Task::Asan => steps.run("asan", || sanitizers::address(&shell)),
+        Task::Tsan => steps.run("tsan", || sanitizers::thread(&shell)),
+        Task::Valgrind => steps.run("valgrind", || sanitizers::valgrind(&shell)),
         Task::Tidy => steps.run("tidy", tidy::check),
+        Task::Release => release::check(&shell, steps),
+        Task::DocsRs => steps.run("docs.rs", || release::docs_rs(&shell)),
+        Task::PackageTests => steps.run("package's tests", || release::package_tests(&shell)),
+        Task::Manual => steps.run("manual", || manual::write(&shell)),
         Task::Fuzz { target, seconds } => fuzz::fuzz(&shell, steps, target.as_deref(), *seconds),
     }
 }
@@ -110,9 +170,12 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
     tests::all(shell, steps)?;
     steps.run("fmt", || lint::fmt(shell))?;
     steps.run("tidy", tidy::check)?;
+    steps.run("deny", || deny::check(shell))?;
     steps.run("clippy", || lint::clippy(shell))?;
     steps.run("features", || lint::features(shell))?;
     steps.run("doc", || lint::doc(shell))?;
+    steps.run("api", || api::check(shell, false))?;
+    docs::all(shell, steps)?;
     steps.run("package", || lint::package(shell))?;
     steps.run("loom, with a preemption less", || tests::loom(shell, 1))?;
     gates::all(shell, steps)?;

@@ -18,8 +18,15 @@ pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
         Ok(())
     })?;
     steps.run("main job, by the README's command", || strictly(shell, &commands.main_job))?;
+    steps.run("examples/programs", || programs(shell, "test", &[]))?;
     steps.run("xtask's tests", || Ok(cmd!(shell, "cargo test --quiet --package xtask").run()?))?;
     steps.run("fuzz corpora", || fuzz::replay(shell))
+}
+
+/// Runs a cargo command on the examples that are a workspace of their own.
+pub fn programs(shell: &Shell, command: &str, arguments: &[&str]) -> Result<()> {
+    let run = cmd!(shell, "cargo {command} --quiet --locked --manifest-path examples/programs/Cargo.toml");
+    Ok(run.args(["--target-dir", "target/programs"]).args(arguments).run()?)
 }
 
 /// Runs the models of the semaphores; they are compiled apart, since loom's atomics take the place of the real ones.

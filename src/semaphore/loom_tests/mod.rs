@@ -25,9 +25,10 @@ use std::vec::Vec;
 use loom::thread::JoinHandle;
 use rustix::io::Result;
 
-use super::abi::Scope;
-use super::model::{Loads, Word, set_loads};
-use super::protocol::{Patience, Protocol, Tuning};
+use super::protocol::Protocol;
+use crate::futex::Scope;
+use crate::futex::model::{Loads, Word, set_loads};
+use crate::futex::{Forever, Patience, Tuning};
 use crate::time::{Clock, Deadline, Time};
 
 /// A protocol as the models need it, with the C library's algorithm on the same words if there is one.
@@ -73,7 +74,10 @@ impl Side {
             return Ok(());
         }
         let tuning = Tuning { spin: u32::from(self == Spinning), recheck: Duration::ZERO };
-        words.wait(Scope::Shared, &Patience::new(limit, tuning))
+        match limit {
+            None => words.wait(Scope::Shared, &Patience::new(Forever, tuning)),
+            Some(limit) => words.wait(Scope::Shared, &Patience::new(limit, tuning)),
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use loom::cell::UnsafeCell;
 use rustix::io::Errno;
 
 use super::{Layout, Library, Ours, Search, Side, Spinning, assert_at_rest, explore, join, limit, spawn};
-use crate::semaphore::abi::Scope;
-use crate::semaphore::model::{bury, end_limited_sleeps};
+use crate::futex::Scope;
+use crate::futex::model::{bury, end_limited_sleeps};
 use crate::semaphore::protocol::VALUE_MAX;
 
 /// What can be tried in seconds, by the number of threads that do something.

@@ -15,12 +15,13 @@ use rustix::io::Result;
 
 use super::models::{TWO_THREADS, mutex};
 use super::{Layout, Ours};
-use crate::semaphore::abi::Scope;
+use crate::futex::Scope;
+use crate::futex::model::Word;
+use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::futex::primitive::{AtomicU32, low_half, sleep, wake};
+use crate::futex::{End, Patience, look_again};
 use crate::semaphore::gnu64;
-use crate::semaphore::model::Word;
-use crate::semaphore::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::semaphore::primitive::{AtomicU32, low_half, sleep, wake};
-use crate::semaphore::protocol::{Patience, Protocol, look_again};
+use crate::semaphore::protocol::Protocol;
 
 /// Set in the processes that are to fail.
 const VARIABLE: &str = "RAWIPC_PLANTED";
@@ -87,7 +88,7 @@ impl Protocol for RelaxedPost {
         self.0.take()
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         self.0.sleep_and_take(scope, patience)
     }
 
@@ -135,13 +136,13 @@ impl Protocol for CountApart {
         false
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         self.waiters.fetch_add(1, Relaxed);
         let result = loop {
             if self.try_take() {
                 break Ok(());
             }
-            let slept = patience.slice().and_then(|until| look_again(sleep(&self.value, 0, scope, until)));
+            let slept = patience.nap().and_then(|nap| look_again(sleep(&self.value, 0, scope, nap)));
             if slept.is_err() {
                 break slept;
             }

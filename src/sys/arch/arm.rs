@@ -42,6 +42,7 @@ pub(in crate::sys) mod number {
     pub(in crate::sys) const MQ_TIMEDRECEIVE: usize = 277;
     pub(in crate::sys) const MQ_NOTIFY: usize = 278;
     pub(in crate::sys) const MQ_GETSETATTR: usize = 279;
+    pub(in crate::sys) const FCNTL: usize = 221;
     pub(in crate::sys) const MQ_TIMEDSEND_TIME64: usize = 418;
     pub(in crate::sys) const MQ_TIMEDRECEIVE_TIME64: usize = 419;
 }

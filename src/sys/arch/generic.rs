@@ -6,3 +6,4 @@ pub(in crate::sys) const MQ_TIMEDSEND: usize = 182;
 pub(in crate::sys) const MQ_TIMEDRECEIVE: usize = 183;
 pub(in crate::sys) const MQ_NOTIFY: usize = 184;
 pub(in crate::sys) const MQ_GETSETATTR: usize = 185;
+pub(in crate::sys) const FCNTL: usize = 25;

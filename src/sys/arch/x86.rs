@@ -42,6 +42,7 @@ pub(in crate::sys) mod number {
     pub(in crate::sys) const MQ_TIMEDRECEIVE: usize = 280;
     pub(in crate::sys) const MQ_NOTIFY: usize = 281;
     pub(in crate::sys) const MQ_GETSETATTR: usize = 282;
+    pub(in crate::sys) const FCNTL: usize = 221;
     pub(in crate::sys) const MQ_TIMEDSEND_TIME64: usize = 418;
     pub(in crate::sys) const MQ_TIMEDRECEIVE_TIME64: usize = 419;
 }

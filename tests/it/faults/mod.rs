@@ -5,6 +5,7 @@
 //! errno, its kind and the operation, and descriptors, mappings, files, queues and the object itself are as before.
 
 pub mod errnos;
+mod flags;
 mod memory;
 mod notification;
 mod objects;
@@ -32,7 +33,8 @@ crate::tests!(
     failing_calls_of_semaphores_are_told_and_leave_nothing,
     failing_calls_of_shared_memory_are_told_and_leave_nothing,
     failing_calls_of_listings_and_limits_are_told_and_leave_nothing,
-    every_call_in_the_table_is_made_by_some_operation
+    every_call_in_the_table_is_made_by_some_operation,
+    every_descriptor_is_closed_by_exec_and_no_link_is_followed
 );
 
 fn failing_calls_of_queues_are_told_and_leave_nothing() -> Ending {
@@ -57,15 +59,35 @@ fn failing_calls_of_listings_and_limits_are_told_and_leave_nothing() -> Ending {
 
 /// So that the table says what the crate does, no less (an unknown call is a panic) and no more.
 fn every_call_in_the_table_is_made_by_some_operation() -> Ending {
-    let subject = subject()?;
     let mut made = BTreeSet::new();
-    for case in [queue::cases(), notification::cases(), semaphore::cases(), memory::cases(), objects::cases()].concat()
-    {
-        made.extend(case.undisturbed(&subject).calls.iter().filter_map(row_of).map(|row| row.name));
+    for (_, call) in all_calls()? {
+        made.extend(row_of(&call).map(|row| row.name));
     }
     let missing: Vec<_> = errnos::names().into_iter().filter(|name| !made.contains(name)).collect();
     assert!(missing.is_empty(), "no operation makes these calls: {missing:?}");
     Ok(())
+}
+
+fn every_descriptor_is_closed_by_exec_and_no_link_is_followed() -> Ending {
+    let mut opening = 0;
+    for (case, call) in all_calls()? {
+        let missing = flags::missing(&call);
+        assert!(missing.is_empty(), "{case}: {call:x?} lacks {missing}");
+        opening += u32::from(flags::opens(&call));
+    }
+    assert!(opening > 50, "only {opening} calls open anything");
+    Ok(())
+}
+
+/// The calls that every operation makes, with its name.
+fn all_calls() -> Result<Vec<(&'static str, Call)>, Lacking> {
+    let subject = subject()?;
+    let mut calls = Vec::new();
+    for case in [queue::cases(), notification::cases(), semaphore::cases(), memory::cases(), objects::cases()].concat()
+    {
+        calls.extend(case.undisturbed(&subject).calls.into_iter().map(|call| (case.name, call)));
+    }
+    Ok(calls)
 }
 
 /// What an operation returns is kept until all has been looked at.
@@ -224,6 +246,10 @@ impl Case {
         if !is_told {
             let expected = error(self.operation);
             return Some(format!("expected {told:?} ({expected:?}), got {:?}", run.result));
+        }
+        let sentence = run.result.err().map(|error| error.to_string());
+        if sentence.as_ref().is_some_and(|sentence| !sentence.ends_with(')')) {
+            return Some(format!("the sentence names no errno: {sentence:?}"));
         }
         let (snapshot, look) = match left {
             Left::Before => run.before.clone(),

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use rawipc::{
-    Deadline, Errno, ErrorKind, Limit, MessageQueue, MessageQueueOptions, Name, Operation, Priority, Refused, name,
+    Deadline, Errno, ErrorKind, Limit, MessageQueue, MessageQueueOptions, Name, Operation, Priority, Refused, Sender,
+    name,
 };
 use rustix::fd::OwnedFd;
 
@@ -161,6 +162,16 @@ fn sending() -> Vec<Case> {
             ("mq_getsetattr", ALL, As(QueueStatus), Before),
             ("mq_timedsend", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
         ]),
+        // Another sender may take the room that was seen: then nothing is sent, which is no error.
+        case("fill", send, || {
+            on_queue(queue(), |queue| queue.fill(&[1; 10], Priority::MIN).map_err(|incomplete| incomplete.error))
+        })
+        .unless(&[
+            ("mq_getsetattr", ALL, As(QueueStatus), Before),
+            ("mq_timedsend", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
+        ]),
+        case("Sender::try_from", QueueStatus, || on_queue(queue(), |queue| Ok(Sender::try_from(queue.try_clone()?)?)))
+            .only(&["fcntl 1"]),
     ]
 }
 
@@ -181,6 +192,16 @@ fn receiving() -> Vec<Case> {
             on_queue(queue(), |queue| queue.receive_deadline(&mut [0; 16], Deadline::after(LATE)).map(drop))
         })
         .unless(&[("mq_timedreceive", &[Errno::TIMEDOUT], Nothing, Done)]),
+        // As with `fill`.
+        case("drain", receive, || {
+            on_queue(queue(), |queue| queue.drain(&mut [0; 32]).map(drop).map_err(|incomplete| incomplete.error))
+        })
+        .unless(&[
+            ("mq_getsetattr 0", ALL, As(QueueStatus), Before),
+            // What was received until then is in the buffer.
+            ("mq_getsetattr 1", ALL, As(QueueStatus), Done),
+            ("mq_timedreceive 0", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
+        ]),
         case("receive_deadline, empty", receive, || {
             on_queue(empty(), |queue| queue.receive_deadline(&mut [0; 16], Deadline::realtime_after(SOON)).map(drop))
         }),

@@ -20,6 +20,11 @@ impl Random {
         Self { seed, state: seed | 1 }
     }
 
+    /// What it began with.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// A number below `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
         self.state ^= self.state >> 12;

@@ -83,7 +83,6 @@ fn objects() -> Vec<Play> {
     let anonymous = || SharedMemory::anonymous(SIZE as u64).create().unwrap();
     vec![
         play("`SharedMemory::size`", memory, |memory| memory.size().unwrap()),
-        play("`SharedMemory::is_empty`", memory, |memory| memory.is_empty().unwrap()),
         play("`SharedMemory::mode`", memory, |memory| memory.mode().unwrap()),
         play("`SharedMemory::name`", memory, |memory| assert!(memory.name().is_some())),
         play("`SharedMemory::resize` to more", memory, |memory| memory.resize(2 * SIZE as u64).unwrap()),

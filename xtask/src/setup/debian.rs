@@ -4,12 +4,12 @@ use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
 /// A package, and a shell command that succeeds where what we need of it is there, however it was installed.
-pub struct Need {
+struct Need {
     package: &'static str,
     probe: &'static str,
 }
 
-pub const NEEDS: &[Need] = &[
+const NEEDS: [Need; 11] = [
     Need { package: "gcc", probe: "cc --version" },
     // libFuzzer is written in C++.
     Need { package: "g++", probe: "echo '#include <string>' | c++ -E -x c++ -" },
@@ -19,19 +19,29 @@ pub const NEEDS: &[Need] = &[
     Need { package: "strace", probe: "strace --version" },
     // To run the peers of 32-bit x86.
     Need { package: "libc6-i386", probe: "test -e /lib/ld-linux.so.2" },
+    Need { package: "mosquitto", probe: "PATH=$PATH:/usr/sbin; command -v mosquitto" },
     // For the tool's examples and its manual.
     Need { package: "jq", probe: "jq --version" },
     Need { package: "groff-base", probe: "groff --version" },
     Need { package: "valgrind", probe: "valgrind --version" },
 ];
 
-/// What only `cargo xtask bench` needs.
-pub const OF_BENCHES: &[Need] =
-    &[Need { package: "libboost-dev", probe: "echo '#include <boost/version.hpp>' | c++ -E -x c++ -" }];
-
 /// Installs the packages of what is missing.
-pub fn install(shell: &Shell, needs: &[Need]) -> Result<()> {
-    let missing = missing(shell, needs)?;
+pub fn install(shell: &Shell) -> Result<()> {
+    let missing = missing(shell)?;
+    install_packages(shell, &missing)?;
+    let missing = self::missing(shell)?;
+    anyhow::ensure!(missing.is_empty(), "still missing: {}", missing.join(", "));
+    Ok(())
+}
+
+/// Installs a package that only one command needs, unless the probe succeeds.
+pub fn install_one(shell: &Shell, package: &str, probe: &str) -> Result<()> {
+    let output = cmd!(shell, "sh -c {probe}").quiet().ignore_status().output()?;
+    if output.status.success() { Ok(()) } else { install_packages(shell, &[package]) }
+}
+
+fn install_packages(shell: &Shell, missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -44,18 +54,15 @@ pub fn install(shell: &Shell, needs: &[Need]) -> Result<()> {
     cmd!(shell, "apt-get install --quiet --yes --no-install-recommends {missing...}")
         .env("DEBIAN_FRONTEND", "noninteractive")
         .run()
-        .with_context(|| format!("`{command}` failed"))?;
-    let missing = self::missing(shell, needs)?;
-    anyhow::ensure!(missing.is_empty(), "still missing after `{command}`: {}", missing.join(", "));
-    Ok(())
+        .with_context(|| format!("`{command}` failed"))
 }
 
-fn missing(shell: &Shell, needs: &[Need]) -> Result<Vec<&'static str>> {
+fn missing(shell: &Shell) -> Result<Vec<&'static str>> {
     let mut missing = Vec::new();
-    for Need { package, probe } in needs {
+    for Need { package, probe } in NEEDS {
         let output = cmd!(shell, "sh -c {probe}").quiet().ignore_status().output()?;
         if !output.status.success() {
-            missing.push(*package);
+            missing.push(package);
         }
     }
     Ok(missing)

@@ -9,10 +9,11 @@ use xshell::Shell;
 
 use crate::steps::Steps;
 
+pub use debian::install_one;
 pub use python::python;
 
 pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
-    steps.run("setup: Debian packages", || debian::install(shell, debian::NEEDS))?;
+    steps.run("setup: Debian packages", || debian::install(shell))?;
     steps.run("setup: Python packages", || python::install(shell))?;
     steps.run("setup: the standard library's source", || rust_src::install(shell))
 }
@@ -20,8 +21,8 @@ pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
 /// What the benches compare with.
 pub fn for_benches(shell: &Shell, steps: &mut Steps) -> Result<()> {
     steps.run("setup: Debian packages", || {
-        debian::install(shell, debian::NEEDS)?;
-        debian::install(shell, debian::OF_BENCHES)
+        debian::install(shell)?;
+        debian::install_one(shell, "libboost-dev", "echo '#include <boost/version.hpp>' | c++ -E -x c++ -")
     })?;
     steps.run("setup: Python packages", || python::install(shell))
 }

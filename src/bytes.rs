@@ -1,0 +1,77 @@
+//! Copying bytes out of and into memory that others change meanwhile.
+//!
+//! Each byte is read and written by an atomic operation, so a race gives a mix of old and new bytes and nothing worse.
+
+#![allow(unsafe_code)]
+
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+
+const WORD: usize = size_of::<usize>();
+
+/// Memory as single bytes before and after a middle of whole words.
+struct Parts<'memory> {
+    start: &'memory [AtomicU8],
+    middle: &'memory [AtomicUsize],
+    end: &'memory [AtomicU8],
+}
+
+impl<'memory> Parts<'memory> {
+    fn of(memory: &'memory [AtomicU8]) -> Self {
+        // SAFETY: any bytes are atomic words, and all access to them is atomic.
+        let (start, middle, end) = unsafe { memory.align_to() };
+        Self { start, middle, end }
+    }
+}
+
+/// Copies memory into a buffer, as much as both have; the part of the buffer that was written.
+#[inline]
+pub(crate) fn load<'buffer>(memory: &[AtomicU8], buffer: &'buffer mut [MaybeUninit<u8>]) -> &'buffer mut [u8] {
+    let count = memory.len().min(buffer.len());
+    let (memory, buffer) = (memory.get(..count).unwrap_or_default(), buffer.get_mut(..count).unwrap_or_default());
+    let parts = Parts::of(memory);
+    let (start, rest) = buffer.split_at_mut(parts.start.len());
+    let (middle, end) = rest.split_at_mut(parts.middle.len() * WORD);
+    load_bytes(parts.start, start);
+    for (to, from) in middle.chunks_exact_mut(WORD).zip(parts.middle) {
+        to.copy_from_slice(&from.load(Relaxed).to_ne_bytes().map(MaybeUninit::new));
+    }
+    load_bytes(parts.end, end);
+    // SAFETY: each byte has just been written, and both types have one layout.
+    unsafe { &mut *(core::ptr::from_mut(buffer) as *mut [u8]) }
+}
+
+/// Overwrites memory with bytes, as many as both have.
+#[inline]
+pub(crate) fn store(memory: &[AtomicU8], bytes: &[u8]) {
+    let count = memory.len().min(bytes.len());
+    let (memory, bytes) = (memory.get(..count).unwrap_or_default(), bytes.get(..count).unwrap_or_default());
+    let parts = Parts::of(memory);
+    let (start, rest) = bytes.split_at(parts.start.len());
+    let (middle, end) = rest.split_at(parts.middle.len() * WORD);
+    store_bytes(parts.start, start);
+    for (from, to) in middle.chunks_exact(WORD).zip(parts.middle) {
+        let mut word = [0; WORD];
+        word.copy_from_slice(from);
+        to.store(usize::from_ne_bytes(word), Relaxed);
+    }
+    store_bytes(parts.end, end);
+}
+
+/// Bytes that are to be overwritten.
+pub(crate) fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+    // SAFETY: both types have one layout, and `load` writes only initialised bytes.
+    unsafe { &mut *(core::ptr::from_mut(bytes) as *mut [MaybeUninit<u8>]) }
+}
+
+fn load_bytes(memory: &[AtomicU8], buffer: &mut [MaybeUninit<u8>]) {
+    for (to, from) in buffer.iter_mut().zip(memory) {
+        to.write(from.load(Relaxed));
+    }
+}
+
+fn store_bytes(memory: &[AtomicU8], bytes: &[u8]) {
+    for (to, from) in memory.iter().zip(bytes) {
+        to.store(*from, Relaxed);
+    }
+}

@@ -1,0 +1,12 @@
+//! A lock in shared memory that survives its holder.
+
+mod lock;
+mod mutex;
+mod owner;
+mod participant;
+mod presence;
+
+pub(crate) use lock::{Lock, Others, Taken};
+pub use mutex::{RobustGuard, RobustMutex};
+pub(crate) use owner::Owner;
+pub(crate) use participant::{Everybody, Participant, Table};

@@ -1,0 +1,132 @@
+//! Sending and receiving, as one participant does it.
+
+use rustix::io::Result;
+
+use super::format::Record;
+use super::locked::{Found, Locked};
+use super::state::State;
+use super::view::{DAMAGED, View};
+use super::wait::{For, Limit, Wait};
+use crate::Priority;
+use crate::futex::Tuning;
+use crate::futex::primitive::Ordering::{Relaxed, Release};
+use crate::robust::{Others, Owner, Taken};
+
+/// The longest message that is copied under the lock: up to here the copy takes less time than locking once more.
+const SHORT: usize = 1024;
+
+/// A participant and the queue.
+pub(super) struct Client<'view, 'memory, O> {
+    pub(super) view: &'view View<'memory>,
+    pub(super) me: Owner,
+    pub(super) others: O,
+}
+
+impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
+    /// Locks the queue. If somebody has died with the lock, the queue is put right first.
+    #[inline]
+    pub(super) fn lock(&self, wait: &mut Wait) -> Result<Locked<'view, 'memory>> {
+        if !self.view.control.lock.take_free(self.me) {
+            self.lock_slowly(wait)?;
+        }
+        Ok(Locked::new(self.view))
+    }
+
+    #[cold]
+    fn lock_slowly(&self, wait: &mut Wait) -> Result<()> {
+        let lock = &self.view.control.lock;
+        match lock.take(self.me, &self.others, &wait.for_lock()) {
+            Ok(Taken::Clean) => Ok(()),
+            Ok(Taken::OwnerDied) => {
+                let rebuilt = self.view.rebuild(&self.others);
+                lock.mark_consistent();
+                rebuilt.inspect_err(|_| lock.give_back())
+            }
+            // Nobody gives up what can be made anew.
+            Err(rustix::io::Errno::NOTRECOVERABLE) => Err(DAMAGED),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Sends a message of this length, which `fill` copies into the block. Whether the doorbell is to be rung.
+    #[inline]
+    pub(super) fn send(
+        &self,
+        length: usize,
+        priority: Priority,
+        wait: &mut Wait,
+        fill: impl FnOnce(usize) -> Result<()>,
+    ) -> Result<bool> {
+        let mut locked = self.lock(wait)?;
+        while locked.free()? == 0 {
+            locked = self.await_change(locked, For::Room, wait)?;
+        }
+        let (block, record) = locked.pop_free()?;
+        if length <= SHORT {
+            fill(block)?;
+            return locked.publish(block, record, length, priority);
+        }
+        record.state.store(State::Reserved(self.me).word(), Relaxed);
+        drop(locked);
+        fill(block)?;
+        self.publish(block, record, length, priority, wait)
+    }
+
+    /// Makes what lies in a block that this participant has reserved a message.
+    pub(super) fn publish(
+        &self,
+        block: usize,
+        record: &Record,
+        length: usize,
+        priority: Priority,
+        wait: &mut Wait,
+    ) -> Result<bool> {
+        let mut locked = self.lock(wait).inspect_err(|_| abandon(record))?;
+        if State::of_word(record.state.load(Relaxed)) != State::Reserved(self.me) {
+            return Err(DAMAGED);
+        }
+        locked.publish(block, record, length, priority)
+    }
+
+    /// Receives a message, which `take` copies out of the block. If `take` fails, the message stays.
+    #[inline]
+    pub(super) fn receive(&self, wait: &mut Wait, take: impl FnOnce(Found) -> Result<()>) -> Result<()> {
+        let mut locked = self.lock(wait)?;
+        while locked.view.messages()? == 0 {
+            locked = self.await_change(locked, For::Message, wait)?;
+        }
+        let (found, record) = locked.first()?;
+        if found.length <= SHORT {
+            take(found)?;
+            locked.remove_first()?;
+            return locked.push_free(found.block, record);
+        }
+        record.state.store(State::Taken(self.me).word(), Relaxed);
+        locked.remove_first()?;
+        drop(locked);
+        take(found)?;
+        self.release(found.block, record);
+        Ok(())
+    }
+
+    /// Frees a block that this participant has in hand.
+    pub(super) fn release(&self, block: usize, record: &Record) {
+        match self.lock(&mut Wait::new(Limit::Now, Tuning::DEFAULT)) {
+            // What is damaged will be seen by the next one.
+            Ok(mut locked) => _ = locked.push_free(block, record),
+            Err(_) => abandon(record),
+        }
+    }
+
+    /// Makes everything anew from the records.
+    #[cold]
+    pub(super) fn repair(&self) -> Result<()> {
+        let locked = self.lock(&mut Wait::new(Limit::Now, Tuning::DEFAULT))?;
+        locked.view.rebuild(&self.others)
+    }
+}
+
+/// Leaves a block in hand to whoever looks for such: it is nobody's, and thereby free.
+fn abandon(record: &Record) {
+    record.state.store(State::Reserved(Owner::NOBODY).word(), Release);
+}

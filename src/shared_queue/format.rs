@@ -1,0 +1,189 @@
+//! What lies in a shared queue's file.
+//!
+//! # Format, version 1
+//! Numbers are in the machine's own byte order, offsets in bytes; `n` is the most messages it holds.
+//!
+//! | offset | content |
+//! |---|---|
+//! | 0 | the 8 bytes `rawipc/Q` |
+//! | 8 | `u32`: the version of this format, 1 |
+//! | 12 | `u32`: `n`, 1 to 65,536 |
+//! | 16 | `u32`: the longest message, 1 to 16,777,216 bytes |
+//! | 20 | zero |
+//! | 24 | 16 letters and digits: how the doorbell's name ends |
+//! | 40 | zero |
+//! | 64 | the words that change, see [`Control`]; the first is the lock, as that of a robust mutex |
+//! | 128 | 128 × `u32`: the participants' generations, as those of a robust mutex at offset 0 |
+//! | 640 | `n` × 16 bytes: the heap without its top, see [`Entry`] |
+//! | then | `n` × `u32`: the stack of free blocks |
+//! | next multiple of 64 | `n` blocks: a [`Record`] of 32 bytes and room for a message, rounded up to a multiple of 64 |
+//!
+//! What a queue holds is said by its records alone. Heap, stack and counts can be made again from them, and are when a
+//! process has died with the lock.
+
+use core::sync::atomic::AtomicU8;
+
+use crate::futex::primitive::AtomicU32;
+use crate::futex::primitive::Ordering::Relaxed;
+use crate::robust::{Lock, Table};
+use crate::shareable;
+
+pub(super) const MAGIC: [u8; 8] = *b"rawipc/Q";
+pub(super) const VERSION: u32 = 1;
+
+/// The most messages that a shared queue can be made for.
+pub(super) const MAX_MESSAGES: usize = 1 << 16;
+/// The longest message that a shared queue can be made for.
+pub(super) const MAX_MESSAGE_SIZE: usize = 16 << 20;
+
+/// A line of the processor's cache.
+pub(super) const LINE: usize = 64;
+
+/// How many bytes of a block come before the message.
+pub(super) const RECORD: usize = 32;
+
+/// Where the header ends.
+pub(super) const HEADER: usize = size_of::<Header>();
+
+/// Where things lie, before the parts whose places depend on the sizes.
+pub(super) const CONTROL: usize = LINE;
+pub(super) const TABLE: usize = 2 * LINE;
+pub(super) const HEAP: usize = TABLE + size_of::<Table>();
+
+shareable! {
+    /// What never changes.
+    pub(super) struct Header {
+        pub(super) magic: [AtomicU8; 8],
+        pub(super) version: core::sync::atomic::AtomicU32,
+        pub(super) max_messages: core::sync::atomic::AtomicU32,
+        pub(super) max_message_size: core::sync::atomic::AtomicU32,
+        rest: core::sync::atomic::AtomicU32,
+        pub(super) doorbell: [AtomicU8; 16],
+        end: [core::sync::atomic::AtomicU32; 6],
+    }
+
+    /// What changes with every message, in one line of the cache. All but `lock` and the two events, which sleepers wait
+    /// on, is for whoever has the lock; others may look at `messages` and `free`.
+    pub(super) struct Control {
+        pub(super) lock: Lock,
+        /// How many messages are in the heap.
+        pub(super) messages: AtomicU32,
+        /// How many blocks are on the stack of free ones.
+        pub(super) free: AtomicU32,
+        /// What the next message's number is: the low and the high half.
+        pub(super) next: Wide,
+        /// The heap's top.
+        pub(super) top: Entry,
+        pub(super) receivers: Side,
+        pub(super) senders: Side,
+        /// How many blocks must be free before a sender is woken.
+        pub(super) enough: AtomicU32,
+        /// Not 0 if a message is to ring the doorbell.
+        pub(super) armed: AtomicU32,
+        rest: AtomicU32,
+    }
+
+    /// Those who wait to receive, or to send.
+    pub(super) struct Side {
+        /// Changes with every wake-up.
+        pub(super) event: AtomicU32,
+        /// How many sleep; bit 31: one has been woken and has not come back.
+        pub(super) sleepers: AtomicU32,
+    }
+
+    /// A message in the order of delivery.
+    pub(super) struct Entry {
+        pub(super) key: Wide,
+        pub(super) block: AtomicU32,
+        rest: AtomicU32,
+    }
+
+    /// A block's truth.
+    pub(super) struct Record {
+        /// See [`State`](super::state::State).
+        pub(super) state: AtomicU32,
+        pub(super) length: AtomicU32,
+        pub(super) key: Wide,
+        rest: [AtomicU32; 4],
+    }
+
+    /// The first line of a block, or what a longer message has of a later one.
+    pub(super) struct Line {
+        pub(super) record: Record,
+        start: [AtomicU8; RECORD],
+    }
+
+    /// A number of 64 bits that only who has the lock uses.
+    pub(super) struct Wide {
+        low: AtomicU32,
+        high: AtomicU32,
+    }
+}
+
+#[cfg(not(loom))]
+const _: () = {
+    assert!(size_of::<Header>() == LINE && size_of::<Control>() == LINE);
+    assert!(size_of::<Entry>() == 16 && size_of::<Record>() == RECORD && size_of::<Line>() == LINE);
+};
+
+/// A queue's sizes, which tell where everything lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) max_messages: usize,
+    pub(super) max_message_size: usize,
+}
+
+impl Sizes {
+    pub(super) const fn free(self) -> usize {
+        HEAP + self.max_messages * size_of::<Entry>()
+    }
+
+    pub(super) const fn blocks(self) -> usize {
+        (self.free() + self.max_messages * size_of::<AtomicU32>()).next_multiple_of(LINE)
+    }
+
+    /// How many lines a block has.
+    pub(super) const fn lines(self) -> usize {
+        (RECORD + self.max_message_size).div_ceil(LINE)
+    }
+
+    /// The size of the file.
+    pub(super) const fn total(self) -> u64 {
+        self.blocks() as u64 + self.max_messages as u64 * (self.lines() * LINE) as u64
+    }
+}
+
+impl Header {
+    /// Makes zeros a header.
+    pub(super) fn write(&self, sizes: Sizes, doorbell: [u8; 16]) {
+        let bytes = self.magic.iter().chain(&self.doorbell).zip(MAGIC.into_iter().chain(doorbell));
+        bytes.for_each(|(to, from)| to.store(from, Relaxed));
+        self.version.store(VERSION, Relaxed);
+        self.max_messages.store(sizes.max_messages as u32, Relaxed);
+        self.max_message_size.store(sizes.max_message_size as u32, Relaxed);
+    }
+
+    /// The sizes, if it is a queue's header.
+    pub(super) fn sizes(&self) -> Option<Sizes> {
+        let is_ours = self.magic.iter().zip(MAGIC).all(|(there, ours)| there.load(Relaxed) == ours);
+        let number = |word: &core::sync::atomic::AtomicU32| word.load(Relaxed) as usize;
+        let sizes =
+            Sizes { max_messages: number(&self.max_messages), max_message_size: number(&self.max_message_size) };
+        let are_possible = (1..=MAX_MESSAGES).contains(&sizes.max_messages)
+            && (1..=MAX_MESSAGE_SIZE).contains(&sizes.max_message_size);
+        (is_ours && self.version.load(Relaxed) == VERSION && are_possible).then_some(sizes)
+    }
+}
+
+impl Wide {
+    #[inline]
+    pub(super) fn load(&self) -> u64 {
+        u64::from(self.high.load(Relaxed)) << 32 | u64::from(self.low.load(Relaxed))
+    }
+
+    #[inline]
+    pub(super) fn store(&self, number: u64) {
+        self.low.store(number as u32, Relaxed);
+        self.high.store((number >> 32) as u32, Relaxed);
+    }
+}

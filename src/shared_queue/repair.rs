@@ -1,0 +1,101 @@
+//! Putting right what the dead have left.
+
+use rustix::io::Result;
+
+use super::heap::Key;
+use super::locked::Locked;
+use super::state::State;
+use super::view::View;
+use crate::futex::primitive::Ordering::{Acquire, Relaxed};
+use crate::robust::{Others, Owner};
+
+impl Locked<'_, '_> {
+    /// Takes back the blocks that dead processes had in hand: half-written messages are gone, half-read ones are there
+    /// again, in their old order. Whether there were any.
+    ///
+    /// Nothing is looked for unless some block is in somebody's hand.
+    pub(super) fn reclaim(&mut self, others: &impl Others) -> Result<bool> {
+        let idle = self.view.messages()? + self.free()?;
+        let mut in_hand = self.view.capacity().saturating_sub(idle);
+        let mut found = false;
+        for block in 0..self.view.capacity() {
+            if in_hand == 0 {
+                break;
+            }
+            let record = self.view.record(block)?;
+            match State::of_word(record.state.load(Acquire)) {
+                State::Free | State::Published => continue,
+                State::Reserved(owner) if is_dead(others, owner) => self.push_free(block, record)?,
+                State::Taken(owner) if is_dead(others, owner) => self.put_back(block, record)?,
+                State::Unknown => self.push_free(block, record)?,
+                State::Reserved(_) | State::Taken(_) => {
+                    in_hand -= 1;
+                    continue;
+                }
+            }
+            in_hand -= 1;
+            found = true;
+        }
+        Ok(found)
+    }
+}
+
+impl View<'_> {
+    /// Puts all blocks of new memory on the stack.
+    pub(super) fn clear(&self) {
+        for (place, block) in self.free.iter().rev().zip(0..) {
+            place.store(block, Relaxed);
+        }
+        self.control.free.store(self.capacity() as u32, Relaxed);
+        self.control.enough.store(1, Relaxed);
+    }
+
+    /// Makes everything anew from the records, whatever it was: for whoever has the lock. Everybody who sleeps looks
+    /// again.
+    #[cold]
+    pub(super) fn rebuild(&self, others: &impl Others) -> Result<()> {
+        let control = self.control;
+        control.messages.store(0, Relaxed);
+        control.free.store(0, Relaxed);
+        let (mut free, mut next) = (0, control.next.load());
+        for block in (0..self.capacity()).rev() {
+            let record = self.record(block)?;
+            let old = record.state.load(Acquire);
+            let fits = record.length.load(Relaxed) as usize <= self.sizes.max_message_size;
+            let state = match State::of_word(old) {
+                State::Reserved(owner) if is_dead(others, owner) => State::Free,
+                State::Taken(owner) if is_dead(others, owner) && fits => State::Published,
+                State::Taken(owner) if is_dead(others, owner) => State::Free,
+                State::Published if !fits => State::Free,
+                State::Unknown => State::Free,
+                state => state,
+            };
+            if state.word() != old {
+                record.state.store(state.word(), Relaxed);
+            }
+            let key = Key(record.key.load());
+            match (state, self.free.get(free)) {
+                (State::Free, Some(place)) => {
+                    place.store(block as u32, Relaxed);
+                    free += 1;
+                }
+                (State::Published, _) => self.push(key, block)?,
+                _ => {}
+            }
+            if state != State::Free {
+                next = next.max(key.number() + 1);
+            }
+        }
+        control.free.store(free as u32, Relaxed);
+        control.next.store(next);
+        control.enough.store(1, Relaxed);
+        control.receivers.rouse();
+        control.senders.rouse();
+        Ok(())
+    }
+}
+
+/// If the kernel does not say, it counts as alive.
+fn is_dead(others: &impl Others, owner: Owner) -> bool {
+    others.is_dead(owner).unwrap_or(false)
+}

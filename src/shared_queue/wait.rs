@@ -1,0 +1,170 @@
+//! How long a call may wait, and how it does.
+
+use core::time::Duration;
+
+use rustix::io::{Errno, Result};
+
+use super::client::Client;
+use super::format::Side;
+use super::locked::Locked;
+use super::view::View;
+use crate::futex::primitive::Ordering::Relaxed;
+use crate::futex::primitive::{sleep, spin_loop};
+use crate::futex::{Nap, Patience, Scope, Tuning};
+use crate::robust::Others;
+use crate::time::Deadline;
+
+/// How long the lock is waited for by a call that must not wait: somebody may have been stopped while he had it.
+const INSTANT: Duration = Duration::from_millis(50);
+
+/// How long a sender lets the queue become half empty, rather than be woken for each free block.
+const LULL: Duration = Duration::from_millis(1);
+
+/// How long a call may wait.
+#[derive(Clone, Copy)]
+pub(super) enum Limit {
+    None,
+    Now,
+    Within(Duration),
+    Until(Deadline),
+}
+
+/// What a call waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    Message,
+    Room,
+}
+
+/// A call's waiting so far. Clocks are not read before it has to wait.
+pub(super) struct Wait {
+    limit: Limit,
+    tuning: Tuning,
+    sleeps: u32,
+    /// What is tried is the last attempt.
+    over: bool,
+}
+
+impl Wait {
+    #[inline]
+    pub(super) const fn new(limit: Limit, tuning: Tuning) -> Self {
+        Self { limit, tuning, sleeps: 0, over: false }
+    }
+
+    /// When it ends; `None` for never.
+    fn deadline(&mut self) -> Option<Deadline> {
+        match self.limit {
+            Limit::None => None,
+            Limit::Now => Some(Deadline::after(INSTANT)),
+            Limit::Within(time) => {
+                let deadline = Deadline::after(time);
+                self.limit = Limit::Until(deadline);
+                Some(deadline)
+            }
+            Limit::Until(deadline) => Some(deadline),
+        }
+    }
+
+    /// For the lock, which even an expired wait waits for a little.
+    pub(super) fn for_lock(&mut self) -> Patience<Option<Deadline>> {
+        let deadline = self
+            .deadline()
+            .map(|deadline| if deadline.remaining() < INSTANT { Deadline::after(INSTANT) } else { deadline });
+        Patience::new(deadline, self.tuning)
+    }
+
+    /// How to sleep; EAGAIN or ETIMEDOUT if no longer.
+    fn nap(&mut self, what: For) -> Result<Option<Nap>> {
+        if matches!(self.limit, Limit::Now) {
+            return Err(Errno::AGAIN);
+        }
+        let recheck = if what == For::Room && self.sleeps == 0 { LULL } else { self.tuning.recheck };
+        Patience::new(self.deadline(), Tuning { recheck, ..self.tuning }).nap()
+    }
+
+    /// How often to look before the first sleep.
+    fn spin(&self) -> u32 {
+        match self.limit {
+            _ if self.sleeps > 0 => 0,
+            Limit::Now | Limit::Within(Duration::ZERO) => 0,
+            _ => self.tuning.spin,
+        }
+    }
+}
+
+impl View<'_> {
+    /// Whether it is there, as far as can be told without the lock.
+    fn seems_there(&self, what: For) -> bool {
+        let count = match what {
+            For::Message => &self.control.messages,
+            For::Room => &self.control.free,
+        };
+        count.load(Relaxed) > 0
+    }
+
+    fn side(&self, what: For) -> &Side {
+        match what {
+            For::Message => &self.control.receivers,
+            For::Room => &self.control.senders,
+        }
+    }
+}
+
+impl Locked<'_, '_> {
+    /// Records one more sleeper; the event's value to sleep on.
+    fn begin_sleep(&self, what: For, first: bool) -> u32 {
+        if what == For::Room {
+            // Nobody waits for more than a patient one does.
+            let half = if first { self.view.capacity() / 2 } else { 1 };
+            self.view.control.enough.store(half.max(1) as u32, Relaxed);
+        }
+        self.view.side(what).begin_sleep()
+    }
+}
+
+impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
+    /// Waits for a message or a free block that is not there; comes back with the lock when it may be. An error if it
+    /// must not wait any longer.
+    #[cold]
+    pub(super) fn await_change(
+        &self,
+        mut locked: Locked<'view, 'memory>,
+        what: For,
+        wait: &mut Wait,
+    ) -> Result<Locked<'view, 'memory>> {
+        let spin = wait.spin();
+        if spin > 0 {
+            drop(locked);
+            let found = (0..spin).any(|_| {
+                spin_loop();
+                self.view.seems_there(what)
+            });
+            locked = self.lock(wait)?;
+            if found && self.view.seems_there(what) {
+                return Ok(locked);
+            }
+        }
+        let nap = match wait.nap(what) {
+            Ok(nap) => nap,
+            Err(errno) if wait.over => return Err(errno),
+            Err(errno) => {
+                wait.over = true;
+                return if locked.reclaim(&self.others)? { Ok(locked) } else { Err(errno) };
+            }
+        };
+        let expected = locked.begin_sleep(what, wait.sleeps == 0);
+        drop(locked);
+        let side = self.view.side(what);
+        let end = sleep(&side.event, expected, Scope::Shared, nap);
+        wait.sleeps = wait.sleeps.saturating_add(1);
+        let mut locked = self.lock(wait)?;
+        side.end_sleep();
+        match end {
+            Ok(()) | Err(Errno::AGAIN) => {}
+            Err(Errno::TIMEDOUT) => _ = locked.reclaim(&self.others)?,
+            Err(errno) if self.view.seems_there(what) => _ = errno,
+            Err(errno) => return Err(errno),
+        }
+        Ok(locked)
+    }
+}

@@ -1,0 +1,28 @@
+//! The tool's manual and completions, in the folders that a distribution puts under `/usr/share`.
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use crate::workspace;
+
+/// A shell, and where the file of its completions goes.
+const SHELLS: [(&str, &str); 3] = [
+    ("bash", "bash-completion/completions/rawipc"),
+    ("fish", "fish/vendor_completions.d/rawipc.fish"),
+    ("zsh", "zsh/site-functions/_rawipc"),
+];
+
+/// Made by the tool itself from the source of its `--help`, so that they cannot differ.
+pub fn write(shell: &Shell) -> Result<()> {
+    let share = workspace().join("share");
+    shell.remove_path(&share)?;
+    let manual = share.join("man/man1");
+    // With the features that the tests are built with.
+    cmd!(shell, "cargo run --quiet --all-features -- man {manual}").run()?;
+    for (name, file) in SHELLS {
+        let script = cmd!(shell, "cargo run --quiet --all-features -- completions {name}").read()?;
+        shell.write_file(share.join(file), script + "\n")?;
+    }
+    println!("{}", share.display());
+    Ok(())
+}
