@@ -233,7 +233,7 @@ impl<L: Layout> SemaphoreOf<L> {
         self.words.wait(L::SCOPE, &Patience::new(end, tuning)).map_err(wait_error)
     }
 
-    /// What every wait ends in that finds no token, out of line.
+    /// What a wait ends in that finds no token, out of line.
     #[cold]
     #[inline(never)]
     fn wait_long(&self, end: impl End) -> Result<()> {

@@ -122,7 +122,7 @@ impl AsRef<[u8]> for Taking<'_> {
 fn receivers_meanwhile_make_room_for_more() {
     let queue = narrow_queue();
     // Each but the first is received before the next one is sent.
-    let messages = [const { () }; 10].map(|()| Taking(&queue));
+    let messages = [(); 10].map(|()| Taking(&queue));
     assert_eq!(queue.send_many(&messages, Priority::MIN), Ok(10));
     assert_eq!(queue.len(), Ok(1));
 }
