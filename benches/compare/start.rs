@@ -43,6 +43,8 @@ pub fn all(run: &mut Run) {
         let path = folder.join(file);
         if path.exists() { table.row(title, memory(&path, queue)) } else { table.lacking(title, missing) }
     }
+    let most = table.figure(PROGRAMS[1].1, "resident at most");
+    run.record.target("memory of a program that sends one message, without std: KiB resident", most, AtMost(12.0));
     run.keep(table);
 }
 
