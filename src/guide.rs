@@ -7,5 +7,11 @@ use super::{ErrorKind, Listing, Shared, Tuning};
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}
 
+#[doc = include_str!("../docs/guarantees.md")]
+pub mod guarantees {}
+
 #[doc = include_str!("../docs/migration.md")]
 pub mod migration {}
+
+#[doc = include_str!("../SECURITY.md")]
+pub mod security {}

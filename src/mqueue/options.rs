@@ -12,7 +12,7 @@ use super::{MessageQueue, Operation};
 use crate::error::{Argument, Cause, Error, Result};
 use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
-use crate::open::{MODE_BITS, RACES, unique_name};
+use crate::open::{MODE_BITS, RACES, create_unique, ownership};
 use crate::sys;
 
 /// How to open or create a message queue; made by [`MessageQueue::options`].
@@ -83,21 +83,7 @@ impl MessageQueueOptions {
         Self { flags, ..self }
     }
 
-    /// Who may open a queue created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600.
-    ///
-    /// The creating handle itself may use the queue whatever the mode says.
-    pub const fn mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: false, ..self }
-    }
-
-    /// Like [`mode`](Self::mode), but exactly these bits whatever the umask, which is not touched.
-    ///
-    /// One call more at creation; until it is made, the queue has fewer rights, never more. A queue that exists already
-    /// keeps its mode.
-    #[doc(alias = "fchmod")]
-    pub const fn exact_mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: true, ..self }
-    }
+    ownership!("queue", "The creating handle itself may use the queue whatever the mode says.");
 
     /// The most messages that a queue created here can hold: 1 to `fs.mqueue.msg_max`. Default:
     /// `fs.mqueue.msg_default`.
@@ -111,16 +97,6 @@ impl MessageQueueOptions {
     #[doc(alias = "mq_msgsize")]
     pub const fn max_message_size(self, bytes: usize) -> Self {
         Self { max_message_size: Some(bytes), ..self }
-    }
-
-    /// Whether the handle removes the queue's name when it is dropped or closed, if it is the handle that created the
-    /// queue.
-    ///
-    /// Only in the process that created it: a forked child's copy never does. And only this queue's name: if the name
-    /// has been removed meanwhile and stands for a new queue, it stays. The process is told by its PID, so a child that
-    /// is PID 1 of a new PID namespace of its own passes for a parent that is PID 1 too.
-    pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
-        Self { unlink_on_drop, ..self }
     }
 
     /// Opens or creates the queue of this name.
@@ -179,14 +155,7 @@ impl MessageQueueOptions {
     pub fn create_unique(&self, prefix: &Name) -> Result<MessageQueue> {
         let options = self.create_new(true);
         options.check()?;
-        let mut races = 0;
-        loop {
-            let name = unique_name(prefix, Operation::CreateQueue)?;
-            match options.create_exclusively(&name) {
-                Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
-                result => return result,
-            }
-        }
+        create_unique(prefix, Operation::CreateQueue, |name| options.create_exclusively(name))
     }
 
     const fn with(self, flag: OpenFlags, on: bool) -> Self {

@@ -118,6 +118,11 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         }
     }
 
+    /// Takes back what the dead have in hand.
+    pub(super) fn reclaim(&self) -> Result<bool> {
+        self.lock(&mut Wait::new(Limit::Now, Tuning::DEFAULT))?.reclaim(&self.others)
+    }
+
     /// Makes everything anew from the records.
     #[cold]
     pub(super) fn repair(&self) -> Result<()> {

@@ -23,7 +23,10 @@ impl Member {
     /// Takes part in a queue that is mapped.
     pub(super) fn new(memory: Memory, file: SharedMemory, operation: Operation) -> Result<Self> {
         let participant = Participant::new(file, PREFIX, 0, memory.table(), operation)?;
-        Ok(Self { memory, participant })
+        let member = Self { memory, participant };
+        // Whoever is started anew after a death finds all in order. What is damaged, its calls will tell.
+        let _ = member.client(operation)?.reclaim();
+        Ok(member)
     }
 
     /// Maps a file and takes part in it, if it is a queue.

@@ -73,7 +73,8 @@ const PREFIX: &[u8] = b"mq.";
 /// # When a peer dies
 /// at whatever instruction, others go on, after 50 ms at most (and what the forms that do not wait find, they find at
 /// once). A message that `send` has accepted is neither lost nor delivered twice; one that was half written never
-/// appears; one that was half read is there again, in its old order. A process that is stopped is not dead: if it was in
+/// appears; one that was half read is there again, in its old place, as soon as somebody notices: one who opens the
+/// queue, or who finds it empty or full. A process that is stopped is not dead: if it was in
 /// the middle of a call, others wait as long as they may.
 ///
 /// # Threads, fork, exec, signals

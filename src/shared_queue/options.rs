@@ -12,7 +12,7 @@ use crate::devshm::{self, FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result, SharedFault, saturate};
 use crate::flags::OpenFlags;
 use crate::name::Name;
-use crate::open::{MODE_BITS, RACES, random_suffix, unique_name};
+use crate::open::{MODE_BITS, RACES, create_unique, random_suffix};
 use crate::shm::{Mapping, SharedMemory, reserve, size_error};
 
 /// How to open or create a shared queue; made by [`SharedQueue::options`].
@@ -153,15 +153,7 @@ impl SharedQueueOptions {
     /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if the prefix leaves no room.
     pub fn create_unique(&self, prefix: &Name) -> Result<SharedQueue> {
         let options = self.create_new(true);
-        options.check()?;
-        let mut races = 0;
-        loop {
-            let name = unique_name(prefix, Operation::CreateQueue)?;
-            match options.open(name.name()) {
-                Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
-                result => return result,
-            }
-        }
+        create_unique(prefix, Operation::CreateQueue, |name| options.open(name.name()))
     }
 
     /// Creates a queue without a name, whose memory nobody can cut off: passed on by `fork`, or as a descriptor over a

@@ -9,7 +9,7 @@ use super::object::{OFFSET_MAX, TOO_LARGE, cut, reserve, set_mode, size_error};
 use crate::devshm::{self, FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result};
 use crate::name::Name;
-use crate::open::{MODE_BITS, RACES, unique_name};
+use crate::open::{MODE_BITS, RACES, create_unique, creation, ownership};
 
 /// How to open or create a shared memory object; made by [`SharedMemory::options`].
 ///
@@ -63,17 +63,8 @@ impl SharedMemoryOptions {
         Self { write, ..self }
     }
 
-    /// Creates the object if there is none of this name; else opens the one that is there, whatever its size and mode.
-    #[doc(alias = "O_CREAT")]
-    pub const fn create(self, create: bool) -> Self {
-        Self { create, ..self }
-    }
-
-    /// Creates the object, and fails if there is one of this name. `create` need not be given too.
-    #[doc(alias = "O_EXCL")]
-    pub const fn create_new(self, create_new: bool) -> Self {
-        Self { create_new, ..self }
-    }
+    creation!("object");
+    ownership!("shared memory object", "");
 
     /// Empties an object that exists and gives it the [`size`](Self::size) asked for, all zeros. Takes
     /// [`write`](Self::write). Whoever has the old bytes mapped meets SIGBUS until they are there again.
@@ -92,24 +83,6 @@ impl SharedMemoryOptions {
     /// SIGBUS.
     pub const fn sparse(self, sparse: bool) -> Self {
         Self { sparse, ..self }
-    }
-
-    /// Who may open an object created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600.
-    pub const fn mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: false, ..self }
-    }
-
-    /// Like [`mode`](Self::mode), but exactly these bits whatever the umask, which is not touched.
-    pub const fn exact_mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: true, ..self }
-    }
-
-    /// Whether the handle removes the object's name when it is dropped or closed, if it is the handle that created it.
-    ///
-    /// Only in the process that created it: a forked child's copy never does. And only this object's name: if the name
-    /// stands for another one meanwhile, it stays.
-    pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
-        Self { unlink_on_drop, ..self }
     }
 
     /// Opens or creates the object of this name.
@@ -173,14 +146,7 @@ impl SharedMemoryOptions {
     pub fn create_unique(&self, prefix: &Name) -> Result<SharedMemory> {
         let options = self.create_new(true);
         options.check()?;
-        let mut races = 0;
-        loop {
-            let name = unique_name(prefix, Operation::CreateMemory)?;
-            match options.open(name.name()) {
-                Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
-                result => return result,
-            }
-        }
+        create_unique(prefix, Operation::CreateMemory, |name| options.open(name.name()))
     }
 
     fn creates(&self) -> bool {

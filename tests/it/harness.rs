@@ -8,6 +8,7 @@ pub mod peer;
 pub mod property;
 pub mod queues;
 pub mod random;
+pub mod stepper;
 pub mod tracer;
 pub mod waiting;
 

@@ -24,25 +24,24 @@ mod guarantees;
 mod injected;
 mod kill;
 mod limits;
+mod message_queue;
 mod migration;
 mod names;
 mod namespaces;
+mod nonblocking;
 mod options;
 mod ownership;
 mod peers;
 mod processes;
 mod rights;
-mod send_receive;
 mod signals;
 mod stream;
 mod system_calls;
-mod threads;
 #[cfg(feature = "cli")]
 mod tool;
 mod tracing;
 #[cfg(feature = "zerocopy")]
 mod typed;
-mod waits;
 
 mod examples;
 mod limits_check;
@@ -81,6 +80,9 @@ mod status;
 
 mod robust_mutex;
 mod robust_support;
+mod shared_queue;
+mod shared_queue_steps;
+mod shared_queue_support;
 
 mod shm_anonymous;
 mod shm_bytes;
@@ -114,6 +116,7 @@ const ROLES: &[&[harness::Role]] = &[
     processes::ROLES,
     rights::ROLES,
     robust_support::ROLES,
+    shared_queue_steps::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
@@ -148,25 +151,23 @@ fn tests() -> Vec<harness::Test> {
         injected::tests(),
         kill::tests(),
         limits::tests(),
+        message_queue::tests(),
         migration::tests(),
         names::tests(),
         namespaces::tests(),
+        nonblocking::tests(),
         options::tests(),
         ownership::tests(),
         peers::c::tests(),
         peers::python::tests(),
         processes::tests(),
-        send_receive::tests(),
         signals::tests(),
         stream::tests(),
-        system_calls::tests(),
-        threads::tests(),
         #[cfg(feature = "cli")]
         tool::tests(),
         tracing::tests(),
         #[cfg(feature = "zerocopy")]
         typed::tests(),
-        waits::tests(),
         limits_check::tests(),
         limits_read::tests(),
         list_files::tests(),
@@ -182,20 +183,10 @@ fn tests() -> Vec<harness::Test> {
         notify_thread::tests(),
         notify_wait::tests(),
         robust_mutex::tests(),
+        shared_queue::tests(),
+        shared_queue_steps::tests(),
         status::tests(),
-        semaphore_c::tests(),
-        semaphore_calls::tests(),
-        semaphore_errors::tests(),
-        semaphore_images::tests(),
-        semaphore_interop::tests(),
-        semaphore_kills::tests(),
-        semaphore_malformed::tests(),
-        semaphore_memory::tests(),
-        semaphore_named::tests(),
-        semaphore_races::tests(),
-        semaphore_sandbox::tests(),
-        semaphore_static::tests(),
-        semaphore_time::tests(),
+        semaphores(),
         shm_support::tests(),
     ]
     .into_iter()
@@ -211,6 +202,28 @@ fn trust() -> Vec<harness::Test> {
         guarantees::tests(),
         models::tests(),
         rights::tests(),
+        system_calls::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn semaphores() -> Vec<harness::Test> {
+    [
+        semaphore_c::tests(),
+        semaphore_calls::tests(),
+        semaphore_errors::tests(),
+        semaphore_images::tests(),
+        semaphore_interop::tests(),
+        semaphore_kills::tests(),
+        semaphore_malformed::tests(),
+        semaphore_memory::tests(),
+        semaphore_named::tests(),
+        semaphore_races::tests(),
+        semaphore_sandbox::tests(),
+        semaphore_static::tests(),
+        semaphore_time::tests(),
     ]
     .into_iter()
     .flatten()

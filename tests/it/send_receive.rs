@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use rawipc::{Deadline, ErrorKind, MessageBuffer, MessageQueue, Priority, name};
+use rawipc::{Deadline, ErrorKind, MessageBuffer, Priority, name};
 
+use super::{Queue, small, small_queue};
 use crate::harness::random::Random;
-use crate::harness::{small, small_queue};
 
 crate::tests!(
     every_length_arrives_as_it_was_sent,
@@ -31,8 +31,8 @@ fn every_length_arrives_as_it_was_sent() {
     }
 }
 
-type Send = fn(&MessageQueue, &[u8], Priority) -> rawipc::Result<()>;
-type Receive = for<'a> fn(&MessageQueue, &'a mut MessageBuffer<64>) -> rawipc::Result<rawipc::Message<'a>>;
+type Send = fn(&Queue, &[u8], Priority) -> rawipc::Result<()>;
+type Receive = for<'a> fn(&Queue, &'a mut MessageBuffer<64>) -> rawipc::Result<rawipc::Message<'a>>;
 
 const SOON: Duration = Duration::from_secs(20);
 

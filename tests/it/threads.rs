@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::thread;
 
-use rawipc::{Deadline, MessageQueue, Priority};
+use rawipc::{Deadline, Priority};
 
-use crate::harness::small_queue;
+use super::{Queue, small_queue};
 use crate::harness::waiting::PATIENCE;
 
 crate::tests!(
@@ -63,14 +63,14 @@ impl Received {
 const STOP: &[u8] = b"";
 
 /// One way to wait for a message; bounded, so that a sender's failure ends the test.
-type Receive = for<'a> fn(&MessageQueue, &'a mut [u8; 64]) -> rawipc::Result<rawipc::Message<'a>>;
+type Receive = for<'a> fn(&Queue, &'a mut [u8; 64]) -> rawipc::Result<rawipc::Message<'a>>;
 
 /// Waits inside the system call.
 const IN_THE_KERNEL: Receive = |queue, buffer| queue.receive_deadline(buffer, Deadline::realtime_after(PATIENCE));
 /// Waits until the queue is ready, then races for the message.
 const BY_POLL: Receive = |queue, buffer| queue.receive_timeout(buffer, PATIENCE);
 
-fn receive_all(queue: &MessageQueue, received: &Received, receive: Receive) -> u32 {
+fn receive_all(queue: &Queue, received: &Received, receive: Receive) -> u32 {
     let mut buffer = [0; 64];
     let mut count = 0;
     loop {

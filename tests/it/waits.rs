@@ -3,14 +3,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{Clock, Deadline, ErrorKind, MessageQueue, Priority, Time, name};
+use rawipc::{Deadline, ErrorKind, Priority, Time, name};
 
+use super::{Queue, small, small_queue};
 use crate::harness::waiting::{PATIENCE, Waiter};
-use crate::harness::{name_of, small, small_queue};
 
 crate::tests!(
     tries_never_wait_and_touch_no_flag,
-    a_try_does_not_wait_when_another_handle_has_changed_the_flag,
     timeouts_do_not_end_early,
     deadlines_do_not_end_early_on_either_clock,
     zero_and_past_limits_try_once,
@@ -20,13 +19,12 @@ crate::tests!(
     nothing_waits_on_a_nonblocking_queue,
     who_loses_the_race_for_a_message_waits_on,
     several_monotonic_waiters_get_one_message_each,
-    the_flag_can_be_read_and_written_at_run_time,
 );
 
 /// What no wait may exceed that ought to be over at once or soon, on the busiest machine.
 const LATE: Duration = Duration::from_secs(20);
 
-fn full_queue() -> MessageQueue {
+fn full_queue() -> Queue {
     let queue = small().max_messages(1).create_unique(name!("/rawipc-test-")).unwrap();
     queue.send(b"full", Priority::MIN).unwrap();
     queue
@@ -49,27 +47,6 @@ fn tries_never_wait_and_touch_no_flag() {
         assert_at_once(start);
         assert_eq!(full.attributes().unwrap().nonblocking, nonblocking);
         assert_eq!(empty.attributes().unwrap().nonblocking, nonblocking);
-    }
-}
-
-/// A handle only believes to know the flag: its duplicates may have changed it.
-fn a_try_does_not_wait_when_another_handle_has_changed_the_flag() {
-    for believed in [false, true] {
-        let queue = small().nonblocking(believed).create_unique(name!("/rawipc-test-")).unwrap();
-        let clone = queue.try_clone().unwrap();
-        clone.set_nonblocking(!believed).unwrap();
-        let start = Instant::now();
-        assert_eq!(queue.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
-        let expected = if believed { ErrorKind::TimedOut } else { ErrorKind::WouldBlock };
-        for timeout in [Duration::ZERO, Duration::from_millis(1)] {
-            assert_eq!(queue.receive_timeout(&mut [0; 64], timeout).unwrap_err().kind(), expected, "{timeout:?}");
-            let deadline = Deadline::after(timeout);
-            assert_eq!(queue.receive_deadline(&mut [0; 64], deadline).unwrap_err().kind(), expected, "{timeout:?}");
-        }
-        assert_at_once(start);
-        queue.try_send(b"x", Priority::MIN).unwrap();
-        queue.try_receive(&mut [0; 64]).unwrap();
-        assert_eq!(queue.attributes().unwrap().nonblocking, !believed);
     }
 }
 
@@ -132,7 +109,7 @@ enum Wait {
 }
 
 impl Wait {
-    fn receive(self, queue: &MessageQueue) -> rawipc::Result<Vec<u8>> {
+    fn receive(self, queue: &Queue) -> rawipc::Result<Vec<u8>> {
         let buffer = &mut [0; 64];
         let message = match self {
             Self::Unlimited => queue.receive(buffer),
@@ -142,7 +119,7 @@ impl Wait {
         message.map(|message| message.payload().to_vec())
     }
 
-    fn send(self, queue: &MessageQueue) -> rawipc::Result<()> {
+    fn send(self, queue: &Queue) -> rawipc::Result<()> {
         match self {
             Self::Unlimited => queue.send(b"sent", Priority::MAX),
             Self::Timeout(timeout) => queue.send_timeout(b"sent", Priority::MAX, timeout),
@@ -246,18 +223,4 @@ fn several_monotonic_waiters_get_one_message_each() {
         received.sort_unstable();
         assert_eq!(received, [0, 1, 2, 3, 4, 5]);
     });
-}
-
-fn the_flag_can_be_read_and_written_at_run_time() {
-    let queue = small_queue();
-    let other = MessageQueue::options().read(true).open(name_of(&queue)).unwrap();
-    let clone = queue.try_clone().unwrap();
-    for nonblocking in [true, false, true] {
-        queue.set_nonblocking(nonblocking).unwrap();
-        assert_eq!(queue.attributes().unwrap().nonblocking, nonblocking);
-        assert_eq!(clone.attributes().unwrap().nonblocking, nonblocking, "a duplicate shares the flag");
-        assert!(!other.attributes().unwrap().nonblocking, "who opened by name has a flag of its own");
-    }
-    assert_eq!(queue.attributes().unwrap().max_message_size, 64);
-    assert!(Deadline::Monotonic(Time::now(Clock::Monotonic)).has_passed());
 }

@@ -5,7 +5,9 @@ mod apt;
 mod bench;
 mod coverage;
 mod deny;
+mod dist;
 mod docs;
+mod freestanding;
 mod fuzz;
 mod gates;
 mod lint;
@@ -72,6 +74,17 @@ enum Task {
     Msrv,
     /// Builds for every architecture without std, without libc.
     Nostd,
+    /// Builds and runs programs without libc and std for every architecture; fails where they have grown.
+    Freestanding {
+        /// Keeps the sizes in tests/freestanding/sizes.txt.
+        #[arg(long)]
+        record: bool,
+    },
+    /// Builds the tool as one small static file for each architecture, tries them and writes checksums. By hand.
+    Dist {
+        /// The beginning of a target's name; all of them if it is not given.
+        target: Option<String>,
+    },
     /// Counts the instructions and the bytes of code of the hot operations against their bounds.
     Gates,
     /// Model-checks the semaphores with loom, as deep as the models say: minutes. CI allows a preemption less.
@@ -145,6 +158,8 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Package => steps.run("package", || lint::package(&shell)),
         Task::Msrv => msrv::check(&shell, steps),
         Task::Nostd => nostd::all(&shell, steps),
+        Task::Freestanding { record } => freestanding::all(&shell, steps, *record),
+        Task::Dist { target } => dist::all(&shell, steps, target.as_deref()),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell, 0)),
         Task::Bench(options) => bench::all(&shell, steps, options),
@@ -180,6 +195,7 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
     steps.run("loom, with a preemption less", || tests::loom(shell, 1))?;
     gates::all(shell, steps)?;
     nostd::all(shell, steps)?;
+    freestanding::all(shell, steps, false)?;
     fuzz::fuzz(shell, steps, None, 10)
 }
 

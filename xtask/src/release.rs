@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::steps::Steps;
-use crate::{msrv, root, toolchain, workspace};
+use crate::{msrv, root, setup, toolchain, workspace};
 
 pub fn check(shell: &Shell, steps: &mut Steps) -> Result<()> {
     let version = manifest_value("version")?;
@@ -74,8 +74,9 @@ pub fn package_tests(shell: &Shell) -> Result<()> {
     cmd!(shell, "tar --extract --file {package} --directory {unpacked} --strip-components 1").run()?;
     let _folder = shell.push_dir(unpacked);
     let target = workspace().join("package");
-    cmd!(shell, "cargo test --quiet --all-features --target-dir {target}").run()?;
-    Ok(())
+    let tests = cmd!(shell, "cargo test --quiet --all-features --target-dir {target}");
+    // What only the repository has, they may lack.
+    Ok(tests.env("RAWIPC_PYTHON", setup::python()).run()?)
 }
 
 /// The first value of this key in our manifest, without quotation marks.

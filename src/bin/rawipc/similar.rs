@@ -26,16 +26,19 @@ pub(crate) fn hint(name: &Name, operation: Operation) -> Option<String> {
         return Some(format!("there is a {} of this name", word(namesake.kind)));
     }
     let nearest = candidates.iter().filter(|candidate| word(candidate.kind) == wanted);
-    let nearest = nearest.map(|candidate| (distance(name.as_bytes(), &candidate.name), candidate));
-    let (_, nearest) =
-        nearest.filter(|(distance, _)| is_slip(*distance, name)).min_by_key(|(distance, _)| *distance)?;
+    let nearest = nearest.filter_map(|candidate| Some((slips(name.as_bytes(), &candidate.name)?, candidate)));
+    let (_, nearest) = nearest.min_by_key(|(slips, _)| *slips)?;
     Some(format!("did you mean {}?", nearest.name.escape_ascii()))
 }
 
-/// Two slips of the finger at most, and not more than one for each three bytes.
-fn is_slip(distance: usize, name: &Name) -> bool {
+/// How many slips of the finger lie between two names: two at most, and not more than one for each three bytes. Names
+/// that differ in a number alone are meant so.
+fn slips(name: &[u8], other: &[u8]) -> Option<usize> {
     const MOST: usize = 2;
-    distance <= MOST && 3 * distance < name.as_bytes().len()
+    let without_numbers = |name: &[u8]| name.iter().filter(|byte| !byte.is_ascii_digit()).copied().collect::<Vec<_>>();
+    let slips = distance(name, other);
+    let are_slips = slips <= MOST && 3 * slips < name.len() && without_numbers(name) != without_numbers(other);
+    are_slips.then_some(slips)
 }
 
 fn word(kind: ObjectKind) -> &'static str {

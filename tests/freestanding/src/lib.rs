@@ -20,6 +20,7 @@ mod strings;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use rawipc::Abi;
 use rustix::fd::BorrowedFd;
 
 #[cfg(target_pointer_width = "32")]
@@ -28,6 +29,9 @@ pub use rawipc::Gnu32 as Layout;
 pub use rawipc::Gnu64 as Layout;
 pub use start::exit;
 pub use strings::Strings;
+
+/// The layout that glibc's named semaphores have on this machine.
+pub const ABI: Abi = if cfg!(target_pointer_width = "64") { Abi::Gnu64 } else { Abi::Gnu32 };
 
 /// Where the counter lies in the memory that participants share: behind the semaphore, which glibc has there on this
 /// machine too.

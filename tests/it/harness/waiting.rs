@@ -32,14 +32,14 @@ pub fn wait_for_length(queue: &MessageQueue, length: usize) {
     wait_until("the queue has its length", || queue.len().unwrap() == length);
 }
 
-/// Waits until a thread of a process sleeps in a call of a message queue, or in `poll`.
+/// Waits until a thread of a process sleeps in a call of a message queue, in `poll`, or on a futex.
 #[track_caller]
 pub fn wait_until_blocked(pid: i32, tid: i32) {
     wait_until("a call blocks", || is_blocked(pid, tid));
 }
 
-/// Numbers that are the same on all architectures: ppoll, mq_timedsend and mq_timedreceive with 64-bit times.
-const TIME64: [libc::c_long; 3] = [414, 418, 419];
+/// Numbers that are the same on all architectures: ppoll, mq_timedsend, mq_timedreceive and futex with 64-bit times.
+const TIME64: [libc::c_long; 4] = [414, 418, 419, 422];
 
 /// Whether it does so now.
 pub fn is_blocked(pid: i32, tid: i32) -> bool {
@@ -50,7 +50,7 @@ pub fn is_blocked(pid: i32, tid: i32) -> bool {
         return sleeps;
     }
     let call = read("syscall").split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(-1);
-    let natives = [libc::SYS_mq_timedsend, libc::SYS_mq_timedreceive, libc::SYS_ppoll];
+    let natives = [libc::SYS_mq_timedsend, libc::SYS_mq_timedreceive, libc::SYS_ppoll, libc::SYS_futex];
     natives.contains(&call) || TIME64.contains(&call)
 }
 

@@ -140,3 +140,28 @@ fn share([all, reached]: [usize; 2]) -> String {
     let percent = if all == 0 { 100.0 } else { 100.0 * reached as f64 / all as f64 };
     format!("{reached} of {all} ({percent:.1} %)")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_understood() {
+        let path = |name: &str| root().join(name).display().to_string();
+        let report = format!(
+            "SF:{}\nDA:1,1\nDA:2,0\nBRDA:1,0,0,-\nBRDA:1,0,1,7\nend_of_record\nSF:{}\nDA:1,0\nend_of_record\n",
+            path("src/time.rs"),
+            path("src/bin/rawipc/main.rs")
+        );
+        let files = files(&report).unwrap();
+        assert_eq!(files.len(), 1);
+        assert_eq!((files[0].lines, files[0].branches, files[0].unreached.as_slice()), ([2, 1], [2, 1], &[2][..]));
+    }
+
+    #[test]
+    fn reasons_are_of_a_line_or_its_function() {
+        let source = ["const fn number() {", "    1", "}", "fn other() {", "    2"];
+        assert!(reason("src/limits.rs", &source, 2).is_some());
+        assert!(reason("src/limits.rs", &source, 5).is_none() && reason("src/time.rs", &source, 2).is_none());
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Each document gets namespaces of its own: no queue, object, process or file that it leaves is seen by anybody. The
 //! repository is an overlay, so what has been built is used, and what a command writes is gone at the end. `HOME` is
-//! empty. What a block leaves behind of queues, semaphores, shared memory, processes and files that git sees is a fault.
+//! empty. What a block leaves behind of queues, semaphores, shared memory, processes and new files is a fault.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -108,11 +108,16 @@ fn failure(output: std::process::Output) -> Result<Option<String>> {
         ensure!(!text.contains("running 0 tests"), "no test has run:\n{text}");
         return Ok(None);
     }
-    let names = text.lines().skip_while(|line| *line != "failures:").filter_map(|line| line.strip_prefix("---- "));
-    let name = names.filter_map(|line| line.split(' ').next()).next().map(str::to_owned);
+    let name = first_failure(&text).map(str::to_owned);
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(name.is_some() || !errors.contains("error[E"), "it does not compile:\n{errors}");
     Ok(Some(name.unwrap_or_else(|| "the end of the test program".to_owned())))
+}
+
+/// The first test whose failure is described.
+fn first_failure(text: &str) -> Option<&str> {
+    let mut lines = text.lines().skip_while(|line| *line != "failures:");
+    lines.find_map(|line| line.strip_prefix("---- ")?.split(' ').next())
 }
 
 fn record(shell: &Shell, results: &[(&&Bug, String)]) -> Result<()> {
@@ -125,4 +130,25 @@ fn record(shell: &Shell, results: &[(&&Bug, String)]) -> Result<()> {
     let found = results.iter().filter(|(_, found)| found != SURVIVED).count();
     text.push_str(&format!("\n{found} of {} found\n", results.len()));
     Ok(fs::write(root().join(RECORD), text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_failure_is_named() {
+        let text = "running 2 tests\n.F\n\nfailures:\n\n---- waits::one ----\nwhy\n\n---- waits::two ----\n";
+        assert_eq!(first_failure(text), Some("waits::one"));
+        assert_eq!(first_failure("test result: ok. 2 passed"), None);
+    }
+
+    #[test]
+    fn every_bug_can_be_planted() {
+        for bug in BUGS {
+            let text = fs::read_to_string(root().join(bug.file)).unwrap();
+            assert_eq!(text.matches(bug.right).count(), 1, "{:?} in {}", bug.right, bug.file);
+            assert_ne!(bug.right, bug.wrong);
+        }
+    }
 }

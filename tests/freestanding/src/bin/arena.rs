@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use freestanding::{FAILED, Layout, Strings, USAGE};
+use freestanding::{ABI, FAILED, Layout, Strings, USAGE};
 use rawipc::{Error, Name, NamedSemaphore, SemaphoreOf, SharedMemory};
 
 freestanding::entry!(main);
@@ -33,7 +33,7 @@ fn main(mut arguments: Strings, _: Strings) -> i32 {
 }
 
 fn create(name: &Name) -> Result<bool, Error> {
-    NamedSemaphore::options().create_new(true).initial_value(1).open(name)?;
+    NamedSemaphore::options().abi(ABI).create_new(true).initial_value(1).open(name)?;
     SharedMemory::options().write(true).create_new(true).size(4096).open(name)?;
     post(name)
 }
@@ -46,9 +46,9 @@ fn post(name: &Name) -> Result<bool, Error> {
 }
 
 fn remove(name: &Name, turns: u64) -> Result<bool, Error> {
-    let semaphore = NamedSemaphore::options().open(name)?;
+    let semaphore = NamedSemaphore::options().abi(ABI).open(name)?;
     let mapping = SharedMemory::options().write(true).open(name)?.map()?;
-    NamedSemaphore::unlink(name)?;
+    NamedSemaphore::options().abi(ABI).unlink(name)?;
     SharedMemory::unlink(name)?;
     let in_memory: &SemaphoreOf<Layout> = mapping.get(0)?;
     let counter: &AtomicU32 = mapping.get(freestanding::COUNTER)?;

@@ -58,6 +58,9 @@ fn wait(queue: &CStr, memory: &CStr, seconds: u64) -> Result<bool, Error> {
     queue.receive_deadline(&mut MessageBuffer::<16>::new(), deadline)?;
     let mapping = SharedMemory::options().write(true).open(Name::new(memory)?)?.map()?;
     let semaphore: &SemaphoreOf<Layout> = mapping.get(0)?;
+    // There is a token, so the second one is what it waits for.
+    semaphore.wait()?;
     semaphore.wait_tuned(Some(deadline), Tuning { spin: 0, recheck: Duration::ZERO })?;
+    semaphore.post()?;
     Ok(true)
 }

@@ -26,7 +26,7 @@ fn main(mut arguments: Strings, _: Strings) -> i32 {
 }
 
 fn participate(semaphore: &CStr, memory: &CStr, turns: u64) -> Result<(), Error> {
-    let semaphore = NamedSemaphore::options().open(Name::new(semaphore)?)?;
+    let semaphore = NamedSemaphore::options().abi(freestanding::ABI).open(Name::new(semaphore)?)?;
     let mapping = SharedMemory::options().write(true).open(Name::new(memory)?)?.map()?;
     let counter: &AtomicU32 = mapping.get(freestanding::COUNTER)?;
     for _ in 0..turns {
