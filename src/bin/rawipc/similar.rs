@@ -25,7 +25,7 @@ pub(crate) fn hint(name: &Name, operation: Operation) -> Option<String> {
     if let Some(namesake) = candidates.iter().find(same) {
         return Some(format!("there is a {} of this name", word(namesake.kind)));
     }
-    let nearest = candidates.iter().filter(|candidate| word(candidate.kind) == wanted);
+    let nearest = candidates.iter().filter(|candidate| word(candidate.kind).starts_with(wanted));
     let nearest = nearest.filter_map(|candidate| Some((slips(name.as_bytes(), &candidate.name)?, candidate)));
     let (_, nearest) = nearest.min_by_key(|(slips, _)| *slips)?;
     Some(format!("did you mean {}?", nearest.name.escape_ascii()))
@@ -45,6 +45,7 @@ fn word(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Queue => "queue",
         ObjectKind::Semaphore | ObjectKind::MuslSemaphore => "semaphore",
+        ObjectKind::SharedQueue => "queue in shared memory",
         ObjectKind::SharedMemory => "shared memory object",
     }
 }
@@ -55,6 +56,7 @@ fn all() -> Vec<Candidate> {
     let mut candidates = Vec::new();
     // What is listed before an error is as good as without it.
     let _ = add(Listing::queues(&mut buffer), &mut candidates);
+    let _ = add(Listing::shared_queues(&mut buffer), &mut candidates);
     let _ = add(Listing::semaphores(&mut buffer), &mut candidates);
     let _ = add(Listing::shared_memory(&mut buffer), &mut candidates);
     candidates
