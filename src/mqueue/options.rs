@@ -91,11 +91,11 @@ impl MessageQueueOptions {
         self.check()?;
         let name = OwnedName::new(name);
         if self.flags.contains(OpenFlags::EXCLUSIVE) {
-            self.create_exclusively(name)
+            self.create_exclusively(&name)
         } else if !self.flags.contains(OpenFlags::CREATE) {
-            self.open_existing(name)
+            self.open_existing(&name)
         } else if self.exact_mode || self.unlink_on_drop {
-            self.open_or_create(name)
+            self.open_or_create(&name)
         } else {
             let descriptor = self.create_by(OFlags::CREATE, &name)?;
             Ok(self.handle(descriptor, QueueName::kept(Some(name))))
@@ -120,7 +120,7 @@ impl MessageQueueOptions {
     pub fn create_unique(&self, prefix: &Name) -> Result<MessageQueue> {
         let options = self.create_new(true);
         options.check()?;
-        create_unique(prefix, Operation::CreateQueue, |name| options.create_exclusively(*name))
+        create_unique(prefix, Operation::CreateQueue, |name| options.create_exclusively(name))
     }
 
     fn check(&self) -> Result<()> {
@@ -163,14 +163,14 @@ impl MessageQueueOptions {
         Ok(Some(Sizes { max_messages, max_message_size }))
     }
 
-    fn open_existing(&self, name: OwnedName) -> Result<MessageQueue> {
+    fn open_existing(&self, name: &OwnedName) -> Result<MessageQueue> {
         let descriptor =
-            self.call(OFlags::empty(), &name, None).map_err(|errno| diagnosis::of_opening(self.operation(), errno))?;
-        Ok(self.handle(descriptor, QueueName::kept(Some(name))))
+            self.call(OFlags::empty(), name, None).map_err(|errno| diagnosis::of_opening(self.operation(), errno))?;
+        Ok(self.handle(descriptor, QueueName::kept(Some(*name))))
     }
 
-    fn create_exclusively(&self, name: OwnedName) -> Result<MessageQueue> {
-        let descriptor = self.create_by(OFlags::CREATE | OFlags::EXCL, &name)?;
+    fn create_exclusively(&self, name: &OwnedName) -> Result<MessageQueue> {
+        let descriptor = self.create_by(OFlags::CREATE | OFlags::EXCL, name)?;
         if self.exact_mode {
             let mode = Mode::from_raw_mode(self.mode as _);
             if let Err(errno) = fchmod(&descriptor, mode) {
@@ -179,15 +179,15 @@ impl MessageQueueOptions {
             }
         }
         let name = if self.unlink_on_drop {
-            QueueName::removed_on_drop(name, descriptor.as_raw_fd())
+            QueueName::removed_on_drop(*name, descriptor.as_raw_fd())
         } else {
-            QueueName::kept(Some(name))
+            QueueName::kept(Some(*name))
         };
         Ok(self.handle(descriptor, name))
     }
 
     /// Opens or creates, and knows which it was. Others may create and remove the queue between the two attempts.
-    fn open_or_create(&self, name: OwnedName) -> Result<MessageQueue> {
+    fn open_or_create(&self, name: &OwnedName) -> Result<MessageQueue> {
         let mut races = 0;
         loop {
             match self.create_exclusively(name) {

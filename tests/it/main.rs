@@ -35,6 +35,7 @@ mod processes;
 mod rights;
 mod signals;
 mod stream;
+mod system_calls;
 #[cfg(feature = "cli")]
 mod tool;
 mod tracing;
@@ -178,28 +179,9 @@ fn tests() -> Vec<harness::Test> {
         list_queues::tests(),
         examples::tests(),
         notify_support::tests(),
-        robust_mutex::tests(),
-        shared_queue::tests(),
-        shared_queue_hostile::tests(),
-        shared_queue_in_place::tests(),
-        shared_queue_kills::tests(),
-        shared_queue_objects::tests(),
-        shared_queue_steps::tests(),
         status::tests(),
-        stress::tests(),
-        semaphore_c::tests(),
-        semaphore_calls::tests(),
-        semaphore_errors::tests(),
-        semaphore_images::tests(),
-        semaphore_interop::tests(),
-        semaphore_kills::tests(),
-        semaphore_malformed::tests(),
-        semaphore_memory::tests(),
-        semaphore_named::tests(),
-        semaphore_races::tests(),
-        semaphore_sandbox::tests(),
-        semaphore_static::tests(),
-        semaphore_time::tests(),
+        robust(),
+        semaphores(),
         shm_support::tests(),
     ]
     .into_iter()
@@ -216,6 +198,45 @@ fn trust() -> Vec<harness::Test> {
         injected::tests(),
         models::tests(),
         rights::tests(),
+        stress::tests(),
+        system_calls::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What lies in shared memory and survives those who use it.
+fn robust() -> Vec<harness::Test> {
+    [
+        robust_mutex::tests(),
+        shared_queue::tests(),
+        shared_queue_hostile::tests(),
+        shared_queue_in_place::tests(),
+        shared_queue_kills::tests(),
+        shared_queue_objects::tests(),
+        shared_queue_steps::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn semaphores() -> Vec<harness::Test> {
+    [
+        semaphore_c::tests(),
+        semaphore_calls::tests(),
+        semaphore_errors::tests(),
+        semaphore_images::tests(),
+        semaphore_interop::tests(),
+        semaphore_kills::tests(),
+        semaphore_malformed::tests(),
+        semaphore_memory::tests(),
+        semaphore_named::tests(),
+        semaphore_races::tests(),
+        semaphore_sandbox::tests(),
+        semaphore_static::tests(),
+        semaphore_time::tests(),
     ]
     .into_iter()
     .flatten()

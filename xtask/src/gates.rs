@@ -14,7 +14,7 @@ const INSTRUCTIONS: [(&str, u64); 9] = [
     ("queue", 25),
     ("queue-timeout", 53),
     ("queue-try", 106),
-    ("queue-try-empty", 68),
+    ("queue-try-empty", 76),
     ("queue-many", 72),
     ("semaphore", 16),
     ("semaphore-five", 20),
