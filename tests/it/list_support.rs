@@ -30,6 +30,7 @@ fn word(kind: ObjectKind) -> &'static str {
         ObjectKind::Queue => "queue",
         ObjectKind::Semaphore => "semaphore",
         ObjectKind::MuslSemaphore => "semaphore of musl's",
+        ObjectKind::SharedQueue => "shared queue",
         ObjectKind::SharedMemory => "shared memory",
     }
 }
