@@ -12,7 +12,7 @@ use super::{MessageQueue, Operation};
 use crate::error::{Argument, Cause, Error, Result};
 use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
-use crate::open::{MODE_BITS, RACES, create_unique, ownership};
+use crate::open::{MODE_BITS, RACES, create_unique, flags, ownership};
 use crate::sys;
 
 /// How to open or create a message queue; made by [`MessageQueue::options`].
@@ -47,42 +47,7 @@ impl MessageQueueOptions {
         }
     }
 
-    /// For receiving.
-    #[doc(alias = "O_RDONLY")]
-    pub const fn read(self, read: bool) -> Self {
-        self.with(OpenFlags::READ, read)
-    }
-
-    /// For sending.
-    #[doc(alias = "O_WRONLY")]
-    pub const fn write(self, write: bool) -> Self {
-        self.with(OpenFlags::WRITE, write)
-    }
-
-    /// Creates the queue if there is none of this name; else opens the one that is there, whatever its sizes and mode.
-    #[doc(alias = "O_CREAT")]
-    pub const fn create(self, create: bool) -> Self {
-        self.with(OpenFlags::CREATE, create)
-    }
-
-    /// Creates the queue, and fails if there is one of this name. `create` need not be given too.
-    #[doc(alias = "O_EXCL")]
-    pub const fn create_new(self, create_new: bool) -> Self {
-        self.with(OpenFlags::EXCLUSIVE, create_new)
-    }
-
-    /// Nothing waits on this descriptor and its duplicates: see [`MessageQueue::set_nonblocking`].
-    #[doc(alias = "O_NONBLOCK")]
-    pub const fn nonblocking(self, nonblocking: bool) -> Self {
-        self.with(OpenFlags::NONBLOCKING, nonblocking)
-    }
-
-    /// All of the above at once, in place of what was chosen before.
-    #[doc(alias = "oflag")]
-    pub const fn flags(self, flags: OpenFlags) -> Self {
-        Self { flags, ..self }
-    }
-
+    flags!("MessageQueue");
     ownership!("queue", "The creating handle itself may use the queue whatever the mode says.");
 
     /// The most messages that a queue created here can hold: 1 to `fs.mqueue.msg_max`. Default:
@@ -156,11 +121,6 @@ impl MessageQueueOptions {
         let options = self.create_new(true);
         options.check()?;
         create_unique(prefix, Operation::CreateQueue, |name| options.create_exclusively(*name))
-    }
-
-    const fn with(self, flag: OpenFlags, on: bool) -> Self {
-        let flags = if on { self.flags.union(flag) } else { self.flags.difference(flag) };
-        Self { flags, ..self }
     }
 
     fn check(&self) -> Result<()> {

@@ -47,6 +47,12 @@ pub fn semaphores() -> Result<Vec<Listed>> {
     all(Listing::semaphores(&mut buffer)?)
 }
 
+/// All queues in shared memory, in the order of their names.
+pub fn shared_queues() -> Result<Vec<Listed>> {
+    let mut buffer = [MaybeUninit::uninit(); Listing::BUFFER_SIZE];
+    all(Listing::shared_queues(&mut buffer)?)
+}
+
 /// All shared memory objects, in the order of their names.
 pub fn shared_memory() -> Result<Vec<Listed>> {
     let mut buffer = [MaybeUninit::uninit(); Listing::BUFFER_SIZE];

@@ -15,6 +15,7 @@ mod batch;
 mod buffers;
 mod denied;
 mod descriptor;
+mod documents;
 mod ends;
 mod errors;
 #[cfg(target_pointer_width = "64")]
@@ -25,9 +26,7 @@ mod injected;
 mod kill;
 mod limits;
 mod message_queue;
-mod migration;
 mod names;
-mod namespaces;
 mod nonblocking;
 mod options;
 mod ownership;
@@ -141,19 +140,17 @@ fn tests() -> Vec<harness::Test> {
         buffers::vectors::tests(),
         denied::tests(),
         descriptor::tests(),
+        documents::tests(),
         ends::tests(),
         #[cfg(feature = "std")]
         errors::io::tests(),
         errors::tests(),
         trust(),
         fork_exec::tests(),
-        injected::tests(),
         kill::tests(),
         limits::tests(),
         message_queue::tests(),
-        migration::tests(),
         names::tests(),
-        namespaces::tests(),
         nonblocking::tests(),
         options::tests(),
         ownership::tests(),
@@ -211,6 +208,7 @@ fn trust() -> Vec<harness::Test> {
         #[cfg(target_pointer_width = "64")]
         faults::tests(),
         guarantees::tests(),
+        injected::tests(),
         models::tests(),
         rights::tests(),
     ]

@@ -1,5 +1,5 @@
-//! The tool as one static file for each architecture, as small as it gets: built, tried on this machine's kernel, and put
-//! into `target/dist` with checksums.
+//! The tool as one static file for each architecture, as small as it gets: built, tried on this machine's kernel, and
+//! put into `target/dist` with checksums.
 //!
 //! The standard library is built from its source, for size. The C library below it, musl, and the linker are those of
 //! PyPI's `ziglang`, which has them for every target. A user takes an ordinary toolchain: `docs/building.md`.

@@ -101,7 +101,11 @@ enum Task {
     /// Looks at the licences, sources and versions of all dependencies.
     Deny,
     /// Measures which lines and branches of the library the tests reach. By hand: minutes.
-    Coverage,
+    Coverage {
+        /// Reports on the last run anew.
+        #[arg(long)]
+        last: bool,
+    },
     /// Runs the tests under AddressSanitizer. By hand: minutes.
     Asan,
     /// Runs the tests under ThreadSanitizer. By hand: minutes.
@@ -166,7 +170,7 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Race => steps.run("race", || tests::race(&shell)),
         Task::Mutants { only } => steps.run("mutants", || mutants::plant(&shell, only.as_deref())),
         Task::Deny => steps.run("deny", || deny::check(&shell)),
-        Task::Coverage => steps.run("coverage", || coverage::measure(&shell)),
+        Task::Coverage { last } => steps.run("coverage", || coverage::measure(&shell, *last)),
         Task::Asan => steps.run("asan", || sanitizers::address(&shell)),
         Task::Tsan => steps.run("tsan", || sanitizers::thread(&shell)),
         Task::Valgrind => steps.run("valgrind", || sanitizers::valgrind(&shell)),

@@ -20,7 +20,7 @@ mod strings;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::Abi;
+use rawipc::{Abi, shareable};
 use rustix::fd::BorrowedFd;
 
 #[cfg(target_pointer_width = "32")]
@@ -36,6 +36,19 @@ pub const ABI: Abi = if cfg!(target_pointer_width = "64") { Abi::Gnu64 } else { 
 /// Where the counter lies in the memory that participants share: behind the semaphore, which glibc has there on this
 /// machine too.
 pub const COUNTER: usize = 32;
+
+shareable! {
+    /// What `arena` shares.
+    pub struct Turns {
+        /// How often it was used, and [`FIRST`](Turns::FIRST) more.
+        pub count: AtomicU32,
+    }
+}
+
+impl Turns {
+    /// The count at first.
+    pub const FIRST: u32 = 7;
+}
 
 /// The exit code of a program that finds something to be wrong.
 pub const FAILED: i32 = 254;

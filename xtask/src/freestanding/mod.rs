@@ -37,7 +37,7 @@ const PROGRAMS: [(&str, u64); 8] = [
     ("receive", 4096),
     ("semaphore", 4096),
     ("named", 7680),
-    ("objects", 22 << 10),
+    ("objects", 16 << 10),
     ("arena", 16 << 10),
     ("beyond", 20 << 10),
 ];
@@ -46,7 +46,7 @@ pub fn all(shell: &Shell, steps: &mut Steps, record: bool) -> Result<()> {
     let mut found = Vec::new();
     for target in &TARGETS {
         steps.run(&format!("freestanding {}", target.name), || {
-            build(shell, target)?;
+            build(shell, target, "tests/freestanding")?;
             for (program, _) in PROGRAMS {
                 elf::check_symbols(&target.linked(program)).with_context(|| program.to_owned())?;
                 strip(shell, target, program)?;
@@ -56,7 +56,14 @@ pub fn all(shell: &Shell, steps: &mut Steps, record: bool) -> Result<()> {
             run::all(target)
         })?;
     }
-    steps.run("freestanding sizes", || sizes::check(&found, record))
+    steps.run("freestanding sizes", || sizes::check(&found, record))?;
+    steps.run("freestanding, with an entry by origin", || {
+        let (own, program) = (&TARGETS[0], "origin-example");
+        build(shell, own, "tests/freestanding/origin")?;
+        elf::check_static(&own.linked(program))?;
+        let (program, queue) = (own.linked(program), format!("/rawipc-free-origin-{}", std::process::id()));
+        Ok(cmd!(shell, "{program} {queue}").quiet().run()?)
+    })
 }
 
 impl Target {
@@ -75,10 +82,10 @@ fn folder() -> PathBuf {
     root().join("target/freestanding")
 }
 
-fn build(shell: &Shell, target: &Target) -> Result<()> {
+fn build(shell: &Shell, target: &Target, package: &str) -> Result<()> {
     let (folder, triple) = (folder(), target.triple);
-    // The settings for the build are those of the folder that cargo is started in.
-    let _folder = shell.push_dir(root().join("tests/freestanding"));
+    // The settings for the build are those of the folder that cargo is started in, and of those above it.
+    let _folder = shell.push_dir(root().join(package));
     let build = cmd!(shell, "cargo build --quiet --locked --release --target {triple} --target-dir {folder}");
     Ok(build.env("RUSTC_BOOTSTRAP", "1").env("CARGO_BUILD_WARNINGS", "deny").run()?)
 }

@@ -164,19 +164,20 @@ fn conversation(target: &Target, name: &str) -> Result<()> {
 /// Two processes count by turns, with a semaphore in memory and with a named one.
 fn turns(target: &Target, name: &str) -> Result<()> {
     let turns = TURNS.to_string();
-    target.succeeds("arena", &["create", name])?;
-    let played = [("semaphore", &[name, &turns][..]), ("named", &[name, name, &turns])].iter().try_for_each(
-        |(program, arguments)| {
-            let players = [target.start(program, arguments)?, target.start(program, arguments)?];
-            players.into_iter().try_for_each(|player| player.succeed().map(drop).context(*program))
-        },
-    );
-    let removed = target.succeeds("arena", &["remove", name, &(4 * TURNS).to_string()]);
-    played.and(removed)
+    let play = |program: &str, arguments: &[&str]| {
+        let players = [target.start(program, arguments)?, target.start(program, arguments)?];
+        players.into_iter().try_for_each(|player| player.succeed().map(drop)).with_context(|| program.to_owned())
+    };
+    let action = || play("semaphore", &[name, &turns]).and_then(|()| play("named", &[name, name, &turns]));
+    between(target, &["create", name], action, &["remove", name, &(4 * TURNS).to_string()])
 }
 
 fn objects(target: &Target, name: &str) -> Result<()> {
-    target.succeeds("objects", &[name, "queue", "semaphore", "memory", "shared"])?;
+    target.succeeds("objects", &[name, "queue", "memory"])?;
+    let semaphore = || target.succeeds("objects", &[name, "semaphore"]);
+    between(target, &["create", name], semaphore, &["remove", name, "0"])?;
+    let shared = || target.succeeds("objects", &[name, "shared"]);
+    between(target, &["share", name], shared, &["unshare", name])?;
     match target.emulator {
         None => target.succeeds("objects", &[name, "notification"])?,
         Some(emulator) => println!("left to a real kernel: notification, since {emulator} has no mq_notify"),
@@ -190,10 +191,15 @@ fn objects(target: &Target, name: &str) -> Result<()> {
 
 /// A wait with such a deadline lasts until there is what it waits for.
 fn far_deadline(target: &Target, name: &str, seconds: u64) -> Result<()> {
-    target.succeeds("arena", &["create", name])?;
-    let waited = wait(target, name, seconds);
-    let removed = target.succeeds("arena", &["remove", name, "0"]);
-    waited.and(removed)
+    between(target, &["create", name], || wait(target, name, seconds), &["remove", name, "0"])
+}
+
+/// Does something where the arena has made what it takes, and has the arena remove that in any case.
+fn between(target: &Target, make: &[&str], action: impl FnOnce() -> Result<()>, remove: &[&str]) -> Result<()> {
+    target.succeeds("arena", make)?;
+    let done = action();
+    let removed = target.succeeds("arena", remove);
+    done.and(removed)
 }
 
 fn wait(target: &Target, name: &str, seconds: u64) -> Result<()> {

@@ -26,7 +26,7 @@ const MODULES: [Module; 26] = [
     module(1, "devshm", &["name", "open", "text"]),
     module(1, "flags", &[]),
     module(1, "futex", &["time"]),
-    module(1, "name", &[]),
+    module(1, "name", &["text"]),
     module(1, "open", &["name"]),
     module(1, "priority", &[]),
     module(1, "sysctl", &["text"]),

@@ -1,6 +1,7 @@
 //! Message queues: one command a file.
 
 mod create;
+mod queue;
 mod receive;
 mod send;
 mod stat;

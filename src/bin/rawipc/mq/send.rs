@@ -2,8 +2,9 @@ use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 use clap::Args;
-use rawipc::{Name, Priority, Sender};
+use rawipc::{Name, OpenFlags, Priority};
 
+use super::queue::Sort;
 use crate::arguments;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -28,6 +29,8 @@ pub(crate) struct Send {
     /// Send the bytes as they are, cut into messages of the queue's message size.
     #[arg(long)]
     chunks: bool,
+    #[command(flatten)]
+    sort: Sort,
 }
 
 const HELP: &str = "\
@@ -41,8 +44,8 @@ Example:
 impl Send {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let failure = Failure::about(self.name);
-        let sender = Sender::open(self.name).map_err(&failure)?;
-        let size = sender.queue().attributes().map_err(&failure)?.max_message_size;
+        let queue = self.sort.open(self.name, OpenFlags::WRITE).map_err(&failure)?;
+        let size = queue.attributes().map_err(&failure)?.max_message_size;
         let mut input = io::stdin().lock();
         let mut message = Vec::with_capacity(size + 1); // A newline more than the longest message.
         let mut progress = Progress::new("sent", &input);
@@ -53,21 +56,13 @@ impl Send {
                 read_line(&mut input, size, &mut message)
             };
             let result = match read {
-                Ok(Input::Message) => self.send(&sender, &message).map_err(&failure),
+                Ok(Input::Message) => queue.send(&message, self.priority, self.timeout).map_err(&failure),
                 Ok(Input::TooLong(length)) => Err(self.too_long(progress.messages() + 1, length, size)),
                 Ok(Input::End) => return Ok(()),
                 Err(error) => Err(Failure::of_input(error)),
             };
             result.map_err(|failure| failure.and(progress.so_far()))?;
             progress.count(message.len());
-        }
-    }
-
-    fn send(&self, sender: &Sender, message: &[u8]) -> rawipc::Result<()> {
-        match self.timeout {
-            None => sender.send(message, self.priority),
-            Some(Duration::ZERO) => sender.try_send(message, self.priority),
-            Some(timeout) => sender.send_timeout(message, self.priority, timeout),
         }
     }
 

@@ -1,14 +1,17 @@
-//! Where participants meet: `arena create NAME` makes a named semaphore and shared memory of this name, as `named` and
-//! `semaphore` expect them, with one token each. `arena post NAME` adds a token to the one in memory. `arena remove NAME
-//! TURNS` removes both, and fails unless so many turns were counted and both tokens are back.
+//! Where participants meet.
+//!
+//! `arena create NAME` makes a named semaphore and shared memory of this name, as `named` and `semaphore` expect them,
+//! with one token each. `arena post NAME` adds a token to the one in memory. `arena remove NAME TURNS` removes both,
+//! and fails unless so many turns were counted and both tokens are back. `arena share NAME` makes a shared value, and
+//! `arena unshare NAME` removes it.
 
 #![no_std]
 #![no_main]
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use freestanding::{ABI, FAILED, Layout, Strings, USAGE};
-use rawipc::{Error, Name, NamedSemaphore, SemaphoreOf, SharedMemory};
+use freestanding::{ABI, FAILED, Layout, Strings, Turns, USAGE};
+use rawipc::{Error, Name, NamedSemaphore, SemaphoreOf, Shared, SharedMemory};
 
 freestanding::entry!(main);
 freestanding::never_panics!();
@@ -22,6 +25,8 @@ fn main(mut arguments: Strings, _: Strings) -> i32 {
     let result = match (task.to_bytes(), turns) {
         (b"create", None) => create(name),
         (b"post", None) => post(name),
+        (b"share", None) => share(name),
+        (b"unshare", None) => SharedMemory::unlink(name).map(|()| true),
         (b"remove", Some(turns)) => remove(name, turns),
         _ => return USAGE,
     };
@@ -43,6 +48,11 @@ fn post(name: &Name) -> Result<bool, Error> {
     let semaphore: &SemaphoreOf<Layout> = mapping.get(0)?;
     semaphore.post()?;
     Ok(true)
+}
+
+fn share(name: &Name) -> Result<bool, Error> {
+    let turns = Shared::<Turns>::options().open(name, |fresh| fresh.count.store(Turns::FIRST, Relaxed))?;
+    Ok(turns.count.load(Relaxed) == Turns::FIRST)
 }
 
 fn remove(name: &Name, turns: u64) -> Result<bool, Error> {

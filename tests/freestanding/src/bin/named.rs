@@ -1,7 +1,7 @@
 //! Takes turns with others on a named semaphore: `named SEMAPHORE MEMORY TURNS`.
 //!
-//! In each turn it waits for the semaphore, counts in the shared memory, and posts. It ends with 0, or with the errno of
-//! what failed.
+//! In each turn it waits for the semaphore, counts in the shared memory, and posts. It ends with 0, or with the errno
+//! of what failed.
 
 #![no_std]
 #![no_main]

@@ -1,21 +1,22 @@
-//! Makes every object of the crate, uses it and removes it: `objects NAME KIND...`, all of this name. Ends with 0, or
-//! names the kind that failed and ends with its errno.
+//! Uses every object of the crate: `objects NAME KIND...`, all of this name. It makes queues and memory, and removes
+//! them; the named semaphore and the shared value are made by `arena`. Ends with 0, or names the kind that failed and
+//! ends with its errno.
 
 #![no_std]
 #![no_main]
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 
-use freestanding::{FAILED, Strings, USAGE};
+use freestanding::{ABI, FAILED, Strings, Turns, USAGE};
 use rawipc::{
     Error, MessageBuffer, MessageQueue, Name, NamedSemaphore, NotificationSocket, Priority, Semaphore, Shared,
-    SharedMemory, shareable,
+    SharedMemory,
 };
 
 freestanding::entry!(main);
 freestanding::never_panics!();
 
-/// Makes an object of this name and tells whether it did what it should.
+/// Makes or opens an object of this name and tells whether it did what it should.
 type Use = fn(&Name) -> Result<bool, Error>;
 
 const KINDS: [(&[u8], Use); 5] = [
@@ -67,8 +68,7 @@ fn notification(name: &Name) -> Result<bool, Error> {
 }
 
 fn semaphore(name: &Name) -> Result<bool, Error> {
-    let options = NamedSemaphore::options().create_new(true).initial_value(1).unlink_on_drop(true);
-    let semaphore = options.open(name)?;
+    let semaphore = NamedSemaphore::options().abi(ABI).open(name)?;
     semaphore.wait()?;
     semaphore.post()?;
     Ok(semaphore.value() == 1)
@@ -83,13 +83,7 @@ fn memory(name: &Name) -> Result<bool, Error> {
     Ok(semaphore.value() == 0)
 }
 
-shareable! {
-    struct Turns {
-        count: AtomicU32,
-    }
-}
-
 fn shared(name: &Name) -> Result<bool, Error> {
-    let turns = Shared::<Turns>::options().unlink_on_drop(true).open(name, |fresh| fresh.count.store(7, Relaxed))?;
-    Ok(turns.count.fetch_add(1, Relaxed) == 7)
+    let turns = Shared::<Turns>::options().open_existing(name)?;
+    Ok(turns.count.fetch_add(1, Relaxed) == Turns::FIRST)
 }
