@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use rawipc::{Listing, Name, ObjectKind, Operation, Result};
-use strsim::generic_damerau_levenshtein as distance;
+use strsim::osa_distance;
 
 /// An object that there is.
 struct Candidate {
@@ -36,7 +36,8 @@ pub(crate) fn hint(name: &Name, operation: Operation) -> Option<String> {
 fn slips(name: &[u8], other: &[u8]) -> Option<usize> {
     const MOST: usize = 2;
     let without_numbers = |name: &[u8]| name.iter().filter(|byte| !byte.is_ascii_digit()).copied().collect::<Vec<_>>();
-    let slips = distance(name, other);
+    // The lighter one of strsim's that know exchanged letters; it has no hash table.
+    let slips = osa_distance(&String::from_utf8_lossy(name), &String::from_utf8_lossy(other));
     let are_slips = slips <= MOST && 3 * slips < name.len() && without_numbers(name) != without_numbers(other);
     are_slips.then_some(slips)
 }
