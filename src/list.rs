@@ -31,8 +31,8 @@ pub enum ObjectKind {
     /// A file of a semaphore's size and content that has not glibc's naming: a semaphore of musl's, or shared memory
     /// that looks like one.
     MuslSemaphore,
-    /// A message queue in shared memory, [`SharedQueue`](crate::SharedQueue): a file `mq.NAME` in `/dev/shm` that begins
-    /// as one.
+    /// A message queue in shared memory, [`SharedQueue`](crate::SharedQueue): a file `mq.NAME` in `/dev/shm` that
+    /// begins as one.
     SharedQueue,
     /// A shared memory object.
     SharedMemory,
