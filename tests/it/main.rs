@@ -139,7 +139,6 @@ fn tests() -> Vec<harness::Test> {
         buffers::tests(),
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),
-        denied::tests(),
         descriptor::tests(),
         ends::tests(),
         #[cfg(feature = "std")]
@@ -147,8 +146,6 @@ fn tests() -> Vec<harness::Test> {
         errors::tests(),
         trust(),
         fork_exec::tests(),
-        injected::tests(),
-        kill::tests(),
         limits::tests(),
         message_queue::tests(),
         migration::tests(),
@@ -210,7 +207,10 @@ fn trust() -> Vec<harness::Test> {
     [
         #[cfg(target_pointer_width = "64")]
         faults::tests(),
+        denied::tests(),
         guarantees::tests(),
+        injected::tests(),
+        kill::tests(),
         models::tests(),
         rights::tests(),
     ]
