@@ -147,7 +147,6 @@ fn tests() -> Vec<harness::Test> {
         buffers::tests(),
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),
-        denied::tests(),
         descriptor::tests(),
         documents::tests(),
         ends::tests(),
@@ -156,7 +155,6 @@ fn tests() -> Vec<harness::Test> {
         errors::tests(),
         trust(),
         fork_exec::tests(),
-        kill::tests(),
         limits::tests(),
         message_queue::tests(),
         names::tests(),
@@ -194,8 +192,10 @@ fn trust() -> Vec<harness::Test> {
     [
         #[cfg(target_pointer_width = "64")]
         faults::tests(),
+        denied::tests(),
         guarantees::tests(),
         injected::tests(),
+        kill::tests(),
         models::tests(),
         rights::tests(),
         stress::tests(),

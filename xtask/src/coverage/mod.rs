@@ -16,8 +16,7 @@ use unreached::reason;
 /// Where the result is kept.
 const RECORD: &str = "tests/coverage.txt";
 
-/// Runs the suite, or takes its last run, and keeps what it reaches; fails if a line is not reached for no known
-/// reason.
+/// Runs the suite, or takes its last run, and keeps what it reaches; fails if nobody knows why a line is not reached.
 pub fn measure(shell: &Shell, last: bool) -> Result<()> {
     let llvm = toolchain::llvm(shell)?;
     let major = llvm.split('.').next().context("LLVM has a version")?;
@@ -42,8 +41,7 @@ const TESTS: [&str; 5] = ["--all-features", "--lib", "--test", "it", "--target-d
 fn instrumented<'shell>(shell: &'shell Shell, folder: &Path) -> [PushEnv<'shell>; 3] {
     let flags = "-Cinstrument-coverage -Zcoverage-options=branch -Cllvm-args=-runtime-counter-relocation";
     [
-        // `%c`: the counters lie in a mapped file, so those of a process that is killed or has left by `_exit` count
-        // too.
+        // `%c`: the counters lie in a mapped file, so those of a process that is killed or leaves by `_exit` count too.
         shell.push_env("LLVM_PROFILE_FILE", folder.join("profiles/%c%m.profraw")),
         shell.push_env("RUSTFLAGS", flags),
         // For the branches.
