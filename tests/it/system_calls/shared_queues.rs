@@ -1,8 +1,9 @@
 //! Queues in shared memory: no call for a message unless somebody sleeps.
 
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use rawipc::{Deadline, Name, Priority, SharedQueue, SharedQueueOptions, name};
+use rawipc::{Deadline, Listing, Name, Priority, SharedQueue, SharedQueueOptions, name};
 
 use super::{Play, play};
 
@@ -56,6 +57,17 @@ pub fn plays() -> Vec<Play> {
             "`SharedQueue::try_receive`, empty",
             || with(0),
             |queue| queue.try_receive(&mut [0; 8]).map(drop).unwrap_err(),
+        ),
+        play(
+            "`Listing::shared_queues`, `Listing::next` until the end",
+            || with(0),
+            |_| {
+                let mut buffer = [MaybeUninit::uninit(); 4096];
+                let mut listing = Listing::shared_queues(&mut buffer).unwrap();
+                while let Some(entry) = listing.next() {
+                    assert_eq!(entry.unwrap().name(), NAME);
+                }
+            },
         ),
         play("`SharedQueue::attributes`", || with(0), |queue| queue.attributes().unwrap()),
         play("`SharedQueue::len`", || with(0), |queue| queue.len().unwrap()),
