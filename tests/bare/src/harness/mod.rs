@@ -13,6 +13,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 
 use rustix::process::{Signal, WaitOptions, kill_process_group, waitpid};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use crate::console::say;
 use crate::raw;
@@ -69,6 +70,10 @@ pub fn run(tests: &[&[Test]], arguments: impl Iterator<Item = &'static CStr> + C
     let allowed = arguments.clone().filter_map(|argument| argument.strip_prefix('-'));
     let words = arguments.clone().filter(|argument| !argument.starts_with(['-', '+']));
     let asked = tests.iter().copied().flatten().filter(|test| test.is_asked_for(words.clone()));
+
+    // How many queues others have is not to matter. Without the right to this, it may.
+    // SAFETY: this process has one thread and shares nothing by reference.
+    let _ = unsafe { unshare_unsafe(UnshareFlags::NEWIPC) };
 
     say!("tests: {}", asked.clone().count());
     let (mut passed, mut failed, mut unsupported) = (0, 0, 0);
