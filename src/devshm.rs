@@ -61,8 +61,8 @@ pub(crate) enum Unfit {
 }
 
 /// Makes a file whole, as `fill` does it, and then gives it its name; EEXIST if the name is taken. At no moment does
-/// anybody see a part of it, and a process killed meanwhile leaves nothing. What `fill` gets ready is ready too: once the
-/// file has its name, nothing can fail.
+/// anybody see a part of it, and a process killed meanwhile leaves nothing. What `fill` gets ready is ready too: once
+/// the file has its name, nothing can fail.
 pub(crate) fn create_whole<T>(
     path: &FilePath,
     mode: u32,

@@ -43,7 +43,7 @@ pub use attributes::Attributes;
 pub use buffer::{Buffer, Message, MessageBuffer};
 pub use error::{Bounds, Error, ErrorKind, Limit, Operation, Refused, Result, retry_on_interrupt};
 pub use flags::OpenFlags;
-pub use futex::{Scope, Tuning};
+pub use futex::Tuning;
 pub use limits::{Limits, Platform, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION, VERSION_NUMBERS};
 pub use list::{Entry, Listing, ObjectKind};
 pub use mqueue::{
@@ -63,7 +63,7 @@ pub use semaphore::{
     Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Semaphore,
     SemaphoreOf, Tokens,
 };
-pub use shared_queue::{SharedQueue, SharedQueueOptions};
+pub use shared_queue::{Borrowed, Doorbell, Reservation, SharedQueue, SharedQueueOptions};
 pub use shm::{
     Advice, AnonymousOptions, MapOptions, Mapping, ReadOnlyMapping, Shareable, Shared, SharedMemory,
     SharedMemoryOptions, SharedOptions,

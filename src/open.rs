@@ -94,6 +94,52 @@ macro_rules! creation {
     };
 }
 
+/// The options' methods that are bits of the field `flags`: those of queues.
+macro_rules! flags {
+    ($type:literal) => {
+        /// For receiving.
+        #[doc(alias = "O_RDONLY")]
+        pub const fn read(self, read: bool) -> Self {
+            self.with(OpenFlags::READ, read)
+        }
+
+        /// For sending.
+        #[doc(alias = "O_WRONLY")]
+        pub const fn write(self, write: bool) -> Self {
+            self.with(OpenFlags::WRITE, write)
+        }
+
+        /// Creates the queue if there is none of this name; else opens the one that is there as it is.
+        #[doc(alias = "O_CREAT")]
+        pub const fn create(self, create: bool) -> Self {
+            self.with(OpenFlags::CREATE, create)
+        }
+
+        /// Creates the queue, and fails if there is one of this name. `create` need not be given too.
+        #[doc(alias = "O_EXCL")]
+        pub const fn create_new(self, create_new: bool) -> Self {
+            self.with(OpenFlags::EXCLUSIVE, create_new)
+        }
+
+        #[doc = concat!("Nothing waits on this handle: see [`", $type, "::set_nonblocking`].")]
+        #[doc(alias = "O_NONBLOCK")]
+        pub const fn nonblocking(self, nonblocking: bool) -> Self {
+            self.with(OpenFlags::NONBLOCKING, nonblocking)
+        }
+
+        /// All of the above at once, in place of what was chosen before.
+        #[doc(alias = "oflag")]
+        pub const fn flags(self, flags: OpenFlags) -> Self {
+            Self { flags, ..self }
+        }
+
+        const fn with(self, flag: OpenFlags, on: bool) -> Self {
+            let flags = if on { self.flags.union(flag) } else { self.flags.difference(flag) };
+            Self { flags, ..self }
+        }
+    };
+}
+
 /// The options' methods for who may use an object that is created, and who removes it.
 macro_rules! ownership {
     ($object:literal, $rights:literal) => {
@@ -128,4 +174,4 @@ macro_rules! ownership {
     };
 }
 
-pub(crate) use {creation, ownership};
+pub(crate) use {creation, flags, ownership};

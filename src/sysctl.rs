@@ -34,7 +34,7 @@ impl Sysctl {
 }
 
 /// The decimal number at the start of a text.
-fn parse(text: &[u8]) -> Option<u64> {
+pub(crate) fn parse(text: &[u8]) -> Option<u64> {
     let mut digits = text.iter().take_while(|byte| byte.is_ascii_digit()).peekable();
     digits.peek()?;
     digits.try_fold(0_u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')))

@@ -17,9 +17,9 @@ impl<const N: usize> Text<N> {
     /// Parts one after the other, each up to its first NUL if it has one. What does not fit is cut.
     pub(crate) fn joined(parts: &[&[u8]]) -> Self {
         const { assert!(N > 0 && N <= u16::MAX as usize) };
-        let mut bytes = [0; N];
-        let length = join(bytes.split_last_mut().map(|(_, room)| room).unwrap_or_default(), parts) as u16;
-        Self { bytes, length }
+        let mut text = Self::EMPTY;
+        text.length = join(text.bytes.split_last_mut().map(|(_, room)| room).unwrap_or_default(), parts) as u16;
+        text
     }
 
     /// Without the NUL.

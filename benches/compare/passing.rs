@@ -40,7 +40,7 @@ pub fn pairs(run: &mut Run) {
 }
 
 fn crossing() -> Vec<Way> {
-    WAYS.into_iter().filter(|way| way.crosses).chain([SPINNING]).collect()
+    WAYS.into_iter().filter(|way| way.crosses).chain(SPINNING).collect()
 }
 
 /// There and back between two processes.

@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "queue-try" => queue_try(count)?,
         "queue-try-empty" => queue_try_empty(count)?,
         "queue-many" => queue_many(count)?,
+        "queue-open" => queue_open(count)?,
         "semaphore" => semaphore(&Semaphore::new(1), count)?,
         "semaphore-five" => semaphore(&Semaphore::new(5), count)?,
         "semaphore-named" => named(count)?,
@@ -78,6 +79,16 @@ fn queue_try_empty(count: u32) -> rawipc::Result<()> {
     let (queue, mut buffer) = (small()?, MessageBuffer::<64>::new());
     for _ in 0..count {
         assert!(queue.try_receive(&mut buffer).is_err());
+    }
+    Ok(())
+}
+
+/// Opening a queue that is there, and closing it.
+#[inline(never)]
+fn queue_open(count: u32) -> rawipc::Result<()> {
+    let (queue, options) = (small()?, MessageQueue::options().read(true).write(true));
+    for _ in 0..count {
+        options.open(queue.name().expect("it was created by name"))?.close()?;
     }
     Ok(())
 }

@@ -1,4 +1,12 @@
-// A program that sends one message: `send QUEUE`. With ALONE it has no C library, but its calls and its beginning.
+// A program that sends one message: `send QUEUE MESSAGE`. With ALONE it has no C library, but its calls and its
+// beginning.
+
+static unsigned long length(const char *text) {
+    unsigned long length = 0;
+    while (text[length])
+        length++;
+    return length;
+}
 
 #ifdef ALONE
 
@@ -23,7 +31,7 @@ __asm__(".globl _start\n_start: mov %rsp, %rdi\n call begin");
 void begin(long *stack) {
     char **arguments = (char **)(stack + 1);
     long queue = call(MQ_OPEN, (long)(arguments[1] + 1), O_WRONLY, 0, 0, 0);
-    long sent = call(MQ_TIMEDSEND, queue, (long)"hello", 5, 0, 0);
+    long sent = call(MQ_TIMEDSEND, queue, (long)arguments[2], length(arguments[2]), 0, 0);
     call(EXIT, sent != 0, 0, 0, 0, 0);
 }
 
@@ -35,7 +43,7 @@ void begin(long *stack) {
 int main(int count, char **arguments) {
     (void)count;
     mqd_t queue = mq_open(arguments[1], O_WRONLY);
-    return mq_send(queue, "hello", 5, 0) != 0;
+    return mq_send(queue, arguments[2], length(arguments[2]), 0) != 0;
 }
 
 #endif

@@ -76,6 +76,8 @@ pub enum Operation {
     OpenMutex,
     /// Locking a robust mutex.
     Lock,
+    /// Preparing or arming a shared queue's doorbell.
+    Doorbell,
     /// Adding tokens to a semaphore.
     Post,
     /// Taking a token from a semaphore.
@@ -131,6 +133,7 @@ impl Operation {
             Self::OpenShared => "opening the shared value",
             Self::OpenMutex => "opening the robust mutex",
             Self::Lock => "locking the mutex",
+            Self::Doorbell => "preparing the doorbell",
             Self::Post => "posting the semaphore",
             Self::Wait => "waiting for the semaphore",
             Self::Send => "sending",

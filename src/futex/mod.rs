@@ -1,5 +1,7 @@
 //! Words that threads and processes sleep on.
 
+#[cfg(all(test, loom))]
+pub(crate) mod exploration;
 #[cfg(loom)]
 pub(crate) mod model;
 mod patience;

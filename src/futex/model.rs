@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread_local;
 
-use loom::thread::{Thread, current, park};
+use loom::thread::{Thread, current, park, yield_now};
 use rustix::io::{Errno, Result};
 
 use super::Scope;
@@ -53,8 +53,8 @@ pub(crate) struct Futex {
 #[derive(Debug, Default)]
 struct Sleepers {
     queue: VecDeque<Sleeper>,
-    /// Limited sleeps are over, those that begin later too.
-    over: bool,
+    /// Limited sleeps are over, those that begin later too, with this error.
+    over: Option<Errno>,
 }
 
 #[derive(Clone, Debug)]
@@ -175,6 +175,10 @@ macro_rules! atomics {
 atomics!(AtomicU32: u32, AtomicU64: u64);
 
 impl AtomicU32 {
+    pub(crate) fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.futex.still_there(self.value.swap(value, order))
+    }
+
     pub(crate) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
         self.futex.still_there(self.value.fetch_or(value, order))
     }
@@ -187,8 +191,11 @@ pub(crate) fn sleep(word: &impl Word, expected: u32, _: Scope, nap: Option<Nap>)
     }
     let sleeper = Sleeper { thread: current(), limited: nap.is_some(), end: Arc::default() };
     let mut sleepers = word.futex().sleepers();
-    if sleeper.limited && sleepers.over {
-        return Err(Errno::INTR);
+    if let (true, Some(end)) = (sleeper.limited, sleepers.over) {
+        drop(sleepers);
+        // Who goes on and on lets others go on too.
+        yield_now();
+        return Err(end);
     }
     sleepers.queue.push_back(sleeper.clone());
     drop(sleepers);
@@ -211,12 +218,21 @@ pub(crate) fn wake(word: &impl Word, count: u32, _: Scope) {
 
 /// Ends every limited sleep: those in progress with this error, later ones at once as by a signal handler.
 pub(crate) fn end_limited_sleeps(word: &dyn Word, error: Errno) {
+    end_limited(word, error, Errno::INTR);
+}
+
+/// From now on limited sleeps end at once, as do those in progress: slices of a longer time.
+pub(crate) fn let_slices_end(word: &dyn Word) {
+    end_limited(word, Errno::TIMEDOUT, Errno::TIMEDOUT);
+}
+
+fn end_limited(word: &dyn Word, now: Errno, later: Errno) {
     word.now();
     let mut sleepers = word.futex().sleepers();
-    sleepers.over = true;
+    sleepers.over = Some(later);
     sleepers.queue.retain(|sleeper| {
         if sleeper.limited {
-            sleeper.rouse(Err(error));
+            sleeper.rouse(Err(now));
         }
         !sleeper.limited
     });

@@ -12,6 +12,7 @@ mod receive;
 mod send;
 mod spin;
 mod status;
+mod status_text;
 mod stream;
 #[cfg(feature = "std")]
 mod thread;

@@ -12,7 +12,7 @@ use super::{MessageQueue, Operation};
 use crate::error::{Argument, Cause, Error, Result};
 use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
-use crate::open::{MODE_BITS, RACES, create_unique, ownership};
+use crate::open::{MODE_BITS, RACES, create_unique, flags, ownership};
 use crate::sys;
 
 /// How to open or create a message queue; made by [`MessageQueue::options`].
@@ -47,42 +47,7 @@ impl MessageQueueOptions {
         }
     }
 
-    /// For receiving.
-    #[doc(alias = "O_RDONLY")]
-    pub const fn read(self, read: bool) -> Self {
-        self.with(OpenFlags::READ, read)
-    }
-
-    /// For sending.
-    #[doc(alias = "O_WRONLY")]
-    pub const fn write(self, write: bool) -> Self {
-        self.with(OpenFlags::WRITE, write)
-    }
-
-    /// Creates the queue if there is none of this name; else opens the one that is there, whatever its sizes and mode.
-    #[doc(alias = "O_CREAT")]
-    pub const fn create(self, create: bool) -> Self {
-        self.with(OpenFlags::CREATE, create)
-    }
-
-    /// Creates the queue, and fails if there is one of this name. `create` need not be given too.
-    #[doc(alias = "O_EXCL")]
-    pub const fn create_new(self, create_new: bool) -> Self {
-        self.with(OpenFlags::EXCLUSIVE, create_new)
-    }
-
-    /// Nothing waits on this descriptor and its duplicates: see [`MessageQueue::set_nonblocking`].
-    #[doc(alias = "O_NONBLOCK")]
-    pub const fn nonblocking(self, nonblocking: bool) -> Self {
-        self.with(OpenFlags::NONBLOCKING, nonblocking)
-    }
-
-    /// All of the above at once, in place of what was chosen before.
-    #[doc(alias = "oflag")]
-    pub const fn flags(self, flags: OpenFlags) -> Self {
-        Self { flags, ..self }
-    }
-
+    flags!("MessageQueue");
     ownership!("queue", "The creating handle itself may use the queue whatever the mode says.");
 
     /// The most messages that a queue created here can hold: 1 to `fs.mqueue.msg_max`. Default:
@@ -126,11 +91,11 @@ impl MessageQueueOptions {
         self.check()?;
         let name = OwnedName::new(name);
         if self.flags.contains(OpenFlags::EXCLUSIVE) {
-            self.create_exclusively(name)
+            self.create_exclusively(&name)
         } else if !self.flags.contains(OpenFlags::CREATE) {
-            self.open_existing(name)
+            self.open_existing(&name)
         } else if self.exact_mode || self.unlink_on_drop {
-            self.open_or_create(name)
+            self.open_or_create(&name)
         } else {
             let descriptor = self.create_by(OFlags::CREATE, &name)?;
             Ok(self.handle(descriptor, QueueName::kept(Some(name))))
@@ -155,12 +120,7 @@ impl MessageQueueOptions {
     pub fn create_unique(&self, prefix: &Name) -> Result<MessageQueue> {
         let options = self.create_new(true);
         options.check()?;
-        create_unique(prefix, Operation::CreateQueue, |name| options.create_exclusively(*name))
-    }
-
-    const fn with(self, flag: OpenFlags, on: bool) -> Self {
-        let flags = if on { self.flags.union(flag) } else { self.flags.difference(flag) };
-        Self { flags, ..self }
+        create_unique(prefix, Operation::CreateQueue, |name| options.create_exclusively(name))
     }
 
     fn check(&self) -> Result<()> {
@@ -203,14 +163,14 @@ impl MessageQueueOptions {
         Ok(Some(Sizes { max_messages, max_message_size }))
     }
 
-    fn open_existing(&self, name: OwnedName) -> Result<MessageQueue> {
+    fn open_existing(&self, name: &OwnedName) -> Result<MessageQueue> {
         let descriptor =
-            self.call(OFlags::empty(), &name, None).map_err(|errno| diagnosis::of_opening(self.operation(), errno))?;
-        Ok(self.handle(descriptor, QueueName::kept(Some(name))))
+            self.call(OFlags::empty(), name, None).map_err(|errno| diagnosis::of_opening(self.operation(), errno))?;
+        Ok(self.handle(descriptor, QueueName::kept(Some(*name))))
     }
 
-    fn create_exclusively(&self, name: OwnedName) -> Result<MessageQueue> {
-        let descriptor = self.create_by(OFlags::CREATE | OFlags::EXCL, &name)?;
+    fn create_exclusively(&self, name: &OwnedName) -> Result<MessageQueue> {
+        let descriptor = self.create_by(OFlags::CREATE | OFlags::EXCL, name)?;
         if self.exact_mode {
             let mode = Mode::from_raw_mode(self.mode as _);
             if let Err(errno) = fchmod(&descriptor, mode) {
@@ -219,15 +179,15 @@ impl MessageQueueOptions {
             }
         }
         let name = if self.unlink_on_drop {
-            QueueName::removed_on_drop(name, descriptor.as_raw_fd())
+            QueueName::removed_on_drop(*name, descriptor.as_raw_fd())
         } else {
-            QueueName::kept(Some(name))
+            QueueName::kept(Some(*name))
         };
         Ok(self.handle(descriptor, name))
     }
 
     /// Opens or creates, and knows which it was. Others may create and remove the queue between the two attempts.
-    fn open_or_create(&self, name: OwnedName) -> Result<MessageQueue> {
+    fn open_or_create(&self, name: &OwnedName) -> Result<MessageQueue> {
         let mut races = 0;
         loop {
             match self.create_exclusively(name) {

@@ -3,6 +3,7 @@
 use core::hint::spin_loop;
 
 use rustix::event::PollFlags;
+use rustix::io::Errno;
 
 use super::MessageQueue;
 use crate::error::{Error, Operation, Result};
@@ -48,10 +49,11 @@ impl MessageQueue {
 
     fn spin(&self, ready: PollFlags, looks: u32) -> Result<bool> {
         for _ in 0..looks {
-            if self.is_ready(ready).map_err(|errno| Error::system(Operation::QueueStatus, errno))? {
-                return Ok(true);
+            match self.look(ready) {
+                Ok(()) => return Ok(true),
+                Err(Errno::AGAIN | Errno::TIMEDOUT) => spin_loop(),
+                Err(errno) => return Err(Error::system(Operation::QueueStatus, errno)),
             }
-            spin_loop();
         }
         Ok(false)
     }

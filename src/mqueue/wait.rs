@@ -118,29 +118,18 @@ pub(super) trait Attempt {
 }
 
 impl MessageQueue {
-    /// Whether the queue is ready now.
-    pub(super) fn is_ready(&self, ready: PollFlags) -> io::Result<bool> {
-        match self.look(ready) {
-            Err(Errno::AGAIN | Errno::TIMEDOUT) => Ok(false),
-            result => result.map(|()| true),
-        }
-    }
-
-    /// Fails if the queue is not ready now, as a wait without time would: with EAGAIN if the descriptor is nonblocking,
-    /// since others may have made it so, else with ETIMEDOUT.
-    ///
-    /// It is what `poll` would say, from the attributes, which are had for half the time. Not inlined: it is next to
-    /// each try, and a call costs a hundredth of it.
+    /// Fails as a call would that may not wait, if the queue is not ready: what `poll` would say, from the queue's
+    /// attributes, which are had for half the time. Not inlined: it is next to each try, and a call costs a hundredth
+    /// of it.
     #[inline(never)]
-    fn look(&self, ready: PollFlags) -> io::Result<()> {
-        let sys::Attributes { flags, messages, max_messages, .. } = sys::mq_getsetattr(self.as_fd(), None)?;
+    pub(super) fn look(&self, ready: PollFlags) -> io::Result<()> {
+        let sys::Attributes { messages, max_messages, flags, .. } = sys::mq_getsetattr(self.as_fd(), None)?;
         let is_ready = if ready == PollFlags::OUT { messages < max_messages } else { messages > 0 };
-        if is_ready {
-            Ok(())
-        } else if OFlags::from_bits_retain(flags as u32).contains(OFlags::NONBLOCK) {
-            Err(Errno::AGAIN)
-        } else {
-            Err(Errno::TIMEDOUT)
+        match OFlags::from_bits_retain(flags as u32).contains(OFlags::NONBLOCK) {
+            _ if is_ready => Ok(()),
+            true => Err(Errno::AGAIN),
+            // The hint may be wrong, the flag is not.
+            false => Err(Errno::TIMEDOUT),
         }
     }
 

@@ -21,8 +21,8 @@ use crate::futex::primitive::{AtomicU32, sleep, spin_loop, wake};
 use crate::futex::{End, Patience, Scope, look_again};
 use crate::shareable;
 
-const WAITED_FOR: u32 = 1 << 31;
-const OWNER_DIED: u32 = 1 << 30;
+pub(super) const WAITED_FOR: u32 = 1 << 31;
+pub(super) const OWNER_DIED: u32 = 1 << 30;
 const NOT_RECOVERABLE: u32 = OWNER_DIED;
 
 /// Who takes part, as the lock needs to know it.
@@ -43,7 +43,7 @@ pub(crate) enum Taken {
 shareable! {
     /// Memory of zeros is a lock that nobody has.
     pub(crate) struct Lock {
-        word: AtomicU32,
+        pub(super) word: AtomicU32,
     }
 }
 

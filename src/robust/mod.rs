@@ -1,6 +1,8 @@
 //! A lock in shared memory that survives its holder.
 
 mod lock;
+#[cfg(all(test, loom))]
+pub(crate) mod loom_tests;
 mod mutex;
 mod owner;
 mod participant;

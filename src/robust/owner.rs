@@ -19,7 +19,7 @@ impl Owner {
     /// The bits that a generation takes. It is odd while the slot is taken.
     const GENERATION_MASK: u32 = Self::MASK >> SLOT_BITS;
 
-    pub(super) const fn new(slot: usize, generation: u32) -> Self {
+    pub(crate) const fn new(slot: usize, generation: u32) -> Self {
         Self((generation & Self::GENERATION_MASK) << SLOT_BITS | (slot as u32 + 1))
     }
 

@@ -178,7 +178,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn wait(&self) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_forever() }
+        if self.words.take() { Ok(()) } else { self.wait_long(Forever) }
     }
 
     /// Takes a token if there is one. Never a system call.
@@ -236,14 +236,8 @@ impl<L: Layout> SemaphoreOf<L> {
     /// What a wait ends in that finds no token, out of line.
     #[cold]
     #[inline(never)]
-    fn wait_forever(&self) -> Result<()> {
-        self.wait_until(Forever, Tuning::DEFAULT)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wait_long(&self, deadline: Deadline) -> Result<()> {
-        self.wait_until(deadline, Tuning::DEFAULT)
+    fn wait_long(&self, end: impl End) -> Result<()> {
+        self.wait_until(end, Tuning::DEFAULT)
     }
 
     #[cold]

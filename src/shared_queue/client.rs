@@ -57,30 +57,28 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         wait: &mut Wait,
         fill: impl FnOnce(usize) -> Result<()>,
     ) -> Result<bool> {
-        let mut locked = self.lock(wait)?;
-        while locked.free()? == 0 {
-            locked = self.await_change(locked, For::Room, wait)?;
-        }
-        let (block, record) = locked.pop_free()?;
-        if length <= SHORT {
+        if length > SHORT {
+            let block = self.reserve(wait)?;
             fill(block)?;
-            return locked.publish(block, record, length, priority);
+            return self.publish(block, length, priority, wait);
         }
-        record.state.store(State::Reserved(self.me).word(), Relaxed);
-        drop(locked);
+        let mut locked = self.lock_with_room(wait)?;
+        let (block, record) = locked.pop_free()?;
         fill(block)?;
-        self.publish(block, record, length, priority, wait)
+        locked.publish(block, record, length, priority)
+    }
+
+    /// Takes a block in hand, to write a message into it.
+    pub(super) fn reserve(&self, wait: &mut Wait) -> Result<usize> {
+        let mut locked = self.lock_with_room(wait)?;
+        let (block, record) = locked.pop_free()?;
+        record.state.store(State::Reserved(self.me).word(), Relaxed);
+        Ok(block)
     }
 
     /// Makes what lies in a block that this participant has reserved a message.
-    pub(super) fn publish(
-        &self,
-        block: usize,
-        record: &Record,
-        length: usize,
-        priority: Priority,
-        wait: &mut Wait,
-    ) -> Result<bool> {
+    pub(super) fn publish(&self, block: usize, length: usize, priority: Priority, wait: &mut Wait) -> Result<bool> {
+        let record = self.view.record(block)?;
         let mut locked = self.lock(wait).inspect_err(|_| abandon(record))?;
         if State::of_word(record.state.load(Relaxed)) != State::Reserved(self.me) {
             return Err(DAMAGED);
@@ -91,31 +89,72 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     /// Receives a message, which `take` copies out of the block. If `take` fails, the message stays.
     #[inline]
     pub(super) fn receive(&self, wait: &mut Wait, take: impl FnOnce(Found) -> Result<()>) -> Result<()> {
-        let mut locked = self.lock(wait)?;
-        while locked.view.messages()? == 0 {
-            locked = self.await_change(locked, For::Message, wait)?;
-        }
+        let mut locked = self.lock_with_message(wait)?;
         let (found, record) = locked.first()?;
         if found.length <= SHORT {
             take(found)?;
             locked.remove_first()?;
             return locked.push_free(found.block, record);
         }
-        record.state.store(State::Taken(self.me).word(), Relaxed);
-        locked.remove_first()?;
-        drop(locked);
+        self.take_in_hand(locked, record)?;
         take(found)?;
-        self.release(found.block, record);
-        Ok(())
+        self.release(found.block)
+    }
+
+    /// Takes the first message in hand, to read it where it lies.
+    pub(super) fn borrow(&self, wait: &mut Wait) -> Result<Found> {
+        let locked = self.lock_with_message(wait)?;
+        let (found, record) = locked.first()?;
+        self.take_in_hand(locked, record)?;
+        Ok(found)
+    }
+
+    fn take_in_hand(&self, mut locked: Locked<'view, 'memory>, record: &Record) -> Result<()> {
+        record.state.store(State::Taken(self.me).word(), Relaxed);
+        locked.remove_first()
+    }
+
+    /// Makes a message in hand one of the queue's again.
+    pub(super) fn put_back(&self, block: usize, wait: &mut Wait) -> Result<()> {
+        let mut locked = self.lock(wait)?;
+        locked.put_back(block, self.view.record(block)?)
     }
 
     /// Frees a block that this participant has in hand.
-    pub(super) fn release(&self, block: usize, record: &Record) {
+    pub(super) fn release(&self, block: usize) -> Result<()> {
+        let record = self.view.record(block)?;
         match self.lock(&mut Wait::new(Limit::Now, Tuning::DEFAULT)) {
             // What is damaged will be seen by the next one.
             Ok(mut locked) => _ = locked.push_free(block, record),
             Err(_) => abandon(record),
         }
+        Ok(())
+    }
+
+    #[inline]
+    fn lock_with_room(&self, wait: &mut Wait) -> Result<Locked<'view, 'memory>> {
+        let mut locked = self.lock(wait)?;
+        while locked.free()? == 0 {
+            locked = self.await_change(locked, For::Room, wait)?;
+        }
+        Ok(locked)
+    }
+
+    #[inline]
+    fn lock_with_message(&self, wait: &mut Wait) -> Result<Locked<'view, 'memory>> {
+        let mut locked = self.lock(wait)?;
+        while locked.view.messages()? == 0 {
+            locked = self.await_change(locked, For::Message, wait)?;
+        }
+        Ok(locked)
+    }
+
+    /// Arms the doorbell, unless there is a message already: whether there is.
+    pub(super) fn arm(&self) -> Result<bool> {
+        let locked = self.lock(&mut Wait::new(Limit::None, Tuning::watchful()))?;
+        let ready = locked.view.messages()? > 0;
+        locked.view.control.armed.store(u32::from(!ready), Relaxed);
+        Ok(ready)
     }
 
     /// Takes back what the dead have in hand.

@@ -28,7 +28,7 @@ use crate::futex::primitive::Ordering::Relaxed;
 use crate::robust::{Lock, Table};
 use crate::shareable;
 
-pub(super) const MAGIC: [u8; 8] = *b"rawipc/Q";
+pub(crate) const MAGIC: [u8; 8] = *b"rawipc/Q";
 pub(super) const VERSION: u32 = 1;
 
 /// The most messages that a shared queue can be made for.
@@ -80,7 +80,7 @@ shareable! {
         pub(super) enough: AtomicU32,
         /// Not 0 if a message is to ring the doorbell.
         pub(super) armed: AtomicU32,
-        rest: AtomicU32,
+        pub(super) rest: AtomicU32,
     }
 
     /// Those who wait to receive, or to send.
@@ -95,7 +95,7 @@ shareable! {
     pub(super) struct Entry {
         pub(super) key: Wide,
         pub(super) block: AtomicU32,
-        rest: AtomicU32,
+        pub(super) rest: AtomicU32,
     }
 
     /// A block's truth.
@@ -104,19 +104,19 @@ shareable! {
         pub(super) state: AtomicU32,
         pub(super) length: AtomicU32,
         pub(super) key: Wide,
-        rest: [AtomicU32; 4],
+        pub(super) rest: [AtomicU32; 4],
     }
 
     /// The first line of a block, or what a longer message has of a later one.
     pub(super) struct Line {
         pub(super) record: Record,
-        start: [AtomicU8; RECORD],
+        pub(super) start: [AtomicU8; RECORD],
     }
 
     /// A number of 64 bits that only who has the lock uses.
     pub(super) struct Wide {
-        low: AtomicU32,
-        high: AtomicU32,
+        pub(super) low: AtomicU32,
+        pub(super) high: AtomicU32,
     }
 }
 

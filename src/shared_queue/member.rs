@@ -1,6 +1,6 @@
 //! A queue that is mapped and taken part in.
 
-use core::sync::atomic::AtomicU8;
+use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::{self, Errno};
@@ -10,7 +10,7 @@ use super::client::Client;
 use super::format::{HEADER, Header};
 use super::view::Memory;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
-use crate::robust::{Everybody, Participant};
+use crate::robust::{Everybody, Owner, Participant};
 use crate::shm::{Mapping, SharedMemory};
 
 /// A participant and what it takes part in.
@@ -47,6 +47,22 @@ impl Member {
     #[inline]
     pub(super) fn room(&self, block: usize) -> io::Result<&[AtomicU8]> {
         self.memory.room(block)
+    }
+
+    /// Whether what an owner has in hand is this process's.
+    pub(super) fn is_me(&self, owner: Owner) -> bool {
+        self.participant.is_me(owner)
+    }
+
+    /// What the doorbell's name ends with.
+    pub(super) fn doorbell(&self) -> Result<[u8; 16]> {
+        let header = self.memory.header()?;
+        Ok(header.doorbell.each_ref().map(|letter| letter.load(Relaxed)))
+    }
+
+    /// The doorbell is still to be rung.
+    pub(super) fn arm_again(&self) {
+        self.memory.view().control.armed.store(1, Relaxed);
     }
 
     #[inline]

@@ -1,9 +1,13 @@
 //! Message queues in shared memory.
 
 mod client;
+mod doorbell;
 mod format;
 mod heap;
+mod in_place;
 mod locked;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod member;
 mod options;
 mod receive;
@@ -14,6 +18,8 @@ mod status;
 mod view;
 mod wait;
 
+pub use doorbell::Doorbell;
+pub use in_place::{Borrowed, Reservation};
 pub use options::SharedQueueOptions;
 
 use core::fmt;
@@ -27,12 +33,13 @@ use crate::error::{Cause, Error, Operation, Result, SharedFault};
 use crate::flags::OpenFlags;
 use crate::futex::Tuning;
 use crate::name::Name;
+pub(crate) use format::MAGIC;
 use member::Member;
 use view::DAMAGED;
 use wait::{Limit, Wait};
 
 /// What comes before the name in the file's.
-const PREFIX: &[u8] = b"mq.";
+pub(crate) const PREFIX: &[u8] = b"mq.";
 
 /// A message queue in shared memory: a [`MessageQueue`](crate::MessageQueue) that makes no system call unless somebody
 /// has to sleep or to be woken.

@@ -105,7 +105,7 @@ impl SharedQueue {
     }
 
     #[inline]
-    fn check_receiving(&self, free: usize) -> Result<()> {
+    pub(super) fn check_receiving(&self, free: usize) -> Result<()> {
         if free < self.member.max_message_size() || !self.access.contains(OpenFlags::READ) {
             return Err(self.refused_receiving(free));
         }

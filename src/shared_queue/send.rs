@@ -73,7 +73,7 @@ impl SharedQueue {
             Ok(())
         };
         match client.send(message.len(), priority, &mut self.wait(limit), fill) {
-            Ok(_ring) => Ok(()),
+            Ok(ring) => self.ring_if(ring),
             Err(errno) => Err(self.failed(Operation::Send, errno)),
         }
     }

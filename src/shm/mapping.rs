@@ -106,7 +106,6 @@ impl Drop for Region {
 /// number.store(1, Ordering::Relaxed);
 /// # Ok::<(), rawipc::Error>(())
 /// ```
-#[doc(alias = "munmap")]
 pub struct Mapping(Region);
 
 /// Shared memory mapped for reading only: it lends nothing that could be written. Unmapped when dropped.

@@ -15,6 +15,7 @@ mod batch;
 mod buffers;
 mod denied;
 mod descriptor;
+mod documents;
 mod ends;
 mod errors;
 #[cfg(target_pointer_width = "64")]
@@ -25,9 +26,7 @@ mod injected;
 mod kill;
 mod limits;
 mod message_queue;
-mod migration;
 mod names;
-mod namespaces;
 mod nonblocking;
 mod options;
 mod ownership;
@@ -36,6 +35,7 @@ mod processes;
 mod rights;
 mod signals;
 mod stream;
+mod system_calls;
 #[cfg(feature = "cli")]
 mod tool;
 mod tracing;
@@ -76,10 +76,15 @@ mod semaphore_stress;
 mod semaphore_support;
 mod semaphore_time;
 mod status;
+mod stress;
 
 mod robust_mutex;
 mod robust_support;
 mod shared_queue;
+mod shared_queue_hostile;
+mod shared_queue_in_place;
+mod shared_queue_kills;
+mod shared_queue_objects;
 mod shared_queue_steps;
 mod shared_queue_support;
 
@@ -109,7 +114,9 @@ const ROLES: &[&[harness::Role]] = &[
     kill::ROLES,
     list_files::ROLES,
     list_queues::ROLES,
-    models::ROLES,
+    models::MEMORY,
+    models::QUEUES,
+    models::SEMAPHORES,
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
@@ -125,6 +132,7 @@ const ROLES: &[&[harness::Role]] = &[
     semaphore_races::ROLES,
     semaphore_stress::ROLES,
     semaphore_time::ROLES,
+    stress::ROLES,
 ];
 
 fn main() -> ExitCode {
@@ -139,21 +147,17 @@ fn tests() -> Vec<harness::Test> {
         buffers::tests(),
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),
-        denied::tests(),
         descriptor::tests(),
+        documents::tests(),
         ends::tests(),
         #[cfg(feature = "std")]
         errors::io::tests(),
         errors::tests(),
         trust(),
         fork_exec::tests(),
-        injected::tests(),
-        kill::tests(),
         limits::tests(),
         message_queue::tests(),
-        migration::tests(),
         names::tests(),
-        namespaces::tests(),
         nonblocking::tests(),
         options::tests(),
         ownership::tests(),
@@ -172,19 +176,54 @@ fn tests() -> Vec<harness::Test> {
         list_files::tests(),
         list_queues::tests(),
         examples::tests(),
-        notify::tests(),
-        notify_errors::tests(),
-        notify_fork::tests(),
-        notify_producers::tests(),
-        notify_signal::tests(),
-        notify_socket::tests(),
-        #[cfg(feature = "std")]
-        notify_thread::tests(),
-        notify_wait::tests(),
+        notify_support::tests(),
+        status::tests(),
+        robust(),
+        semaphores(),
+        shm_support::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What goes wrong, and what holds then.
+fn trust() -> Vec<harness::Test> {
+    [
+        #[cfg(target_pointer_width = "64")]
+        faults::tests(),
+        denied::tests(),
+        guarantees::tests(),
+        injected::tests(),
+        kill::tests(),
+        models::tests(),
+        rights::tests(),
+        stress::tests(),
+        system_calls::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What lies in shared memory and survives those who use it.
+fn robust() -> Vec<harness::Test> {
+    [
         robust_mutex::tests(),
         shared_queue::tests(),
+        shared_queue_hostile::tests(),
+        shared_queue_in_place::tests(),
+        shared_queue_kills::tests(),
+        shared_queue_objects::tests(),
         shared_queue_steps::tests(),
-        status::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn semaphores() -> Vec<harness::Test> {
+    [
         semaphore_c::tests(),
         semaphore_calls::tests(),
         semaphore_errors::tests(),
@@ -198,21 +237,6 @@ fn tests() -> Vec<harness::Test> {
         semaphore_sandbox::tests(),
         semaphore_static::tests(),
         semaphore_time::tests(),
-        shm_support::tests(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// What goes wrong, and what holds then.
-fn trust() -> Vec<harness::Test> {
-    [
-        #[cfg(target_pointer_width = "64")]
-        faults::tests(),
-        guarantees::tests(),
-        models::tests(),
-        rights::tests(),
     ]
     .into_iter()
     .flatten()

@@ -1,6 +1,14 @@
 //! What the tests of shared queues have in common.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::ops::Deref;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
 use rawipc::{Name, SharedQueue, SharedQueueOptions, name};
+
+use crate::shm_support;
 
 /// Options for a small queue of both directions: 8 messages of 64 bytes, gone when its handle is dropped.
 pub fn small() -> SharedQueueOptions {
@@ -15,4 +23,43 @@ pub fn small_queue() -> SharedQueue {
 /// The name of a queue that has one.
 pub fn name_of(queue: &SharedQueue) -> &Name {
     queue.name().expect("the queue was opened by name")
+}
+
+/// Where a queue of this name lies.
+pub fn file_of(name: &Name) -> PathBuf {
+    let mut file = std::ffi::OsString::from("mq.");
+    file.push(OsStr::from_bytes(&name.as_bytes()[1..]));
+    Path::new("/dev/shm").join(file)
+}
+
+/// A name that nobody else has and that stands for nothing yet; whatever bears it at the end is removed.
+pub struct FreeName(shm_support::FreeName);
+
+impl FreeName {
+    pub fn new() -> Self {
+        Self(shm_support::FreeName::new())
+    }
+
+    pub fn file(&self) -> PathBuf {
+        file_of(self)
+    }
+
+    pub fn is_taken(&self) -> bool {
+        fs::symlink_metadata(self.file()).is_ok()
+    }
+}
+
+impl Deref for FreeName {
+    type Target = Name;
+
+    fn deref(&self) -> &Name {
+        &self.0
+    }
+}
+
+impl Drop for FreeName {
+    fn drop(&mut self) {
+        // Mostly it is gone already.
+        let _ = fs::remove_file(self.file()).or_else(|_| fs::remove_dir(self.file()));
+    }
 }

@@ -21,6 +21,16 @@ pub struct Apt<'shell> {
 impl<'shell> Apt<'shell> {
     /// Reads what these suites have. All is kept in a folder of this name.
     pub fn new(shell: &'shell Shell, name: &str, suites: &[&str]) -> Result<Self> {
+        Self::with_settings(shell, name, suites, Vec::new())
+    }
+
+    /// Like `new`, for packages of another architecture, as Debian calls it.
+    pub fn of_architecture(shell: &'shell Shell, name: &str, suites: &[&str], architecture: &str) -> Result<Self> {
+        let settings = ["APT::Architecture", "APT::Architectures"].map(|setting| format!("{setting}={architecture}"));
+        Self::with_settings(shell, name, suites, settings.into())
+    }
+
+    fn with_settings(shell: &'shell Shell, name: &str, suites: &[&str], more: Vec<String>) -> Result<Self> {
         let folder = workspace().join(name);
         let sources = folder.join("sources.list");
         shell.remove_path(&folder)?;
@@ -30,7 +40,10 @@ impl<'shell> Apt<'shell> {
         let mirror = mirror(shell)?;
         let lines = suites.iter().map(|suite| format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"));
         fs::write(&sources, lines.collect::<String>())?;
+        // As if nothing were installed: that may be of another architecture.
+        fs::write(folder.join("status"), "")?;
         let settings = [
+            format!("Dir::State::status={}", folder.join("status").display()),
             format!("Dir::Etc::sourcelist={}", sources.display()),
             "Dir::Etc::sourceparts=-".into(),
             format!("Dir::State::lists={}", folder.join("lists").display()),
@@ -38,7 +51,7 @@ impl<'shell> Apt<'shell> {
             // As root, apt would download as a user who may not write here.
             "APT::Sandbox::User=root".into(),
         ];
-        let settings = settings.iter().map(|setting| format!("--option={setting}")).collect();
+        let settings = settings.iter().chain(&more).map(|setting| format!("--option={setting}")).collect();
         let apt = Self { shell, folder, settings };
         let settings = &apt.settings;
         cmd!(shell, "apt-get {settings...} --quiet --quiet update").run()?;

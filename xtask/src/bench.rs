@@ -97,13 +97,22 @@ fn starts(shell: &Shell) -> Result<()> {
     shell.create_dir(&folder)?;
     let (python, source) = (setup::python(), "benches/peers/send.c");
     let alone = ["-DALONE", "-nostdlib", "-static", "-fno-pie", "-no-pie", "-fno-stack-protector"];
-    let smaller = ["-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-Wl,-z,noseparate-code"];
+    let smaller = [
+        "-ffreestanding",
+        "-fno-tree-loop-distribute-patterns",
+        "-fno-asynchronous-unwind-tables",
+        "-Wl,--build-id=none",
+        "-Wl,-z,noseparate-code",
+    ];
     cmd!(shell, "cc -O2 -s {alone...} {smaller...} -o {folder}/c-alone {source}").run()?;
     cmd!(shell, "cc -O2 -s -static -o {folder}/c-glibc-static {source}").run()?;
     cmd!(shell, "cc -O2 -s -o {folder}/c-glibc {source}").run()?;
     cmd!(shell, "{python} -m ziglang cc -target x86_64-linux-musl -static -O2 -s -o {folder}/c-musl {source}").run()?;
     shell.copy_file(root().join("benches/target/release/send"), folder.join("rust-std"))?;
-    let freestanding = "tests/freestanding/Cargo.toml";
-    cmd!(shell, "cargo build --quiet --release --manifest-path {freestanding} --bin send").run()?;
-    Ok(shell.copy_file(root().join("tests/freestanding/target/release/send"), folder.join("rawipc-alone"))?)
+    // As `tests/freestanding` says itself: its settings are those of the folder that cargo is started in.
+    let (target, triple) = (root().join("target/freestanding"), "x86_64-unknown-linux-musl");
+    let _folder = shell.push_dir(root().join("tests/freestanding"));
+    let build = cmd!(shell, "cargo build --quiet --release --bin send --target {triple} --target-dir {target}");
+    build.env("RUSTC_BOOTSTRAP", "1").run()?;
+    Ok(cmd!(shell, "strip --strip-all -o {folder}/rawipc-alone {target}/{triple}/release/send").run()?)
 }

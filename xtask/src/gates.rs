@@ -14,7 +14,7 @@ const INSTRUCTIONS: [(&str, u64); 9] = [
     ("queue", 25),
     ("queue-timeout", 53),
     ("queue-try", 106),
-    ("queue-try-empty", 68),
+    ("queue-try-empty", 76),
     ("queue-many", 72),
     ("semaphore", 16),
     ("semaphore-five", 20),
@@ -25,17 +25,17 @@ const INSTRUCTIONS: [(&str, u64); 9] = [
 /// A function of `benches/gates/sizes.rs`, and the most bytes of machine code that may be inlined into it.
 const SIZES: [(&str, u64); 12] = [
     ("hot_send", 96),
-    ("hot_try_send", 208),
+    ("hot_try_send", 184),
     ("hot_send_timeout", 232),
     ("hot_receive", 160),
-    ("hot_try_receive", 280),
+    ("hot_try_receive", 240),
     ("hot_receive_timeout", 312),
     ("hot_post", 136),
-    ("hot_wait", 96),
-    ("hot_try_wait", 64),
-    ("hot_wait_timeout", 72),
+    ("hot_wait", 64),
+    ("hot_try_wait", 56),
+    ("hot_wait_timeout", 64),
     ("hot_named_post", 312),
-    ("hot_named_wait", 264),
+    ("hot_named_wait", 168),
 ];
 
 /// The lengths of the two runs whose difference is counted.

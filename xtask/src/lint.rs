@@ -10,13 +10,14 @@ use crate::tests::programs;
 const FEATURES: [&str; 4] = ["alloc", "std", "zerocopy", "cli"];
 
 /// The packages outside of the workspace.
-const OTHER_MANIFESTS: [&str; 6] = [
+const OTHER_MANIFESTS: [&str; 7] = [
     "benches/Cargo.toml",
     "examples/programs/Cargo.toml",
     "fuzz/Cargo.toml",
-    "tests/nostd/Cargo.toml",
+    "tests/bare/Cargo.toml",
     "tests/freestanding/Cargo.toml",
     "tests/freestanding/origin/Cargo.toml",
+    "tests/nostd/Cargo.toml",
 ];
 
 pub fn fmt(shell: &Shell) -> Result<()> {

@@ -2,14 +2,18 @@
 
 mod api;
 mod apt;
+mod bare;
 mod bench;
 mod coverage;
+mod cross;
 mod deny;
 mod dist;
 mod docs;
+mod evidence;
 mod freestanding;
 mod fuzz;
 mod gates;
+mod kernel;
 mod lint;
 mod manual;
 mod msrv;
@@ -20,6 +24,7 @@ mod release;
 mod sanitizers;
 mod setup;
 mod steps;
+mod stress;
 mod tests;
 mod tidy;
 mod toolchain;
@@ -85,6 +90,22 @@ enum Task {
         /// The beginning of a target's name; all of them if it is not given.
         target: Option<String>,
     },
+    /// Runs the tests without libc on every architecture, natively or in qemu's user mode.
+    Cross {
+        /// The architecture, like `aarch64`; all of them if it is not given.
+        architecture: Option<String>,
+    },
+    /// Runs the tests without libc, and the tool, on real kernels in qemu.
+    Kernel {
+        /// Debian's name of the kernel's architecture, like `arm64`; all of them if it is not given.
+        machine: Option<String>,
+    },
+    /// Writes docs/evidence.md, of the runs of `cross` and `kernel`.
+    Evidence {
+        /// Only makes sure that the page says what the runs say that were made here.
+        #[arg(long)]
+        check: bool,
+    },
     /// Counts the instructions and the bytes of code of the hot operations against their bounds.
     Gates,
     /// Model-checks the semaphores with loom, as deep as the models say: minutes. CI allows a preemption less.
@@ -101,13 +122,29 @@ enum Task {
     /// Looks at the licences, sources and versions of all dependencies.
     Deny,
     /// Measures which lines and branches of the library the tests reach. By hand: minutes.
-    Coverage,
+    Coverage {
+        /// Reports on the last run anew.
+        #[arg(long)]
+        last: bool,
+    },
     /// Runs the tests under AddressSanitizer. By hand: minutes.
     Asan,
     /// Runs the tests under ThreadSanitizer. By hand: minutes.
     Tsan,
     /// Runs tests of what is unsafe under valgrind. By hand: minutes.
     Valgrind,
+    /// Lets many processes use everything at once, with random kills and stops; a failure prints its seed.
+    Stress {
+        /// For how long.
+        #[arg(default_value_t = 60)]
+        seconds: u32,
+        /// Begins with the round of this seed.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Keeps the totals in tests/it/stress/record.txt.
+        #[arg(long)]
+        record: bool,
+    },
     /// Checks the rules of this code base that no other tool knows.
     Tidy,
     /// Checks all that must hold before a release, and shows the commands that make it.
@@ -116,7 +153,7 @@ enum Task {
     DocsRs,
     /// Runs the package's own tests, unpacked somewhere else.
     PackageTests,
-    /// Writes the tool's manual and completions into target/xtask/share.
+    /// Packs the tool's manual and completions into target/dist.
     Manual,
     /// Fuzzes one target, or each in turn.
     Fuzz {
@@ -160,16 +197,23 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Nostd => nostd::all(&shell, steps),
         Task::Freestanding { record } => freestanding::all(&shell, steps, *record),
         Task::Dist { target } => dist::all(&shell, steps, target.as_deref()),
+        Task::Cross { architecture } => cross::all(&shell, steps, architecture.as_deref()),
+        Task::Kernel { machine } => kernel::all(&shell, steps, machine.as_deref()),
+        Task::Evidence { check: false } => evidence::write(&shell),
+        Task::Evidence { check: true } => evidence::check(&shell),
         Task::Gates => gates::all(&shell, steps),
         Task::Loom => steps.run("loom", || tests::loom(&shell, 0)),
         Task::Bench(options) => bench::all(&shell, steps, options),
         Task::Race => steps.run("race", || tests::race(&shell)),
         Task::Mutants { only } => steps.run("mutants", || mutants::plant(&shell, only.as_deref())),
         Task::Deny => steps.run("deny", || deny::check(&shell)),
-        Task::Coverage => steps.run("coverage", || coverage::measure(&shell)),
+        Task::Coverage { last } => steps.run("coverage", || coverage::measure(&shell, *last)),
         Task::Asan => steps.run("asan", || sanitizers::address(&shell)),
         Task::Tsan => steps.run("tsan", || sanitizers::thread(&shell)),
         Task::Valgrind => steps.run("valgrind", || sanitizers::valgrind(&shell)),
+        Task::Stress { seconds, seed, record } => {
+            steps.run("stress", || stress::stress(&shell, *seconds, *seed, *record))
+        }
         Task::Tidy => steps.run("tidy", tidy::check),
         Task::Release => release::check(&shell, steps),
         Task::DocsRs => steps.run("docs.rs", || release::docs_rs(&shell)),
@@ -196,7 +240,14 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
     gates::all(shell, steps)?;
     nostd::all(shell, steps)?;
     freestanding::all(shell, steps, false)?;
-    fuzz::fuzz(shell, steps, None, 10)
+    cross::all(shell, steps, None)?;
+    // The others are emulated more slowly, and their kernels are larger to download.
+    for machine in ["amd64", "arm64"] {
+        kernel::all(shell, steps, Some(machine))?;
+    }
+    steps.run("evidence", || evidence::check(shell))?;
+    steps.run("stress", || stress::stress(shell, 45, None, false))?;
+    fuzz::fuzz(shell, steps, None, 3)
 }
 
 /// The repository's folder.

@@ -1,9 +1,9 @@
-//! The tool's manual and completions, in the folders that a distribution puts under `/usr/share`.
+//! The tool's manual and completions, in the folders that belong under `/usr/share`, as an archive in `target/dist`.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::workspace;
+use crate::{root, workspace};
 
 /// A shell, and where the file of its completions goes.
 const SHELLS: [(&str, &str); 3] = [
@@ -23,6 +23,9 @@ pub fn write(shell: &Shell) -> Result<()> {
         let script = cmd!(shell, "cargo run --quiet --all-features -- completions {name}").read()?;
         shell.write_file(share.join(file), script + "\n")?;
     }
-    println!("{}", share.display());
+    let archive = root().join("target/dist/rawipc-share.tar.gz");
+    shell.create_dir(root().join("target/dist"))?;
+    cmd!(shell, "tar --create --gzip --sort=name --owner=0 --group=0 --file {archive} --directory {share} .").run()?;
+    println!("{}", archive.display());
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::steps::Steps;
-use crate::{msrv, root, setup, toolchain, workspace};
+use crate::{dist, manual, msrv, root, setup, toolchain, workspace};
 
 pub fn check(shell: &Shell, steps: &mut Steps) -> Result<()> {
     let version = manifest_value("version")?;
@@ -25,9 +25,13 @@ pub fn check(shell: &Shell, steps: &mut Steps) -> Result<()> {
     steps.run("release: documentation as docs.rs builds it", || docs_rs(shell))?;
     steps.run("release: the package's own tests", || package_tests(shell))?;
     msrv::check(shell, steps)?;
+    // Before the programs, whose checksums are made with its own.
+    steps.run("release: manual and completions", || manual::write(shell))?;
+    dist::all(shell, steps, None)?;
     println!(
         "\nAll holds. To release {version}:\n  git tag --annotate v{version} --message 'rawipc {version}'\n  \
-         git push origin v{version}\n  cargo publish --package rawipc"
+         git push origin v{version}\n  cargo publish --package rawipc\n\
+         and put the files of target/dist beside the tag."
     );
     Ok(())
 }

@@ -51,6 +51,14 @@ fn objects(shell: &Shell) -> Result<BTreeSet<String>> {
     Ok(names.map(str::to_owned).collect())
 }
 
+/// The test programs among what cargo says it has built, with `--message-format=json`.
+pub fn test_programs(messages: &str) -> Vec<String> {
+    // The profile's end, since a target has a field of this name too.
+    let lines = messages.lines().filter(|line| line.contains("\"test\":true},\"features\""));
+    let path = |line: &str| Some(line.split_once("\"executable\":\"")?.1.split('"').next()?.to_owned());
+    lines.filter_map(path).collect()
+}
+
 /// Runs a command line as a user would, but what the machine lacks is a failure and no test is skipped.
 fn strictly(shell: &Shell, line: &str) -> Result<()> {
     let python = setup::python();

@@ -6,6 +6,7 @@ mod kernel;
 mod local;
 mod memory;
 mod python;
+mod shared;
 
 use std::ffi::CString;
 use std::time::Instant;
@@ -40,9 +41,10 @@ pub struct Way {
 pub type Opened = Result<Box<dyn Passing>, String>;
 
 /// All ways. The first is the floor: what the kernel's queue costs with nothing around it.
-pub const WAYS: [Way; 10] = [
+pub const WAYS: [Way; 11] = [
     Way { name: "bare system calls", open: bare::open, crosses: true },
     Way { name: "rawipc", open: kernel::rawipc, crosses: true },
+    Way { name: "rawipc, SharedQueue", open: shared::open, crosses: true },
     Way { name: "glibc", open: kernel::glibc, crosses: true },
     Way { name: "nix", open: kernel::nix, crosses: true },
     Way { name: "posixmq", open: kernel::posixmq, crosses: true },
@@ -53,8 +55,11 @@ pub const WAYS: [Way; 10] = [
     Way { name: "two copies of memory", open: memory::open, crosses: false },
 ];
 
-/// rawipc, looking a hundred times before it sleeps; of interest between processes.
-pub const SPINNING: Way = Way { name: "rawipc, spinning", open: kernel::spinning, crosses: true };
+/// Those that look again and again before they sleep; of interest between processes.
+pub const SPINNING: [Way; 2] = [
+    Way { name: "rawipc, spinning", open: kernel::spinning, crosses: true },
+    Way { name: "rawipc, SharedQueue, spinning", open: shared::spinning, crosses: true },
+];
 
 /// What is measured of a way; times are in nanoseconds.
 pub trait Passing {
@@ -187,6 +192,7 @@ impl Drop for Names {
             // SAFETY: the name ends in a NUL. There may be no queue of that name, or none any more.
             unsafe { libc::mq_unlink(name.as_ptr()) };
             boost::remove(name);
+            shared::remove(name);
         }
     }
 }

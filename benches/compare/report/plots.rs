@@ -115,7 +115,10 @@ fn lines(title: &str, tables: &[(&Table, f64)], path: &str) -> Drawn {
         .x_label_area_size(30)
         .y_label_area_size(60)
         .build_cartesian_2d((50.0..9_000.0).log_scale(), (least / 1.3..most * 1.3).log_scale())?;
-    chart.configure_mesh().light_line_style(TRANSPARENT).label_style(ink(12.0)).draw()?;
+    let label = |figure: &f64| number(*figure);
+    let mut mesh = chart.configure_mesh();
+    mesh.light_line_style(TRANSPARENT).label_style(ink(12.0));
+    mesh.x_label_formatter(&label).y_label_formatter(&label).draw()?;
     for (at, (name, points)) in all.iter().enumerate() {
         let color = if is_ours(name) { OURS.to_rgba() } else { Palette99::pick(at).to_rgba() };
         let width = if is_ours(name) { 3 } else { 1 };
@@ -123,8 +126,8 @@ fn lines(title: &str, tables: &[(&Table, f64)], path: &str) -> Drawn {
         chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, ShapeStyle::from(color).filled())))?;
         let y = 50 + 24 * at as i32;
         area.draw(&Rectangle::new([(725, y), (743, y + 4)], ShapeStyle::from(color).filled()))?;
-        let label = ink(13.0).pos(Pos::new(HPos::Left, VPos::Center));
-        area.draw(&Text::new((*name).to_owned(), (750, y + 2), label))?;
+        let beside = ink(13.0).pos(Pos::new(HPos::Left, VPos::Center));
+        area.draw(&Text::new((*name).to_owned(), (750, y + 2), beside))?;
     }
     area.present()?;
     Ok(())

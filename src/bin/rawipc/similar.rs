@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use rawipc::{Listing, Name, ObjectKind, Operation, Result};
-use strsim::generic_damerau_levenshtein as distance;
+use strsim::osa_distance;
 
 /// An object that there is.
 struct Candidate {
@@ -25,7 +25,7 @@ pub(crate) fn hint(name: &Name, operation: Operation) -> Option<String> {
     if let Some(namesake) = candidates.iter().find(same) {
         return Some(format!("there is a {} of this name", word(namesake.kind)));
     }
-    let nearest = candidates.iter().filter(|candidate| word(candidate.kind) == wanted);
+    let nearest = candidates.iter().filter(|candidate| word(candidate.kind).starts_with(wanted));
     let nearest = nearest.filter_map(|candidate| Some((slips(name.as_bytes(), &candidate.name)?, candidate)));
     let (_, nearest) = nearest.min_by_key(|(slips, _)| *slips)?;
     Some(format!("did you mean {}?", nearest.name.escape_ascii()))
@@ -36,7 +36,8 @@ pub(crate) fn hint(name: &Name, operation: Operation) -> Option<String> {
 fn slips(name: &[u8], other: &[u8]) -> Option<usize> {
     const MOST: usize = 2;
     let without_numbers = |name: &[u8]| name.iter().filter(|byte| !byte.is_ascii_digit()).copied().collect::<Vec<_>>();
-    let slips = distance(name, other);
+    // The lighter one of strsim's that know exchanged letters; it has no hash table.
+    let slips = osa_distance(&String::from_utf8_lossy(name), &String::from_utf8_lossy(other));
     let are_slips = slips <= MOST && 3 * slips < name.len() && without_numbers(name) != without_numbers(other);
     are_slips.then_some(slips)
 }
@@ -45,6 +46,7 @@ fn word(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Queue => "queue",
         ObjectKind::Semaphore | ObjectKind::MuslSemaphore => "semaphore",
+        ObjectKind::SharedQueue => "queue in shared memory",
         ObjectKind::SharedMemory => "shared memory object",
     }
 }
@@ -56,6 +58,7 @@ fn all() -> Vec<Candidate> {
     // What is listed before an error is as good as without it.
     let _ = add(Listing::queues(&mut buffer), &mut candidates);
     let _ = add(Listing::semaphores(&mut buffer), &mut candidates);
+    let _ = add(Listing::shared_queues(&mut buffer), &mut candidates);
     let _ = add(Listing::shared_memory(&mut buffer), &mut candidates);
     candidates
 }

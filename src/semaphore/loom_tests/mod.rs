@@ -15,21 +15,19 @@ mod models;
 mod planted;
 
 use std::format;
-use std::println;
 use std::string::String;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::vec::Vec;
 
 use loom::thread::JoinHandle;
 use rustix::io::Result;
 
 use super::protocol::Protocol;
-use crate::futex::Scope;
-use crate::futex::model::{Loads, Word, set_loads};
-use crate::futex::{Forever, Patience, Tuning};
-use crate::time::{Clock, Deadline, Time};
+use crate::futex::exploration::{self, Search};
+use crate::futex::model::Word;
+use crate::futex::{Forever, Patience, Scope, Tuning};
+use crate::time::Deadline;
 
 /// A protocol as the models need it, with the C library's algorithm on the same words if there is one.
 trait Layout: Protocol + Sized + 'static {
@@ -81,20 +79,10 @@ impl Side {
     }
 }
 
-/// A limit that only the model lets pass.
-fn limit() -> Option<Deadline> {
-    Some(Deadline::Monotonic(Time::now(Clock::Monotonic).saturating_add(Duration::from_secs(1 << 32))))
-}
-
 /// The semaphore and a thread that does something with it.
 fn spawn<L: Layout, T: 'static>(words: &Arc<L>, action: impl FnOnce(&L) -> T + 'static) -> JoinHandle<T> {
     let words = words.clone();
     loom::thread::spawn(move || action(&words))
-}
-
-/// The threads' results, when all have ended.
-fn join<T>(handles: impl IntoIterator<Item = JoinHandle<T>>) -> Vec<T> {
-    handles.into_iter().map(|handle| handle.join().expect("no thread panics")).collect()
 }
 
 /// What must hold when nobody uses the semaphore any more.
@@ -102,37 +90,7 @@ fn assert_at_rest(words: &impl Layout, value: u32) {
     assert_eq!((words.value(), words.waiters()), (value, 0), "the value and the recorded waiters");
 }
 
-/// In which interleavings a model is tried: those in which threads are stopped at most so often while they could go on,
-/// or all.
-#[derive(Clone, Copy)]
-struct Search {
-    last: Option<usize>,
-    /// With stale loads, each of which multiplies the interleavings.
-    stale: Option<usize>,
-}
-
-/// `RAWIPC_FEWER_PREEMPTIONS` lowers each bound where time is short, as in CI: 1 saves nine tenths of it.
-fn fewer(preemptions: usize) -> usize {
-    let fewer = std::env::var("RAWIPC_FEWER_PREEMPTIONS").map_or(0, |text| text.parse().expect("a number"));
-    preemptions.saturating_sub(fewer)
-}
-
-/// Tries the interleavings of a model: in each of them with loads that see the last value, then with stale ones too.
+/// Tries the interleavings of a model of a layout.
 fn explore<L: Layout>(model: String, search: Search, body: impl Fn() + Send + Sync + 'static) {
-    let body = Arc::new(body);
-    for loads in [Loads::Last, Loads::Stale] {
-        set_loads(loads);
-        let count = Arc::new(AtomicUsize::new(0));
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = if loads == Loads::Last { search.last } else { search.stale }.map(fewer);
-        let begin = Instant::now();
-        let (body, counter) = (body.clone(), count.clone());
-        builder.check(move || {
-            counter.fetch_add(1, Ordering::Relaxed);
-            body();
-        });
-        let (count, seconds) = (count.load(Ordering::Relaxed), begin.elapsed().as_secs_f32());
-        let bound = builder.preemption_bound.map_or("all".into(), |bound| format!("{bound} preemptions"));
-        println!("{:>6} {model}, loads {loads:?}: {count} interleavings ({bound}), {seconds:.2} s", L::NAME);
-    }
+    exploration::explore(&format!("{:>6} {model}", L::NAME), search, body);
 }

@@ -1,45 +1,16 @@
 //! The models, for any layout, and their tests for each.
 
-use std::cell::Cell;
 use std::format;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use loom::cell::UnsafeCell;
 use rustix::io::Errno;
 
-use super::{Layout, Library, Ours, Search, Side, Spinning, assert_at_rest, explore, join, limit, spawn};
+use super::{Layout, Library, Ours, Side, Spinning, assert_at_rest, explore, spawn};
 use crate::futex::Scope;
+use crate::futex::exploration::{FOUR_THREADS, Guarded, Search, THREE_THREADS, TWO_THREADS, join, limit};
 use crate::futex::model::{bury, end_limited_sleeps};
 use crate::semaphore::protocol::VALUE_MAX;
-
-/// What can be tried in seconds, by the number of threads that do something.
-pub(super) const TWO_THREADS: Search = Search { last: None, stale: None };
-const THREE_THREADS: Search = Search { last: Some(3), stale: Some(3) };
-const FOUR_THREADS: Search = Search { last: Some(3), stale: Some(2) };
-
-/// A number guarded by nothing but the semaphore: loom reports an access that is not ordered after the last one. The
-/// threads are all one to the operating system, so cells and an `Rc` will do for the number itself.
-#[derive(Clone)]
-struct Guarded {
-    access: Rc<UnsafeCell<()>>,
-    number: Rc<Cell<u32>>,
-}
-
-impl Guarded {
-    fn new() -> Self {
-        Self { access: Rc::new(UnsafeCell::new(())), number: Rc::default() }
-    }
-
-    fn increment(&self) {
-        self.access.with_mut(|_| self.number.set(self.number.get() + 1));
-    }
-
-    fn get(&self) -> u32 {
-        self.access.with(|_| self.number.get())
-    }
-}
 
 /// Each thread takes the only token, changes what it guards, and gives it back. The last of them is the main thread.
 pub(super) fn mutex<L: Layout, const N: usize>(search: Search, sides: [Side; N]) {

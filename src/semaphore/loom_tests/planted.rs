@@ -4,18 +4,15 @@
 //! loom panics where it finds one, and some of its panics abort. So each search runs in a process of its own, which is
 //! expected to fail, and to say for the right reason.
 
-use std::env;
-use std::format;
-use std::process::Command;
-use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
 use rustix::io::Result;
 
-use super::models::{TWO_THREADS, mutex};
+use super::models::mutex;
 use super::{Layout, Ours};
 use crate::futex::Scope;
+use crate::futex::exploration::{TWO_THREADS, assert_found, is_planted};
 use crate::futex::model::Word;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::futex::primitive::{AtomicU32, low_half, sleep, wake};
@@ -23,32 +20,14 @@ use crate::futex::{End, Patience, look_again};
 use crate::semaphore::gnu64;
 use crate::semaphore::protocol::Protocol;
 
-/// Set in the processes that are to fail.
-const VARIABLE: &str = "RAWIPC_PLANTED";
-
-/// Runs one test of this binary by itself, with its bug planted; it has to fail with this message.
-fn assert_found(test: &str, message: &str) {
-    let binary = env::current_exe().expect("a test is a file");
-    let name = format!("semaphore::loom_tests::planted::{test}");
-    let output = Command::new(binary).args(["--exact", &name, "--nocapture"]).env(VARIABLE, "1").output();
-    let output = output.expect("a test can be run again");
-    let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
-    assert!(!output.status.success(), "the bug was not found:\n{text}");
-    assert!(text.contains(message), "it failed for another reason:\n{text}");
-}
-
-fn is_planted() -> bool {
-    env::var_os(VARIABLE).is_some()
-}
-
 #[test]
 fn a_relaxed_post_is_found() {
-    assert_found("relaxed_post", "Causality violation");
+    assert_found("semaphore::loom_tests::planted::relaxed_post", "Causality violation");
 }
 
 #[test]
 fn a_count_apart_is_found() {
-    assert_found("count_apart", "deadlock");
+    assert_found("semaphore::loom_tests::planted::count_apart", "deadlock");
 }
 
 #[test]

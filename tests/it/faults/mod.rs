@@ -5,7 +5,7 @@
 //! errno, its kind and the operation, and descriptors, mappings, files, queues and the object itself are as before.
 
 mod case;
-mod errnos;
+pub mod errnos;
 mod flags;
 mod memory;
 mod notification;

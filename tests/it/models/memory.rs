@@ -13,9 +13,9 @@ use super::processes;
 
 crate::tests!(handles_do_what_the_model_does, several_processes_do_what_the_model_does);
 
-pub const ROLE: Role = ("model-memory", |arguments| {
+pub const ROLES: &[Role] = &[("model-memory", |arguments| {
     processes::obey::<MemoryModel>(MemorySystem::new(&arguments[0], false));
-});
+})];
 
 fn handles_do_what_the_model_does() {
     holds(600, &vec(any::<[u8; 4]>(), 0..100), |operations| {

@@ -5,9 +5,11 @@ mod processes;
 mod queues;
 mod semaphores;
 
-use crate::harness::{Role, Test};
+use crate::harness::Test;
 
-pub const ROLES: &[Role] = &[memory::ROLE, queues::ROLE, semaphores::ROLE];
+pub use memory::ROLES as MEMORY;
+pub use queues::ROLES as QUEUES;
+pub use semaphores::ROLES as SEMAPHORES;
 
 pub fn tests() -> Vec<Test> {
     [memory::tests(), queues::tests(), semaphores::tests()].into_iter().flatten().collect()

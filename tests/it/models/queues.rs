@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prop_oneof;
 use proptest::sample::select;
 use proptest::strategy::Strategy;
-use rawipc::{MessageQueue, QueueSizes};
+use rawipc::{MessageQueue, QueueSizes, SharedQueue};
 use rustix::process::Resource;
 
 use crate::harness::kernel::{private_ipc, set_limit, set_sysctl};
@@ -21,14 +21,22 @@ use super::processes;
 crate::tests!(
     one_handle_does_what_the_model_does,
     several_handles_do_what_the_model_does,
-    several_processes_do_what_the_model_does;
+    several_processes_do_what_the_model_does,
+    one_handle_of_a_shared_queue_does_what_the_model_does,
+    several_handles_of_shared_queues_do_what_the_model_does,
+    several_processes_with_shared_queues_do_what_the_model_does;
     alone:
     creating_under_limits_does_what_the_model_does,
 );
 
-pub const ROLE: Role = ("model-queues", |arguments| {
-    processes::obey::<QueueModel>(QueueSystem::<MessageQueue>::new(&arguments[0], false));
-});
+pub const ROLES: &[Role] = &[
+    ("model-queues", |arguments| {
+        processes::obey::<QueueModel>(QueueSystem::<MessageQueue>::new(&arguments[0], false));
+    }),
+    ("model-shared-queues", |arguments| {
+        processes::obey::<QueueModel>(QueueSystem::<SharedQueue>::new(&arguments[0], false));
+    }),
+];
 
 /// Opens for both directions, and creates: what many sequences need first.
 const OPEN: [u8; 4] = [0, 0, 0, 2];
@@ -81,6 +89,18 @@ fn several_handles_do_what_the_model_does() {
 
 fn several_processes_do_what_the_model_does() {
     several_processes::<MessageQueue>("model-queues");
+}
+
+fn one_handle_of_a_shared_queue_does_what_the_model_does() {
+    one_handle::<SharedQueue>();
+}
+
+fn several_handles_of_shared_queues_do_what_the_model_does() {
+    several_handles::<SharedQueue>();
+}
+
+fn several_processes_with_shared_queues_do_what_the_model_does() {
+    several_processes::<SharedQueue>("model-shared-queues");
 }
 
 /// Those of a process without privileges, low enough to be reached.

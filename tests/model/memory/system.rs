@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::{Mapping, Name, ReadOnlyMapping, Result, SharedMemory};
+use rawipc::{Mapping, Name, ReadOnlyMapping, Result, SharedMemory, retry_on_interrupt};
 
 use super::operation::{Action, Opening, Operation};
 use super::{Answer, Digest, MemoryModel, NAMES, View};
@@ -127,7 +127,7 @@ impl Mapped {
 
 impl System<MemoryModel> for MemorySystem {
     fn apply(&mut self, operation: &Operation) -> Outcome<Answer> {
-        self.perform(operation).map_err(|error| error.kind())
+        retry_on_interrupt(|| self.perform(operation)).map_err(|error| error.kind())
     }
 
     fn view(&self) -> Vec<View> {

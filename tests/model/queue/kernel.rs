@@ -17,8 +17,14 @@ use crate::model::SHORT;
 pub const SIGNAL: i32 = 23;
 
 impl Queue for MessageQueue {
-    const ABILITIES: Abilities =
-        Abilities { duplicates: true, nonblocking_flag: true, notifications: true, polls: true };
+    const ABILITIES: Abilities = Abilities {
+        duplicates: true,
+        nonblocking_flag: true,
+        notifications: true,
+        polls: true,
+        waiters_in_order: true,
+        largest: [usize::MAX; 2],
+    };
 
     fn open(name: &Name, opening: &Opening) -> Result<Self> {
         Self::options()
@@ -108,7 +114,7 @@ impl Socket for NotificationSocket<Arc<MessageQueue>> {
 }
 
 /// The deadlines among the ways to wait.
-fn deadline(wait: Wait) -> Deadline {
+pub fn deadline(wait: Wait) -> Deadline {
     match wait {
         Wait::PassedMonotonic => Deadline::Monotonic(Time::ZERO),
         Wait::PassedRealtime => Deadline::Realtime(Time::ZERO),

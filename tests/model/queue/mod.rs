@@ -5,6 +5,7 @@ mod limits;
 mod model;
 mod notification;
 mod operation;
+mod shared;
 mod state;
 mod system;
 
@@ -78,6 +79,10 @@ pub struct Abilities {
     pub nonblocking_flag: bool,
     pub notifications: bool,
     pub polls: bool,
+    /// Whether those who wait are served in the order in which they came.
+    pub waiters_in_order: bool,
+    /// The most messages, and the longest, beyond which a size is no size, whether or not a queue is created.
+    pub largest: [usize; 2],
 }
 
 /// A descriptor by which notifications come.

@@ -42,7 +42,8 @@ impl QueueModel {
 
     fn open(&mut self, process: usize, name: usize, opening: &Opening) -> Expected<Answer> {
         let sizes = [opening.max_messages, opening.max_message_size];
-        if !opening.read && !opening.write || sizes.contains(&0) {
+        let are_sizes = sizes.iter().zip(self.abilities.largest).all(|(size, largest)| (1..=largest).contains(size));
+        if !opening.read && !opening.write || !are_sizes {
             return Expected::errors(vec![ErrorKind::InvalidInput]);
         }
         let (queue, is_new) = match self.names[name] {
@@ -201,6 +202,13 @@ impl QueueModel {
         operation.handle.checked_rem(self.processes[process].handles.len())
     }
 
+    /// Where waiters are served in no order, there is one at most.
+    fn knows_who_is_next(&self, process: usize, operation: &Operation) -> bool {
+        let Some(handle) = self.handle(process, operation) else { return true };
+        let queue = &self.queues[self.processes[process].handles[handle].queue];
+        self.abilities.waiters_in_order || queue.receivers.is_empty() && queue.senders.is_empty()
+    }
+
     fn would_block(&self, process: usize, operation: &Operation) -> bool {
         let Some(handle) = self.handle(process, operation) else { return false };
         let Handle { queue, nonblocking, .. } = self.processes[process].handles[handle];
@@ -241,7 +249,8 @@ impl Model for QueueModel {
             }
             _ => handles > 0,
         };
-        let may_wait = others_can_go_on || !self.would_block(process, operation);
+        let may_wait =
+            others_can_go_on && self.knows_who_is_next(process, operation) || !self.would_block(process, operation);
         !self.processes[process].blocked && is_able && has_handle && may_wait
     }
 

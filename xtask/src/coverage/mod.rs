@@ -7,50 +7,64 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use xshell::{Shell, cmd};
+use xshell::{PushEnv, Shell, cmd};
 
+use crate::tests::test_programs;
 use crate::{root, setup, toolchain, workspace};
 use unreached::reason;
 
 /// Where the result is kept.
 const RECORD: &str = "tests/coverage.txt";
 
-/// Runs the suite and keeps what it reaches; fails if a line is not reached for no known reason.
-pub fn measure(shell: &Shell) -> Result<()> {
+/// Runs the suite, or takes its last run, and keeps what it reaches; fails if nobody knows why a line is not reached.
+pub fn measure(shell: &Shell, last: bool) -> Result<()> {
     let llvm = toolchain::llvm(shell)?;
     let major = llvm.split('.').next().context("LLVM has a version")?;
     setup::install_one(shell, &format!("llvm-{major}"), &format!("llvm-cov-{major} --version"))?;
     let folder = workspace().join("coverage");
-    let programs = run(shell, &folder)?;
+    let _environment = instrumented(shell, &folder);
+    let programs = build(shell, &folder)?;
+    let passed = last || run(shell, &folder)?;
     let lines = report(shell, &folder, major, &programs)?;
     let files = files(&lines)?;
     let (text, unknown) = record(shell, &files)?;
     print!("{text}");
     fs::write(root().join(RECORD), &text)?;
+    ensure!(passed, "the tests fail, so what they reach may be less than it could be");
     ensure!(unknown == 0, "{unknown} lines are not reached, and nobody has said why");
     Ok(())
 }
 
-/// Runs the unit tests and the suite; returns the programs.
-fn run(shell: &Shell, folder: &Path) -> Result<Vec<String>> {
-    let (target, profiles) = (folder.join("target"), folder.join("profiles"));
-    shell.remove_path(&profiles)?;
-    // `%c`: the counters lie in a mapped file, so those of a process that is killed or has left by `_exit` count too.
-    let _profiles = shell.push_env("LLVM_PROFILE_FILE", profiles.join("%c%m.profraw"));
-    let continuous = "-Cllvm-args=-runtime-counter-relocation";
-    let _flags = shell.push_env("RUSTFLAGS", format!("-Cinstrument-coverage -Zcoverage-options=branch {continuous}"));
-    // For the branches.
-    let _unstable = shell.push_env("RUSTC_BOOTSTRAP", "1");
-    let _python = shell.push_env("RAWIPC_PYTHON", setup::python());
-    let tests = ["--all-features", "--lib", "--test", "it", "--target-dir"];
-    let build = cmd!(shell, "cargo test {tests...} {target} --no-run --message-format=json");
+const TESTS: [&str; 5] = ["--all-features", "--lib", "--test", "it", "--target-dir"];
+
+/// What the compiler and its programs need to know, for as long as it is held.
+fn instrumented<'shell>(shell: &'shell Shell, folder: &Path) -> [PushEnv<'shell>; 3] {
+    let flags = "-Cinstrument-coverage -Zcoverage-options=branch -Cllvm-args=-runtime-counter-relocation";
+    [
+        // `%c`: the counters lie in a mapped file, so those of a process that is killed or leaves by `_exit` count too.
+        shell.push_env("LLVM_PROFILE_FILE", folder.join("profiles/%c%m.profraw")),
+        shell.push_env("RUSTFLAGS", flags),
+        // For the branches.
+        shell.push_env("RUSTC_BOOTSTRAP", "1"),
+    ]
+}
+
+/// Builds the unit tests and the suite; returns the programs.
+fn build(shell: &Shell, folder: &Path) -> Result<Vec<String>> {
+    let target = folder.join("target");
+    let build = cmd!(shell, "cargo test {TESTS...} {target} --no-run --message-format=json");
     let messages = build.ignore_stderr().read().context("the tests do not build")?;
-    let program = |line: &str| Some(line.split_once("\"executable\":\"")?.1.split('"').next()?.to_owned());
-    let tests_only = messages.lines().filter(|line| line.contains("\"test\":true"));
-    let programs: Vec<String> = tests_only.filter_map(program).collect();
+    let programs = test_programs(&messages);
     ensure!(programs.len() == 2, "there are the programs {programs:?}");
-    cmd!(shell, "cargo test --quiet {tests...} {target}").run()?;
     Ok(programs)
+}
+
+/// Whether all tests pass.
+fn run(shell: &Shell, folder: &Path) -> Result<bool> {
+    let target = folder.join("target");
+    shell.remove_path(folder.join("profiles"))?;
+    let run = cmd!(shell, "cargo test --quiet --no-fail-fast {TESTS...} {target}");
+    Ok(run.env("RAWIPC_PYTHON", setup::python()).run().is_ok())
 }
 
 /// What llvm-cov says, in the format of lcov.

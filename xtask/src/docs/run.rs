@@ -89,17 +89,16 @@ fn mount(shell: &Shell, scratch: &Path) -> Result<()> {
     }
     cmd!(shell, "mount -t tmpfs none /dev/shm").quiet().run()?;
     cmd!(shell, "mount -t tmpfs none {scratch}").quiet().run()?;
-    for folder in ["upper", "work", QUEUES] {
+    for folder in ["upper", "work"] {
         shell.create_dir(scratch.join(folder))?;
     }
-    // Held open from here on: the overlay hides the path.
     let path = scratch.display();
     let options = format!("lowerdir={},upperdir={path}/upper,workdir={path}/work", root.display());
     cmd!(shell, "mount -t overlay overlay -o {options} {root}").quiet().run()?;
-    shell.change_dir(root);
+    // The folder by that name is another one now, and so is all that is in it.
     std::env::set_current_dir(root)?;
-    shell.create_dir(scratch.join(QUEUES))?;
     let queues = scratch.join(QUEUES);
+    shell.create_dir(&queues)?;
     Ok(cmd!(shell, "mount -t mqueue none {queues}").quiet().run()?)
 }
 

@@ -167,9 +167,9 @@ pub const BUGS: &[Bug] = &[
     ),
     bug(
         "a semaphore's wait goes on after a signal",
-        "src/semaphore/protocol.rs",
-        "Err(Errno::AGAIN | Errno::TIMEDOUT) => Ok(())",
-        "Err(Errno::AGAIN | Errno::TIMEDOUT | Errno::INTR) => Ok(())",
+        "src/futex/patience.rs",
+        "Ok(()) | Err(Errno::AGAIN | Errno::TIMEDOUT) => Ok(())",
+        "Ok(()) | Err(Errno::AGAIN | Errno::TIMEDOUT | Errno::INTR) => Ok(())",
         Tests("semaphore_time"),
     ),
     bug(
@@ -195,9 +195,9 @@ pub const BUGS: &[Bug] = &[
     ),
     bug(
         "a waiting semaphore sleeps beyond its deadline",
-        "src/semaphore/protocol.rs",
-        "Deadline::Monotonic(time) => Deadline::Monotonic(time.min(look)),",
-        "Deadline::Monotonic(_) => Deadline::Monotonic(look),",
+        "src/futex/patience.rs",
+        "Self::Monotonic(time) => Self::Monotonic(time.min(look)),",
+        "Self::Monotonic(_) => Self::Monotonic(look),",
         Tests("semaphore_time"),
     ),
     bug(
@@ -301,8 +301,8 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a send on a full queue does not wait",
         "src/mqueue/wait.rs",
-        "Err(Errno::TIMEDOUT) => self.poll_until(Deadline::Monotonic(end())),",
-        "Err(Errno::TIMEDOUT) if end().seconds() < 0 => self.poll_until(Deadline::Monotonic(end())),",
+        "Err(Errno::TIMEDOUT) => self.poll_until(end),",
+        "Err(Errno::TIMEDOUT) if LONGEST_POLL.is_zero() => self.poll_until(end),",
         Tests("waits"),
     ),
 ];

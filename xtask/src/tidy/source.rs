@@ -23,7 +23,14 @@ impl Source {
 
     /// Code of the library itself: under `src`, but not the tool.
     pub fn is_library(&self) -> bool {
-        let elsewhere = ["src/bin/", "src/semaphore/loom_tests/", "src/futex/model.rs"];
+        let elsewhere = [
+            "src/bin/",
+            "src/futex/exploration.rs",
+            "src/futex/model.rs",
+            "src/robust/loom_tests/",
+            "src/semaphore/loom_tests/",
+            "src/shared_queue/loom_tests/",
+        ];
         self.path.starts_with("src/") && !elsewhere.iter().any(|place| self.path.starts_with(place))
     }
 

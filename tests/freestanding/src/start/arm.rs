@@ -1,6 +1,6 @@
 //! 32-bit ARM (EABI), in ARM and Thumb state: the stack is aligned to 8 bytes where a function is called.
 //!
-//! The symbol is a function's: its lowest bit tells the kernel to begin in Thumb state.
+//! It begins in ARM state, whatever state the rest is in: the linker makes the call one that changes it.
 
 use core::arch::{asm, global_asm};
 
@@ -9,13 +9,14 @@ global_asm!(
     ".globl _start",
     ".type _start, %function",
     ".p2align 2",
+    ".arm",
     "_start:",
     "mov r11, #0",
     "mov lr, #0",
     "mov r0, sp",
     "bic r1, r0, #7",
     "mov sp, r1",
-    "b {start}",
+    "bl {start}",
     ".popsection",
     start = sym super::start,
 );

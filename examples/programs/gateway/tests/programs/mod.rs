@@ -55,15 +55,19 @@ impl Drop for Program {
     }
 }
 
-/// Builds the sensor, which has neither libc nor std.
+/// Builds the sensor, which has neither libc nor std, with the settings of all such programs of this repository.
 pub fn sensor() -> PathBuf {
     const TRIPLE: &str = "x86_64-unknown-linux-musl";
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sensor");
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sensor");
+    let settings = package.join("../../../tests/freestanding");
+    // The linker looks there for the script that the settings name.
+    let place = format!("target.'cfg(target_env = \"musl\")'.rustflags = ['-Clink-arg=-L{}']", settings.display());
     let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--release", "--locked", "--bin", "sensor", "--target", TRIPLE]);
-    build.args(["--config", "../../../tests/freestanding/.cargo/config.toml", "--target-dir"]).arg(&target);
-    let built = build.current_dir(folder).env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTFLAGS").status();
+    build.args(["build", "--quiet", "--release", "--locked", "--bin", "sensor", "--target", TRIPLE, "--config"]);
+    build.arg(settings.join(".cargo/config.toml")).args(["--config", &place, "--target-dir"]).arg(&target);
+    let built =
+        build.current_dir(package.join("../sensor")).env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTFLAGS").status();
     assert!(built.is_ok_and(|status| status.success()), "the sensor does not build: {build:?}");
     let program = target.join(TRIPLE).join("release/sensor");
     let bytes = std::fs::read(&program).expect("it has been built");

@@ -1,0 +1,176 @@
+//! A descriptor that says when there is a message.
+//!
+//! A futex cannot be polled, so a kernel queue of one message stands for it. Its name is made of random letters in the
+//! queue's header. Senders open it by that name when they find the bell armed, and only then: what they kept open could
+//! be a bell that is gone.
+//!
+//! Whoever drops a doorbell removes the name, and rings so that the others who have it open look again; arming makes it
+//! anew for them.
+
+use core::fmt;
+
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, fchmod};
+use rustix::io::Errno;
+
+use super::SharedQueue;
+use crate::error::{Error, Operation, Result};
+use crate::name::{Name, OwnedName};
+use crate::open::{Creator, RACES};
+use crate::sys;
+
+/// What a doorbell's name begins with.
+const PREFIX: &Name = crate::name!("/rawipc-bell-");
+
+/// A descriptor for event loops that becomes readable when a message is in the queue; made by
+/// [`SharedQueue::doorbell`].
+///
+/// It is one-shot: [`arm`](Self::arm) it, wait until it is readable, receive what is there, and arm it again. While it
+/// is not armed it costs nobody anything; the first message after that makes three system calls more.
+///
+/// ```
+/// # use rawipc::{ErrorKind, MessageBuffer, Priority, SharedQueue, name};
+/// # use rustix::event::{PollFd, PollFlags, poll};
+/// # let queue = SharedQueue::options().read(true).write(true).max_message_size(64).unlink_on_drop(true)
+/// #     .create_unique(name!("/rawipc-doc-doorbell"))?;
+/// let mut doorbell = queue.doorbell()?;
+/// let mut buffer = MessageBuffer::<64>::new();
+/// # let sender = queue.try_clone()?;
+/// # let mut left = 2;
+/// # std::thread::scope(|scope| {
+/// # scope.spawn(|| (0..2).for_each(|_| sender.send(b"hello", Priority::MIN).unwrap()));
+/// while left > 0 {
+///     if !doorbell.arm()? {
+///         poll(&mut [PollFd::new(&doorbell, PollFlags::IN)], None).unwrap();
+///     }
+///     while let Ok(message) = queue.try_receive(&mut buffer) {
+///         assert_eq!(message.payload(), b"hello");
+///         left -= 1;
+///     }
+/// }
+/// # Ok::<(), rawipc::Error>(())
+/// # })?;
+/// # Ok::<(), rawipc::Error>(())
+/// ```
+///
+/// A consumer that is killed while its doorbell is armed costs the next sender one needless ring, and may leave the
+/// kernel queue `/rawipc-bell-…` behind until another doorbell of the same queue is dropped. Senders must have the right
+/// to open that kernel queue: it belongs to the user who made the doorbell, and has the shared queue's mode.
+pub struct Doorbell<'queue> {
+    queue: &'queue SharedQueue,
+    name: OwnedName,
+    bell: OwnedFd,
+    creator: Creator,
+}
+
+impl SharedQueue {
+    /// Prepares a descriptor that says when there is a message: a kernel queue of one message, which counts against
+    /// RLIMIT_MSGQUEUE.
+    ///
+    /// # Errors
+    /// As [`MessageQueueOptions::open`](crate::MessageQueueOptions::open).
+    pub fn doorbell(&self) -> Result<Doorbell<'_>> {
+        let name = self.bell_name()?;
+        let bell = self.make_bell(&name)?;
+        Ok(Doorbell { queue: self, name, bell, creator: Creator::this_process() })
+    }
+
+    #[inline]
+    pub(super) fn ring_if(&self, ring: bool) -> Result<()> {
+        if ring {
+            self.ring();
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn ring(&self) {
+        let ring = || {
+            let name = self.bell_name().map_err(|error| error.errno())?;
+            let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let bell = sys::mq_open(name.c_str(), flags.bits(), 0, None)?;
+            sys::mq_timedsend(&bell, &[], 0, None)
+        };
+        match ring() {
+            // It has been rung already; or nobody listens any more.
+            Ok(()) | Err(Errno::AGAIN | Errno::NOENT) => {}
+            // The message is sent whatever becomes of this. The next one tries again.
+            Err(_) => self.member.arm_again(),
+        }
+    }
+
+    fn bell_name(&self) -> Result<OwnedName> {
+        let letters = self.member.doorbell()?;
+        // Whatever a peer wrote there: a name has neither slashes nor zeros.
+        Ok(OwnedName::joined(PREFIX, &letters.map(|letter| if letter.is_ascii_alphanumeric() { letter } else { b'-' })))
+    }
+
+    fn make_bell(&self, name: &OwnedName) -> Result<OwnedFd> {
+        let system = |errno| Error::system(Operation::Doorbell, errno);
+        let mode = self.mode()?;
+        let sizes = sys::Attributes { max_messages: 1, max_message_size: 1, ..sys::Attributes::EMPTY };
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mut races = 0;
+        loop {
+            let exclusive = flags | OFlags::CREATE | OFlags::EXCL;
+            match sys::mq_open(name.c_str(), exclusive.bits(), 0o600, Some(&sizes)) {
+                Ok(bell) => {
+                    fchmod(&bell, Mode::from_raw_mode(mode)).map_err(system)?;
+                    return Ok(bell);
+                }
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(system(errno)),
+            }
+            match sys::mq_open(name.c_str(), flags.bits(), 0, None) {
+                Err(Errno::NOENT) if races < RACES => races += 1,
+                result => return result.map_err(system),
+            }
+        }
+    }
+}
+
+impl Doorbell<'_> {
+    /// Arms it for the next message; whether there is one already, so that there is nothing to wait for.
+    ///
+    /// # Errors
+    /// As [`SharedQueue::doorbell`], and as [`SharedQueue::receive`].
+    pub fn arm(&mut self) -> Result<bool> {
+        let system = |errno| Error::system(Operation::Doorbell, errno);
+        loop {
+            while sys::mq_timedreceive(&self.bell, &mut [core::mem::MaybeUninit::uninit(); 1], None).is_ok() {}
+            let client = self.queue.member.client(Operation::Doorbell)?;
+            let ready = client.arm().map_err(|errno| self.queue.failed(Operation::Doorbell, errno))?;
+            // Whoever removes the name later rings.
+            if ready || sys::link_count(self.bell.as_raw_fd()).map_err(system)? > 0 {
+                return Ok(ready);
+            }
+            self.bell = self.queue.make_bell(&self.name)?;
+        }
+    }
+}
+
+impl AsFd for Doorbell<'_> {
+    /// Readable once it has been rung.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+}
+
+impl Drop for Doorbell<'_> {
+    fn drop(&mut self) {
+        if !self.creator.is_this_process() {
+            return;
+        }
+        // Neither can fail but for what somebody else did first.
+        if sys::link_count(self.bell.as_raw_fd()).is_ok_and(|count| count > 0) {
+            let _ = sys::mq_unlink(self.name.c_str());
+        }
+        let _ = sys::mq_timedsend(&self.bell, &[], 0, None);
+    }
+}
+
+impl fmt::Debug for Doorbell<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Doorbell").field("bell", &self.bell).finish_non_exhaustive()
+    }
+}

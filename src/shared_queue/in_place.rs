@@ -1,0 +1,295 @@
+//! Messages written and read where they lie.
+
+use core::fmt;
+use core::sync::atomic::AtomicU8;
+use core::time::Duration;
+
+use rustix::io::{self, Errno};
+
+use super::SharedQueue;
+use super::wait::{Limit, Wait};
+use crate::Priority;
+use crate::bytes;
+use crate::error::{Cause, Error, Operation, Result};
+use crate::futex::Tuning;
+use crate::robust::Owner;
+use crate::time::Deadline;
+
+impl SharedQueue {
+    /// Reserves room for a message, to write it where it will lie, waiting without a limit while the queue is full.
+    ///
+    /// The room counts as a message until the reservation is published or dropped.
+    ///
+    /// ```
+    /// # use rawipc::{Priority, SharedQueue, name};
+    /// # let queue = SharedQueue::options().read(true).write(true).unlink_on_drop(true)
+    /// #     .create_unique(name!("/rawipc-doc-reserve"))?;
+    /// let mut frame = queue.reserve()?;
+    /// frame.write_at(0, b"header")?;
+    /// frame.write_at(6, b"body")?;
+    /// frame.publish(10, Priority::MIN)?;
+    ///
+    /// let frame = queue.borrow()?;
+    /// let mut body = [0; 4];
+    /// frame.read_at(6, &mut body)?;
+    /// assert_eq!((&body, frame.len()), (b"body", 10));
+    /// drop(frame); // Now it is delivered.
+    /// # Ok::<(), rawipc::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn reserve(&self) -> Result<Reservation<'_>> {
+        self.reserve_within(Limit::None)
+    }
+
+    /// Reserves room for a message if the queue is not full.
+    ///
+    /// # Errors
+    /// As [`try_send`](Self::try_send).
+    pub fn try_reserve(&self) -> Result<Reservation<'_>> {
+        self.reserve_within(Limit::Now)
+    }
+
+    /// Reserves room for a message, waiting at most so long, by the monotonic clock.
+    ///
+    /// # Errors
+    /// As [`send_timeout`](Self::send_timeout).
+    pub fn reserve_timeout(&self, timeout: Duration) -> Result<Reservation<'_>> {
+        self.reserve_within(Limit::Within(timeout))
+    }
+
+    /// Reserves room for a message, waiting until the deadline.
+    ///
+    /// # Errors
+    /// As [`send_deadline`](Self::send_deadline).
+    pub fn reserve_deadline(&self, deadline: Deadline) -> Result<Reservation<'_>> {
+        self.reserve_within(Limit::Until(deadline))
+    }
+
+    /// Receives a message without a copy, to be read where it lies, waiting without a limit while the queue is empty.
+    ///
+    /// Its room is free when it is dropped; until then it is this process's, and if that dies, the queue's again. See
+    /// [`reserve`](Self::reserve) for an example.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive), but for the buffer.
+    pub fn borrow(&self) -> Result<Borrowed<'_>> {
+        self.borrow_within(Limit::None)
+    }
+
+    /// Receives a message without a copy if there is one.
+    ///
+    /// # Errors
+    /// As [`try_receive`](Self::try_receive), but for the buffer.
+    pub fn try_borrow(&self) -> Result<Borrowed<'_>> {
+        self.borrow_within(Limit::Now)
+    }
+
+    /// Receives a message without a copy, waiting at most so long, by the monotonic clock.
+    ///
+    /// # Errors
+    /// As [`receive_timeout`](Self::receive_timeout), but for the buffer.
+    pub fn borrow_timeout(&self, timeout: Duration) -> Result<Borrowed<'_>> {
+        self.borrow_within(Limit::Within(timeout))
+    }
+
+    /// Receives a message without a copy, waiting until the deadline.
+    ///
+    /// # Errors
+    /// As [`receive_deadline`](Self::receive_deadline), but for the buffer.
+    pub fn borrow_deadline(&self, deadline: Deadline) -> Result<Borrowed<'_>> {
+        self.borrow_within(Limit::Until(deadline))
+    }
+
+    fn reserve_within(&self, limit: Limit) -> Result<Reservation<'_>> {
+        self.check_sending(0)?;
+        let client = self.member.client(Operation::Send)?;
+        let block = client.reserve(&mut self.wait(limit)).map_err(|errno| self.failed(Operation::Send, errno))?;
+        Ok(Reservation(InHand { queue: self, block, owner: client.me }))
+    }
+
+    fn borrow_within(&self, limit: Limit) -> Result<Borrowed<'_>> {
+        self.check_receiving(usize::MAX)?;
+        let client = self.member.client(Operation::Receive)?;
+        let found = client.borrow(&mut self.wait(limit)).map_err(|errno| self.failed(Operation::Receive, errno))?;
+        let hand = InHand { queue: self, block: found.block, owner: client.me };
+        Ok(Borrowed { hand, length: found.length, priority: found.priority })
+    }
+}
+
+/// A block that this process has in hand; free when it is dropped.
+struct InHand<'queue> {
+    queue: &'queue SharedQueue,
+    block: usize,
+    owner: Owner,
+}
+
+impl InHand<'_> {
+    /// What lies there, or will: so many bytes from an offset on, of so many that there are.
+    fn bytes(&self, there: usize, offset: usize, count: usize) -> Result<&[AtomicU8]> {
+        let end = offset.saturating_add(count);
+        let room = self.queue.member.room(self.block).unwrap_or_default();
+        room.get(..there).and_then(|bytes| bytes.get(offset..end)).ok_or_else(|| {
+            let cause = Cause::out_of_bounds(there as u64, end as u64);
+            Error::caused(Operation::AccessMemory, Errno::INVAL, cause)
+        })
+    }
+
+    /// Whether it is this process's: not in a child of `fork`.
+    fn check(&self, operation: Operation) -> Result<()> {
+        if self.queue.member.is_me(self.owner) { Ok(()) } else { Err(Error::system(operation, Errno::PERM)) }
+    }
+
+    /// Does with it what frees it, or gives it to the queue.
+    fn give<T>(self, give: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let result = give(&self)?;
+        core::mem::forget(self);
+        Ok(result)
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        // In a child of `fork` it is the parent's.
+        if self.check(Operation::Send).is_ok() {
+            // There is nobody to tell; what is damaged the next call tells.
+            let _ = self.queue.member.client(Operation::Send).map(|client| client.release(self.block));
+        }
+    }
+}
+
+/// Room for a message, to be written where it will lie; made by [`SharedQueue::reserve`]. Dropping it sends nothing.
+///
+/// If the process dies with it, the room is free again. In a child of `fork` it is the parent's still.
+pub struct Reservation<'queue>(InHand<'queue>);
+
+impl Reservation<'_> {
+    /// How many bytes there is room for: the queue's longest message.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.0.queue.member.max_message_size()
+    }
+
+    /// Copies bytes into it, anywhere and in any order.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not fit; nothing is copied.
+    pub fn write_at(&mut self, offset: usize, bytes: &[u8]) -> Result<()> {
+        bytes::store(self.0.bytes(self.capacity(), offset, bytes.len())?, bytes);
+        Ok(())
+    }
+
+    /// All of the room, to be written without a copy. It begins at a multiple of 32 bytes, and holds whatever was there
+    /// before.
+    #[must_use]
+    pub fn bytes(&self) -> &[AtomicU8] {
+        self.0.bytes(self.capacity(), 0, self.capacity()).unwrap_or_default()
+    }
+
+    /// Sends the first `length` bytes as a message.
+    ///
+    /// # Errors
+    /// [`MessageTooLong`](crate::ErrorKind::MessageTooLong) beyond the capacity;
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) in a child of `fork`;
+    /// [`Malformed`](crate::ErrorKind::Malformed) if a peer has damaged the queue. Nothing is sent then, and the room
+    /// is free.
+    pub fn publish(self, length: usize, priority: Priority) -> Result<()> {
+        let queue = self.0.queue;
+        queue.check_sending(length)?;
+        let ring = self.0.give(|hand| {
+            hand.check(Operation::Send)?;
+            let client = queue.member.client(Operation::Send)?;
+            let publish = || client.publish(hand.block, length, priority, &mut unlimited());
+            uninterrupted(publish).map_err(|errno| queue.failed(Operation::Send, errno))
+        })?;
+        queue.ring_if(ring)
+    }
+}
+
+/// A message that was received and is read where it lies; made by [`SharedQueue::borrow`]. Dropping it frees its room.
+///
+/// If the process dies with it, the message is the queue's again. In a child of `fork` it is the parent's still.
+pub struct Borrowed<'queue> {
+    hand: InHand<'queue>,
+    length: usize,
+    priority: Priority,
+}
+
+impl Borrowed<'_> {
+    /// The priority it was sent with.
+    #[must_use]
+    pub const fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it has no bytes.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Copies bytes out of it.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if it has not so many; nothing is copied.
+    pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
+        bytes::load(self.hand.bytes(self.length, offset, buffer.len())?, bytes::as_uninit(buffer));
+        Ok(())
+    }
+
+    /// All of its bytes, without a copy. A sender that does not keep to the rules may change them still.
+    #[must_use]
+    pub fn bytes(&self) -> &[AtomicU8] {
+        self.hand.bytes(self.length, 0, self.length).unwrap_or_default()
+    }
+
+    /// Gives it back to the queue, in its old place, as if it had not been received.
+    ///
+    /// # Errors
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) in a child of `fork`;
+    /// [`Malformed`](crate::ErrorKind::Malformed) if a peer has damaged the queue.
+    pub fn put_back(self) -> Result<()> {
+        let queue = self.hand.queue;
+        self.hand.give(|hand| {
+            hand.check(Operation::Receive)?;
+            let client = queue.member.client(Operation::Receive)?;
+            let put_back = || client.put_back(hand.block, &mut unlimited());
+            uninterrupted(put_back).map_err(|errno| queue.failed(Operation::Receive, errno))
+        })
+    }
+}
+
+/// For the lock, which others have for moments only.
+fn unlimited() -> Wait {
+    Wait::new(Limit::None, Tuning::DEFAULT.watching())
+}
+
+/// The lock is waited for whatever signals come.
+fn uninterrupted<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match work() {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
+    }
+}
+
+impl fmt::Debug for Reservation<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Reservation").field("capacity", &self.capacity()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Borrowed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("Borrowed");
+        debug.field("length", &self.length).field("priority", &self.priority).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! The queue in every interleaving: sleeping and waking, reserving and publishing, deaths.
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" cargo test --release --lib --target-dir target/loom shared_queue::loom_tests -- --nocapture
+//! ```
+
+mod models;
+mod planted;
+
+use core::sync::atomic::AtomicU8;
+use std::sync::Arc;
+use std::time::Duration;
+use std::vec::Vec;
+
+use loom::thread::JoinHandle;
+use rustix::io::Result;
+
+use super::client::Client;
+use super::format::{Control, Entry, Line, Record, Side, Sizes, Wide};
+use super::view::View;
+use super::wait::{Limit, Wait};
+use crate::Priority;
+use crate::futex::Tuning;
+use crate::futex::exploration::Guarded;
+use crate::futex::model::{AtomicU32, let_slices_end};
+use crate::robust::loom_tests::{Graves, free_lock, participant, word_of};
+
+/// Longer than what is copied under the lock.
+const LONG: usize = 2000;
+
+/// A queue's memory, what lies in its blocks, and who has died.
+struct World {
+    control: Control,
+    heap: Vec<Entry>,
+    free: Vec<AtomicU32>,
+    blocks: Vec<Line>,
+    rooms: Vec<Guarded>,
+    sizes: Sizes,
+    graves: Graves,
+}
+
+fn zero() -> AtomicU32 {
+    AtomicU32::new(0)
+}
+
+fn wide() -> Wide {
+    Wide { low: zero(), high: zero() }
+}
+
+fn entry() -> Entry {
+    Entry { key: wide(), block: zero(), rest: zero() }
+}
+
+fn side() -> Side {
+    Side { event: zero(), sleepers: zero() }
+}
+
+fn line() -> Line {
+    let record = Record { state: zero(), length: zero(), key: wide(), rest: core::array::from_fn(|_| zero()) };
+    Line { record, start: [const { AtomicU8::new(0) }; 32] }
+}
+
+impl World {
+    fn new(max_messages: usize) -> Arc<Self> {
+        let sizes = Sizes { max_messages, max_message_size: LONG };
+        let control = Control {
+            lock: free_lock(),
+            messages: zero(),
+            free: zero(),
+            next: wide(),
+            top: entry(),
+            receivers: side(),
+            senders: side(),
+            enough: zero(),
+            armed: zero(),
+            rest: zero(),
+        };
+        let world = Self {
+            control,
+            heap: (0..max_messages).map(|_| entry()).collect(),
+            free: (0..max_messages).map(|_| zero()).collect(),
+            blocks: (0..max_messages * sizes.lines()).map(|_| line()).collect(),
+            rooms: (0..max_messages).map(|_| Guarded::new()).collect(),
+            sizes,
+            graves: Graves::new(),
+        };
+        world.view().clear();
+        Arc::new(world)
+    }
+
+    fn view(&self) -> View<'_> {
+        let Self { control, heap, free, blocks, sizes, .. } = self;
+        View { control, heap, free, blocks, sizes: *sizes }
+    }
+
+    /// Does something as one participant.
+    fn with<T>(&self, number: usize, action: impl FnOnce(&Client<'_, '_, &Graves>) -> T) -> T {
+        let view = self.view();
+        action(&Client { view: &view, me: participant(number), others: &self.graves })
+    }
+
+    /// Sends a number, waiting until it can.
+    fn send(&self, me: usize, length: usize, number: u32) -> Result<()> {
+        let fill = |block: usize| {
+            self.rooms[block].set(number);
+            Ok(())
+        };
+        self.with(me, |client| client.send(length, Priority::MIN, &mut wait(), fill)).map(drop)
+    }
+
+    /// Receives a number, waiting until there is one.
+    fn receive(&self, me: usize) -> Result<u32> {
+        let mut number = 0;
+        self.with(me, |client| {
+            client.receive(&mut wait(), |found| {
+                number = self.rooms[found.block].get();
+                Ok(())
+            })
+        })?;
+        Ok(number)
+    }
+
+    /// As a process that is killed: it does nothing more, and from now on waiters look for the dead.
+    fn die(&self, number: usize) {
+        self.graves.bury(number);
+        for word in [word_of(&self.control.lock), &self.control.receivers.event, &self.control.senders.event] {
+            let_slices_end(word);
+        }
+    }
+}
+
+/// Until it is ended: slices end only when the model says so.
+fn wait() -> Wait {
+    Wait::new(Limit::None, Tuning { spin: 0, recheck: Duration::from_secs(1 << 32) })
+}
+
+fn spawn<T: 'static>(world: &Arc<World>, action: impl FnOnce(&World) -> T + 'static) -> JoinHandle<T> {
+    let world = world.clone();
+    loom::thread::spawn(move || action(&world))
+}

@@ -1,0 +1,160 @@
+//! The models of the queue.
+
+use std::format;
+use std::vec::Vec;
+
+use super::{LONG, World, spawn, wait};
+use crate::Priority;
+use crate::futex::exploration::{Search, explore, join};
+use crate::futex::primitive::Ordering::Release;
+use crate::shared_queue::state::State;
+
+/// Many steps are under the lock, where stopping matters to nobody.
+pub(super) const TWO_THREADS: Search = Search { last: Some(4), stale: Some(3) };
+const THREE_THREADS: Search = Search { last: Some(3), stale: Some(2) };
+
+/// One sends more than the queue holds, another receives all of it in order.
+pub(super) fn stream(search: Search, length: usize, count: u32) {
+    explore(&format!("{count} messages of {length} bytes through a queue of 1"), search, move || {
+        let world = World::new(1);
+        let sender = spawn(&world, move |world| {
+            (1..=count).for_each(|number| assert_eq!(world.send(0, length, number), Ok(())));
+        });
+        for number in 1..=count {
+            assert_eq!(world.receive(1), Ok(number));
+        }
+        join([sender]);
+        assert_at_rest(&world);
+    });
+}
+
+/// Two wait for one message each.
+fn two_receivers(search: Search, length: usize) {
+    explore(&format!("two receivers of {length} bytes"), search, move || {
+        let world = World::new(2);
+        let receivers = [1, 2].map(|me| spawn(&world, move |world| world.receive(me)));
+        for number in [1, 2] {
+            assert_eq!(world.send(0, length, number), Ok(()));
+        }
+        let mut numbers: Vec<u32> = join(receivers).into_iter().map(|number| number.expect("a message")).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [1, 2]);
+        assert_at_rest(&world);
+    });
+}
+
+/// Two wait for room, of which there comes as much as they need.
+fn two_senders(search: Search) {
+    explore("two senders", search, || {
+        let world = World::new(1);
+        assert_eq!(world.send(0, 1, 1), Ok(()));
+        let senders = [2, 3].map(|me| spawn(&world, move |world| world.send(me, 1, me as u32)));
+        let mut numbers: Vec<u32> = (0..3).map(|_| world.receive(1).expect("a message")).collect();
+        join(senders).into_iter().for_each(|sent| assert_eq!(sent, Ok(())));
+        assert_eq!(numbers.remove(0), 1);
+        numbers.sort_unstable();
+        assert_eq!(numbers, [2, 3]);
+        assert_at_rest(&world);
+    });
+}
+
+/// Where a sender or a receiver is killed.
+#[derive(Clone, Copy, Debug)]
+enum Death {
+    /// With the lock, before it has done anything.
+    Locked,
+    /// With the lock and a block from the stack.
+    Popped,
+    /// With a block in hand.
+    Reserved,
+    /// With the lock, right after its message was accepted.
+    Accepted,
+    /// Between giving the lock back and waking.
+    Unwoken,
+    /// With the message of another in hand.
+    Taken,
+}
+
+/// Somebody is killed in a call while another one waits for a message: that one gets what was accepted.
+fn death(search: Search, death: Death) {
+    explore(&format!("death: {death:?}"), search, move || {
+        let world = World::new(2);
+        let receiver = spawn(&world, |world| world.receive(1));
+        die_in(&world, death);
+        // Whatever the dead one has left, there is room for two.
+        if !matches!(death, Death::Accepted | Death::Unwoken | Death::Taken) {
+            assert_eq!(world.send(2, 1, 7), Ok(()));
+        }
+        assert_eq!(join([receiver]), [Ok(7)]);
+        for number in [8, 9] {
+            assert_eq!(world.send(2, 1, number), Ok(()));
+        }
+        assert_eq!([world.receive(2), world.receive(2)], [Ok(8), Ok(9)]);
+        assert_at_rest(&world);
+    });
+}
+
+fn die_in(world: &World, death: Death) {
+    world.with(9, |client| match death {
+        Death::Reserved => {
+            let block = client.reserve(&mut wait()).expect("room");
+            world.rooms[block].set(6);
+        }
+        Death::Taken => {
+            // The other one may be faster, and then there is nobody to die.
+            assert_eq!(world.send(2, LONG, 7), Ok(()));
+            let mut now = super::Wait::new(super::Limit::Now, super::Tuning::DEFAULT);
+            let _ = client.borrow(&mut now);
+        }
+        _ => {
+            let mut locked = client.lock(&mut wait()).expect("the lock");
+            if !matches!(death, Death::Locked) {
+                let (block, record) = locked.pop_free().expect("a block");
+                world.rooms[block].set(7);
+                match death {
+                    Death::Accepted => {
+                        record.length.store(1, Release);
+                        record.state.store(State::Published.word(), Release);
+                    }
+                    Death::Unwoken => {
+                        locked.publish(block, record, 1, Priority::MIN).expect("a message");
+                        world.control.lock.give_back();
+                    }
+                    _ => {}
+                }
+            }
+            core::mem::forget(locked);
+        }
+    });
+    world.die(9);
+}
+
+/// All blocks are free, and nobody has the lock.
+fn assert_at_rest(world: &World) {
+    let view = world.view();
+    let free = world.with(5, |client| client.lock(&mut wait()).and_then(|locked| locked.free()));
+    assert_eq!((view.messages(), free), (Ok(0), Ok(view.capacity())));
+    assert!(!world.control.lock.is_taken());
+}
+
+#[test]
+fn a_stream_arrives_in_order() {
+    stream(TWO_THREADS, 1, 2);
+    stream(TWO_THREADS, LONG, 2);
+}
+
+#[test]
+fn each_of_two_receivers_is_woken() {
+    two_receivers(THREE_THREADS, 1);
+}
+
+#[test]
+fn each_of_two_senders_is_woken() {
+    two_senders(THREE_THREADS);
+}
+
+#[test]
+fn deaths_are_survived() {
+    let deaths = [Death::Locked, Death::Popped, Death::Reserved, Death::Accepted, Death::Unwoken, Death::Taken];
+    deaths.into_iter().for_each(|moment| death(TWO_THREADS, moment));
+}

@@ -1,0 +1,199 @@
+//! Messages written and read where they lie, and the doorbell.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::Duration;
+
+use rawipc::{Doorbell, ErrorKind, MessageBuffer, Priority, SharedQueue};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::harness::kernel::in_child;
+use crate::harness::waiting::{PATIENCE, wait_until};
+use crate::shared_queue_support::{small, small_queue};
+
+crate::tests!(
+    a_message_is_written_and_read_where_it_lies,
+    what_is_dropped_is_not_sent,
+    what_is_borrowed_takes_room_until_it_is_dropped,
+    what_is_put_back_is_in_its_old_place,
+    nothing_outside_of_a_block_can_be_reached,
+    a_doorbell_rings_once_for_each_arming,
+    an_unarmed_doorbell_stays_silent,
+    two_doorbells_of_one_queue_both_ring,
+    ;
+    alone:
+    what_a_parent_has_in_hand_is_not_its_childs,
+);
+
+fn a_message_is_written_and_read_where_it_lies() {
+    let queue = small_queue();
+    let mut reservation = queue.reserve().unwrap();
+    assert_eq!((reservation.capacity(), reservation.bytes().as_ptr() as usize % 32), (64, 0));
+    reservation.write_at(60, b"tail").unwrap();
+    reservation.write_at(0, b"head").unwrap();
+    reservation.bytes()[4].store(b'!', Relaxed);
+    reservation.publish(5, Priority::from(4)).unwrap();
+    let borrowed = queue.borrow().unwrap();
+    assert_eq!((borrowed.len(), borrowed.is_empty(), borrowed.priority()), (5, false, Priority::from(4)));
+    let mut bytes = [0; 3];
+    borrowed.read_at(2, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"ad!");
+    assert_eq!(borrowed.bytes().iter().map(|byte| byte.load(Relaxed)).collect::<Vec<_>>(), b"head!");
+    drop(borrowed);
+    queue.reserve_timeout(PATIENCE).unwrap().publish(0, Priority::MIN).unwrap();
+    assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"");
+    queue.try_send(b"sent", Priority::MIN).unwrap();
+    assert!(queue.borrow_timeout(Duration::ZERO).unwrap().bytes().len() == 4);
+    assert!(queue.is_empty().unwrap());
+}
+
+fn what_is_dropped_is_not_sent() {
+    let queue = small_queue();
+    let reservations: Vec<_> = (0..8).map(|_| queue.try_reserve().unwrap()).collect();
+    assert_eq!(queue.try_reserve().unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(queue.try_send(b"x", Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(queue.reserve_timeout(Duration::from_millis(1)).unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(queue.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| queue.send(b"waits", Priority::MIN));
+        drop(reservations);
+        waiter.join().unwrap().unwrap();
+    });
+    assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"waits");
+    let error = queue.reserve().unwrap().publish(65, Priority::MIN).unwrap_err();
+    assert_eq!((error.kind(), queue.is_empty()), (ErrorKind::MessageTooLong, Ok(true)));
+    (0..8).for_each(|_| queue.try_send(b"x", Priority::MIN).unwrap());
+}
+
+fn what_is_borrowed_takes_room_until_it_is_dropped() {
+    let queue = small().max_messages(1).create_anonymous().unwrap();
+    queue.send(b"one", Priority::MIN).unwrap();
+    let borrowed = queue.borrow().unwrap();
+    assert_eq!(queue.len().unwrap(), 0);
+    assert_eq!(queue.try_borrow().unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(queue.try_send(b"two", Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| queue.send(b"two", Priority::MIN));
+        drop(borrowed);
+        waiter.join().unwrap().unwrap();
+    });
+    assert_eq!(queue.borrow().unwrap().len(), 3);
+}
+
+fn what_is_put_back_is_in_its_old_place() {
+    let queue = small_queue();
+    for message in [b"a", b"b", b"c"] {
+        queue.send(message, Priority::from(1)).unwrap();
+    }
+    let first = queue.borrow().unwrap();
+    let second = queue.borrow().unwrap();
+    second.put_back().unwrap();
+    first.put_back().unwrap();
+    queue.send(b"d", Priority::from(2)).unwrap();
+    let order: Vec<u8> = (0..4).map(|_| queue.try_receive(&mut [0; 64]).unwrap().payload()[0]).collect();
+    assert_eq!(order, b"dabc");
+}
+
+fn nothing_outside_of_a_block_can_be_reached() {
+    let queue = small_queue();
+    let mut reservation = queue.reserve().unwrap();
+    for (offset, length) in [(64, 1), (0, 65), (usize::MAX, 2), (63, 2)] {
+        let error = reservation.write_at(offset, &vec![0; length]).unwrap_err();
+        assert_eq!((error.kind(), error.bounds().map(|bounds| bounds.bound)), (ErrorKind::InvalidInput, Some(64)));
+    }
+    reservation.write_at(64, b"").unwrap();
+    reservation.publish(10, Priority::MIN).unwrap();
+    let borrowed = queue.borrow().unwrap();
+    for (offset, length) in [(10, 1), (0, 11), (usize::MAX, 2)] {
+        let error = borrowed.read_at(offset, &mut vec![0; length]).unwrap_err();
+        assert_eq!((error.kind(), error.bounds().map(|bounds| bounds.bound)), (ErrorKind::InvalidInput, Some(10)));
+    }
+}
+
+fn what_a_parent_has_in_hand_is_not_its_childs() {
+    let queue = small().max_messages(2).create_anonymous().unwrap();
+    queue.send(b"kept", Priority::MIN).unwrap();
+    let mut hands = Some((queue.reserve().unwrap(), queue.borrow().unwrap()));
+    in_child(|| {
+        let (reservation, borrowed) = hands.take().unwrap();
+        assert_eq!(borrowed.put_back().unwrap_err().kind(), ErrorKind::PermissionDenied);
+        assert_eq!(reservation.publish(1, Priority::MIN).unwrap_err().kind(), ErrorKind::PermissionDenied);
+        // Nor has it freed them.
+        assert_eq!(queue.try_send(b"x", Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
+    });
+    let (reservation, borrowed) = hands.take().unwrap();
+    borrowed.put_back().unwrap();
+    reservation.publish(0, Priority::MAX).unwrap();
+    assert_eq!((0..2).map(|_| queue.borrow().unwrap().len()).collect::<Vec<_>>(), [0, 4]);
+    // A child that dies with something in hand gives it back.
+    queue.send(b"left", Priority::MIN).unwrap();
+    in_child(|| {
+        std::mem::forget(queue.borrow().unwrap());
+        std::mem::forget(queue.reserve().unwrap());
+    });
+    assert_eq!(queue.try_borrow().unwrap().len(), 4);
+    (0..2).for_each(|_| queue.try_send(b"x", Priority::MIN).unwrap());
+}
+
+fn is_rung(doorbell: &Doorbell<'_>) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(doorbell, PollFlags::IN)], Some(&now)).unwrap() > 0
+}
+
+fn a_doorbell_rings_once_for_each_arming() {
+    let queue = small_queue();
+    let mut doorbell = queue.doorbell().unwrap();
+    for _ in 0..3 {
+        assert!(!doorbell.arm().unwrap());
+        assert!(!is_rung(&doorbell));
+        queue.send(b"one", Priority::MIN).unwrap();
+        assert!(is_rung(&doorbell));
+        queue.send(b"two", Priority::MIN).unwrap();
+        assert!(doorbell.arm().unwrap(), "there is a message already");
+        assert!(!is_rung(&doorbell));
+        for _ in 0..2 {
+            queue.try_receive(&mut [0; 64]).unwrap();
+        }
+    }
+    // From another process, or another thread that waits.
+    let sender = queue.try_clone().unwrap();
+    assert!(!doorbell.arm().unwrap());
+    thread::scope(|scope| {
+        let receiver = scope.spawn(|| poll(&mut [PollFd::new(&doorbell, PollFlags::IN)], None));
+        sender.reserve().unwrap().publish(3, Priority::MIN).unwrap();
+        assert_eq!(receiver.join().unwrap(), Ok(1));
+    });
+}
+
+fn an_unarmed_doorbell_stays_silent() {
+    let queue = small_queue();
+    let doorbell = queue.doorbell().unwrap();
+    queue.send(b"one", Priority::MIN).unwrap();
+    assert!(!is_rung(&doorbell));
+    drop(doorbell);
+    let mut doorbell = queue.doorbell().unwrap();
+    assert!(doorbell.arm().unwrap());
+    // The one who had armed it is gone.
+    queue.try_receive(&mut [0; 64]).unwrap();
+    assert!(!doorbell.arm().unwrap());
+    drop(doorbell);
+    queue.send(b"two", Priority::MIN).unwrap();
+}
+
+fn two_doorbells_of_one_queue_both_ring() {
+    let queue = small_queue();
+    let other: SharedQueue = queue.try_clone().unwrap();
+    let (mut first, mut second) = (queue.doorbell().unwrap(), other.doorbell().unwrap());
+    assert!(!first.arm().unwrap() && !second.arm().unwrap());
+    queue.send(b"one", Priority::MIN).unwrap();
+    assert!(is_rung(&first) && is_rung(&second));
+    let mut buffer = MessageBuffer::<64>::new();
+    other.receive(&mut buffer).unwrap();
+    assert!(!second.arm().unwrap());
+    // Dropping one takes the name away, and lets the other make it anew.
+    drop(first);
+    wait_until("it rings", || is_rung(&second));
+    assert!(!second.arm().unwrap() && !is_rung(&second));
+    queue.send(b"two", Priority::MIN).unwrap();
+    assert!(is_rung(&second));
+}

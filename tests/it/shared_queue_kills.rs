@@ -1,0 +1,260 @@
+//! SIGKILL at random moments under load: eight processes send and receive, and every message is accounted for.
+//!
+//! A message that was accepted has been received once and recorded, or is in the queue, or in the buffer of a receiver
+//! that was killed before it could record it. Nothing is recorded twice, nothing is torn, and the living always go on.
+
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use rawipc::{ErrorKind, Mapping, Priority, SharedMemory, SharedQueue, name};
+
+use crate::harness::kernel::die_with_parent;
+use crate::harness::random::Random;
+use crate::robust_support::BOUND;
+
+crate::tests!(
+    ;
+    alone:
+    every_message_is_accounted_for,
+);
+
+const PRODUCERS: usize = 4;
+const CONSUMERS: usize = 4;
+const PROCESSES: usize = PRODUCERS + CONSUMERS;
+const SIZE: usize = 2048;
+
+/// The most messages of a producer in a round; then it rests.
+const MOST: usize = 1 << 14;
+const KILLS_A_ROUND: usize = 20;
+
+/// How many kills: 160, or what the environment asks for.
+fn kills() -> usize {
+    std::env::var("RAWIPC_KILLS").map_or(160, |kills| kills.parse().expect("RAWIPC_KILLS is a number"))
+}
+
+rawipc::shareable! {
+    /// What the processes of a round note.
+    struct Notes {
+        /// No more is to be sent.
+        stop: AtomicU32,
+        /// The messages of each producer whose sending has begun.
+        begun: [AtomicU32; PRODUCERS],
+        /// How many messages have been received.
+        total: AtomicU32,
+        /// Which messages were accepted.
+        accepted: [[AtomicU8; MOST]; PRODUCERS],
+        /// How often each message was received.
+        received: [[AtomicU8; MOST]; PRODUCERS],
+    }
+}
+
+struct Round {
+    queue: SharedQueue,
+    notes: Mapping,
+    /// A buffer for each life of a consumer, to be looked at when that one is dead.
+    buffers: Mapping,
+}
+
+impl Round {
+    fn new() -> Self {
+        let options = SharedQueue::options().read(true).write(true).max_messages(6).max_message_size(SIZE);
+        let memory = |size: usize| SharedMemory::anonymous(size as u64).create().and_then(|memory| memory.map());
+        Self {
+            queue: options.unlink_on_drop(true).create_unique(name!("/rawipc-test-")).expect("a queue"),
+            notes: memory(size_of::<Notes>()).expect("memory"),
+            buffers: memory((KILLS_A_ROUND + PROCESSES) * SIZE).expect("memory"),
+        }
+    }
+
+    fn notes(&self) -> &Notes {
+        self.notes.get(0).expect("there is room")
+    }
+
+    fn received(&self) -> usize {
+        self.notes().total.load(SeqCst) as usize
+    }
+
+    /// Sends until it is told to stop.
+    fn produce(&self, queue: &SharedQueue, producer: usize, random: &mut Random) {
+        let notes = self.notes();
+        let mut message = [0; SIZE];
+        while notes.stop.load(SeqCst) == 0 {
+            let number = notes.begun[producer].load(SeqCst) as usize;
+            if number == MOST {
+                std::thread::yield_now();
+                continue;
+            }
+            let length = if random.below(4) == 0 { 1025 + random.below(SIZE - 1024) } else { 16 + random.below(48) };
+            write(&mut message[..length], producer, number);
+            notes.begun[producer].store(number as u32 + 1, SeqCst);
+            let priority = Priority::from(random.below(3) as u8);
+            match random.below(3) {
+                0 => queue.send(&message[..length], priority).expect("it is sent"),
+                1 => while queue.try_send(&message[..length], priority).is_err() {},
+                _ => {
+                    let mut reservation = queue.reserve().expect("room");
+                    reservation.write_at(0, &message[..length]).expect("it fits");
+                    reservation.publish(length, priority).expect("it is sent");
+                }
+            }
+            notes.accepted[producer][number].store(1, SeqCst);
+        }
+    }
+
+    /// Receives until there is nothing more to come.
+    fn consume(&self, queue: &SharedQueue, life: usize) {
+        let place = self.buffers.as_ptr().wrapping_add(life * SIZE);
+        // SAFETY: this life has the buffer for itself, and the mapping outlives it.
+        let buffer = unsafe { std::slice::from_raw_parts_mut(place, SIZE) };
+        loop {
+            buffer[..16].fill(0xff);
+            match queue.receive_timeout(buffer, Duration::from_millis(200)) {
+                Ok(message) => self.note(message.payload()),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}"),
+            }
+        }
+    }
+
+    fn note(&self, message: &[u8]) {
+        let (producer, number) = read(message).expect("a message is torn");
+        let before = self.notes().received[producer][number].fetch_add(1, SeqCst);
+        assert_eq!(before, 0, "message {number} of {producer} came twice");
+        self.notes().total.fetch_add(1, SeqCst);
+    }
+
+    /// Starts a process in one of the parts, as a child that has inherited the queue or opens it anew.
+    fn start(&self, part: usize, life: usize, random: &mut Random) -> Child {
+        let (fresh, mut random) = (random.below(2) == 0, Random::seeded(random.below(1 << 30) as u64));
+        Child::start(|| {
+            let options = SharedQueue::options().read(true).write(true);
+            let opened = fresh.then(|| options.open(self.queue.name().expect("a name")).expect("it is there"));
+            let queue = opened.as_ref().unwrap_or(&self.queue);
+            if part < PRODUCERS { self.produce(queue, part, &mut random) } else { self.consume(queue, life) }
+        })
+    }
+
+    /// All is quiet: what is missing lies in a dead consumer's buffer.
+    fn assert_complete(&self, lives: usize) {
+        let mut buffer = vec![0; SIZE];
+        while let Ok(message) = self.queue.try_receive(&mut buffer[..]) {
+            self.note(message.payload());
+        }
+        let mut in_hand: Vec<(usize, usize)> = (0..lives)
+            .filter_map(|life| {
+                self.buffers.read_at(life * SIZE, &mut buffer).expect("it lies inside");
+                read(&buffer)
+            })
+            .collect();
+        let notes = self.notes();
+        for producer in 0..PRODUCERS {
+            for number in 0..MOST {
+                let is_there = notes.received[producer][number].load(SeqCst) > 0;
+                if !is_there && notes.accepted[producer][number].load(SeqCst) > 0 {
+                    let taken = in_hand.iter().position(|message| *message == (producer, number));
+                    let taken = taken.unwrap_or_else(|| panic!("message {number} of {producer} is lost"));
+                    in_hand.swap_remove(taken);
+                }
+            }
+        }
+        // The queue is as good as new.
+        for _ in 0..6 {
+            self.queue.try_send(b"", Priority::MIN).expect("there is room");
+        }
+        assert_eq!(self.queue.try_send(b"", Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+}
+
+/// Makes a message that shows whether it is whole.
+fn write(message: &mut [u8], producer: usize, number: usize) {
+    let length = message.len();
+    for (at, byte) in message.iter_mut().enumerate() {
+        *byte = (at * 7 + number * 13 + producer) as u8;
+    }
+    for (at, value) in [producer, number, length].into_iter().enumerate() {
+        message[4 * at..4 * at + 4].copy_from_slice(&(value as u32).to_le_bytes());
+    }
+}
+
+/// Whose message it is and which one, if it is whole. What follows it does not matter.
+fn read(message: &[u8]) -> Option<(usize, usize)> {
+    let word = |at: usize| Some(u32::from_le_bytes(message.get(at..at + 4)?.try_into().ok()?) as usize);
+    let (producer, number, length) = (word(0)?, word(4)?, word(8)?);
+    if producer >= PRODUCERS || number >= MOST || !(16..=message.len()).contains(&length) {
+        return None;
+    }
+    let mut whole = vec![0; length];
+    write(&mut whole, producer, number);
+    (message[..length] == whole).then_some((producer, number))
+}
+
+/// A forked process.
+struct Child(libc::pid_t);
+
+impl Child {
+    fn start(work: impl FnOnce()) -> Self {
+        // SAFETY: the process has one thread, so the child is as whole as its parent.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0, "fork failed");
+        if child == 0 {
+            die_with_parent();
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            // SAFETY: ends the child without running what its parent has registered.
+            unsafe { libc::_exit(if result.is_ok() { 0 } else { 101 }) };
+        }
+        Self(child)
+    }
+
+    /// Kills it, or finds it dead by its own hand, which is a failure.
+    fn kill(&self) {
+        // SAFETY: the child is ours and has not been waited for.
+        unsafe { libc::kill(self.0, libc::SIGKILL) };
+        assert_eq!(self.wait(), libc::SIGKILL, "a process failed");
+    }
+
+    fn wait(&self) -> i32 {
+        let mut status = 0;
+        // SAFETY: `status` is a place for the result.
+        assert_eq!(unsafe { libc::waitpid(self.0, &mut status, 0) }, self.0);
+        status
+    }
+}
+
+fn dally(random: &mut Random, most: usize) {
+    let (start, time) = (Instant::now(), Duration::from_nanos(random.below(most) as u64));
+    while start.elapsed() < time {
+        std::thread::yield_now();
+    }
+}
+
+/// The living go on within the bound.
+fn assert_progress(round: &Round) {
+    let (before, start) = (round.received(), Instant::now());
+    let is_done = || round.notes().begun.iter().all(|begun| begun.load(SeqCst) as usize == MOST);
+    while round.received() == before && !is_done() {
+        assert!(start.elapsed() < BOUND, "nothing is received any more");
+        std::thread::yield_now();
+    }
+}
+
+fn every_message_is_accounted_for() {
+    let mut random = Random::new();
+    let mut received = 0;
+    for _ in 0..kills().div_ceil(KILLS_A_ROUND) {
+        let round = Round::new();
+        let mut children: Vec<Child> = (0..PROCESSES).map(|part| round.start(part, part, &mut random)).collect();
+        for kill in 0..KILLS_A_ROUND {
+            dally(&mut random, 2_000_000);
+            let part = random.below(PROCESSES);
+            children[part].kill();
+            children[part] = round.start(part, PROCESSES + kill, &mut random);
+            assert_progress(&round);
+        }
+        round.notes().stop.store(1, SeqCst);
+        let consumers = children.split_off(PRODUCERS);
+        children.into_iter().for_each(|producer| assert_eq!(producer.wait(), 0, "a producer failed"));
+        consumers.iter().for_each(Child::kill);
+        round.assert_complete(PROCESSES + KILLS_A_ROUND);
+        received += round.received();
+    }
+    assert!(received > 100, "{received} messages were received");
+}
