@@ -120,11 +120,10 @@ fn run_one(test: &Test) -> Ending {
     let _ = kill_process_group(process, Signal::KILL);
     let status = waitpid(Some(process), WaitOptions::empty()).expect("it is a child").map(|(_, status)| status);
     let code = status.and_then(|status| status.exit_status());
-    if code != Some(0) {
-        cleaning::remove_objects(&Prefix::of(process));
-    }
+    let left = cleaning::remove_objects(&Prefix::of(process));
     match code {
         _ if !has_ended => Ending::Failed(report, "it or a peer goes on and on"),
+        Some(0) if left > 0 => Ending::Failed(report, "it left objects behind"),
         Some(0) if report.is_empty() => Ending::Passed,
         Some(0) => Ending::Failed(report, ""),
         Some(UNSUPPORTED) => Ending::Unsupported(report),
