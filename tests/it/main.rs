@@ -70,9 +70,11 @@ mod semaphore_support;
 mod semaphore_time;
 mod status;
 
+mod robust_kills;
 mod robust_mutex;
 mod robust_support;
 mod shared_queue;
+mod shared_queue_calls;
 mod shared_queue_hostile;
 mod shared_queue_in_place;
 mod shared_queue_kills;
@@ -109,7 +111,9 @@ const ROLES: &[&[harness::Role]] = &[
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
+    robust_kills::ROLES,
     robust_support::ROLES,
+    shared_queue_calls::ROLES,
     shared_queue_steps::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
@@ -174,8 +178,10 @@ fn tests() -> Vec<harness::Test> {
         #[cfg(feature = "std")]
         notify_thread::tests(),
         notify_wait::tests(),
+        robust_kills::tests(),
         robust_mutex::tests(),
         shared_queue::tests(),
+        shared_queue_calls::tests(),
         shared_queue_hostile::tests(),
         shared_queue_in_place::tests(),
         shared_queue_kills::tests(),

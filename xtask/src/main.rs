@@ -51,7 +51,7 @@ enum Task {
     Nostd,
     /// Counts the instructions of the hot operations against their bounds.
     Gates,
-    /// Model-checks the semaphores with loom, as deep as the models say: minutes. CI allows a preemption less.
+    /// Model-checks semaphores, the robust lock and the shared queue with loom, as deep as the models say: minutes. CI allows a preemption less.
     Loom,
     /// Measures rawipc beside its peers; fails where a target is missed. By hand, on a quiet machine.
     Bench {
@@ -61,6 +61,8 @@ enum Task {
     },
     /// Races many processes for one shared value, with random kills, a thousand times. By hand: minutes.
     Race,
+    /// Kills processes of a shared queue at random moments, ten thousand times. By hand: minutes.
+    Kills,
     /// Checks the rules of this code base that no other tool knows.
     Tidy,
     /// Fuzzes one target, or each in turn.
@@ -103,6 +105,7 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Loom => steps.run("loom", || tests::loom(&shell, 0)),
         Task::Bench { record } => steps.run("bench", || bench::compare(&shell, *record)),
         Task::Race => steps.run("race", || tests::race(&shell)),
+        Task::Kills => steps.run("kills", || tests::kills(&shell)),
         Task::Tidy => steps.run("tidy", tidy::check),
         Task::Fuzz { target, seconds } => fuzz::fuzz(&shell, steps, target.as_deref(), *seconds),
     }
