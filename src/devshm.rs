@@ -6,16 +6,15 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fstat, linkat, open, statat, unlink};
 use rustix::io::{Errno, Result};
 
-use crate::name::{NAME_MAX, Name, OwnedName, join};
+use crate::name::{NAME_MAX, Name, OwnedName};
 use crate::open::{Creator, random_suffix};
+use crate::text::Text;
 
 const DIRECTORY: &[u8] = b"/dev/shm/";
 
 /// The path of an object's file.
 #[derive(Clone, Copy)]
-pub(crate) struct FilePath {
-    bytes: [u8; DIRECTORY.len() + NAME_MAX + 1],
-}
+pub(crate) struct FilePath(Text<{ DIRECTORY.len() + NAME_MAX + 1 }>);
 
 impl FilePath {
     /// Of a name, whose file is called so with a prefix; `None` if that is too long for a file.
@@ -25,16 +24,12 @@ impl FilePath {
 
     /// Of a file called by these parts, which hold no slash and no NUL.
     pub(crate) fn joined(start: &[u8], end: &[u8]) -> Option<Self> {
-        if start.len() + end.len() > NAME_MAX {
-            return None;
-        }
-        let mut bytes = [0; DIRECTORY.len() + NAME_MAX + 1];
-        join(&mut bytes, &[DIRECTORY, start, end]);
-        Some(Self { bytes })
+        let fits = start.len() + end.len() <= NAME_MAX;
+        fits.then(|| Self(Text::joined(&[DIRECTORY, start, end])))
     }
 
     pub(crate) fn c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+        self.0.c_str()
     }
 }
 
@@ -66,8 +61,8 @@ pub(crate) enum Unfit {
 }
 
 /// Makes a file whole, as `fill` does it, and then gives it its name; EEXIST if the name is taken. At no moment does
-/// anybody see a part of it, and a process killed meanwhile leaves nothing. What `fill` gets ready is ready too: once the
-/// file has its name, nothing can fail.
+/// anybody see a part of it, and a process killed meanwhile leaves nothing. What `fill` gets ready is ready too: once
+/// the file has its name, nothing can fail.
 pub(crate) fn create_whole<T>(
     path: &FilePath,
     mode: u32,
@@ -122,7 +117,7 @@ fn link_nameless(file: &OwnedFd, path: &FilePath) -> Result<()> {
 }
 
 /// `/proc/self/fd/N`: a path to what a descriptor is open for.
-pub(crate) struct DescriptorPath([u8; 32]);
+pub(crate) struct DescriptorPath(Text<32>);
 
 impl DescriptorPath {
     pub(crate) fn new(descriptor: BorrowedFd<'_>) -> Self {
@@ -132,7 +127,7 @@ impl DescriptorPath {
     fn of_number(descriptor: RawFd) -> Self {
         const START: &[u8] = b"/proc/self/fd/";
         let mut number = descriptor.cast_unsigned();
-        let (mut path, mut digits) = ([0; 32], [0; 10]);
+        let mut digits = [0; 10];
         let mut first = digits.len();
         loop {
             first -= 1;
@@ -144,12 +139,11 @@ impl DescriptorPath {
                 break;
             }
         }
-        join(&mut path, &[START, digits.get(first..).unwrap_or_default()]);
-        Self(path)
+        Self(Text::joined(&[START, digits.get(first..).unwrap_or_default()]))
     }
 
     pub(crate) fn c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+        self.0.c_str()
     }
 }
 

@@ -1,9 +1,9 @@
-//! How an object is opened, as flags.
+//! How a queue is opened, as flags.
 
 use bitflags::bitflags;
 
 bitflags! {
-    /// How an object is opened: what POSIX calls `oflag`.
+    /// How a queue is opened, as flags: what POSIX calls `oflag`.
     ///
     /// The options' methods (`read(true)`, `create(true)`, …) set these bits one by one; `flags(…)` takes them at once,
     /// and a handle shows those it has now. The numbers are this crate's own: POSIX's read-only flag is no bit at all.

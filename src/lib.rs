@@ -1,6 +1,7 @@
-#![doc = include_str!("../README.md")]
+#![doc = include_str!("../docs/overview.md")]
 #![no_std]
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
@@ -19,6 +20,8 @@ mod devshm;
 mod error;
 mod flags;
 mod futex;
+#[cfg(all(doc, feature = "std", feature = "zerocopy"))]
+pub mod guide;
 mod limits;
 mod list;
 mod mqueue;
@@ -33,13 +36,14 @@ mod shm;
 mod std_interop;
 mod sys;
 mod sysctl;
+mod text;
 mod time;
 
 pub use attributes::Attributes;
 pub use buffer::{Buffer, Message, MessageBuffer};
 pub use error::{Bounds, Error, ErrorKind, Limit, Operation, Refused, Result, retry_on_interrupt};
 pub use flags::OpenFlags;
-pub use futex::{Scope, Tuning};
+pub use futex::Tuning;
 pub use limits::{Limits, Platform, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION, VERSION_NUMBERS};
 pub use list::{Entry, Listing, ObjectKind};
 pub use mqueue::{
@@ -70,3 +74,8 @@ pub use time::{Clock, Deadline, Time};
 pub use rustix::fd;
 /// The errno type of [`Error::errno`], as rustix has it.
 pub use rustix::io::Errno;
+
+/// The README's examples, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

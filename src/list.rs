@@ -1,5 +1,7 @@
 //! What exists: queues, semaphores, shared memory.
 
+use core::ffi::CStr;
+use core::fmt;
 use core::mem::MaybeUninit;
 
 use rustix::fd::{AsFd, OwnedFd};
@@ -10,6 +12,7 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, 
 use crate::error::{Argument, Cause, Error, ErrorKind, Operation, Result};
 use crate::mqueue::{MessageQueue, Status};
 use crate::name::{Name, OwnedName};
+use crate::shared_queue;
 use crate::time::Time;
 
 /// The magic number of an mqueue file system.
@@ -28,6 +31,9 @@ pub enum ObjectKind {
     /// A file of a semaphore's size and content that has not glibc's naming: a semaphore of musl's, or shared memory
     /// that looks like one.
     MuslSemaphore,
+    /// A message queue in shared memory, [`SharedQueue`](crate::SharedQueue): a file `mq.NAME` in `/dev/shm` that
+    /// begins as one.
+    SharedQueue,
     /// A shared memory object.
     SharedMemory,
 }
@@ -86,6 +92,7 @@ pub struct Listing<'buffer> {
 enum Sort {
     Queues,
     Semaphores,
+    SharedQueues,
     SharedMemory,
 }
 
@@ -123,7 +130,16 @@ impl<'buffer> Listing<'buffer> {
         Self::new(dev_shm()?, Sort::Semaphores, buffer)
     }
 
-    /// The shared memory objects, those that may be musl's semaphores included; they say so by their kind.
+    /// The message queues in shared memory, as far as they can be read.
+    ///
+    /// # Errors
+    /// As [`semaphores`](Self::semaphores).
+    pub fn shared_queues(buffer: &'buffer mut [MaybeUninit<u8>]) -> Result<Self> {
+        Self::new(dev_shm()?, Sort::SharedQueues, buffer)
+    }
+
+    /// The shared memory objects, those that may be musl's semaphores included; they say so by their kind. Message
+    /// queues in it are not among them.
     ///
     /// # Errors
     /// As [`semaphores`](Self::semaphores).
@@ -173,8 +189,10 @@ impl<'buffer> Listing<'buffer> {
         };
         let file = entry.file_name().to_bytes();
         let glibc = file.strip_prefix(b"sem.");
+        let queue = file.strip_prefix(shared_queue::PREFIX);
         let name = match self.sort {
             Sort::Queues => Some(file),
+            Sort::SharedQueues => queue,
             Sort::Semaphores => glibc.or(Some(file)),
             Sort::SharedMemory => glibc.is_none().then_some(file),
         };
@@ -184,17 +202,24 @@ impl<'buffer> Listing<'buffer> {
             Ok(_) | Err(Errno::NOENT) => return Some(Ok(None)),
             Err(errno) => return Some(Err(list_error(errno))),
         };
+        let size = status.st_size as u64;
+        let is_queue = || queue.is_some() && looks_like_queue(&self.directory, entry.file_name());
         let kind = match self.sort {
             Sort::Queues => ObjectKind::Queue,
+            Sort::SharedQueues if is_queue() => ObjectKind::SharedQueue,
             _ if glibc.is_some() => ObjectKind::Semaphore,
-            _ if looks_like_musl_semaphore(&self.directory, entry.file_name(), status.st_size as u64) => {
-                ObjectKind::MuslSemaphore
-            }
-            Sort::SharedMemory => ObjectKind::SharedMemory,
-            Sort::Semaphores => return Some(Ok(None)),
+            _ if looks_like_musl_semaphore(&self.directory, entry.file_name(), size) => ObjectKind::MuslSemaphore,
+            Sort::SharedMemory if !is_queue() => ObjectKind::SharedMemory,
+            _ => return Some(Ok(None)),
         };
         self.name = name;
         Some(Ok(Some((kind, status))))
+    }
+}
+
+impl fmt::Debug for Listing<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Listing").field("directory", &self.directory).finish_non_exhaustive()
     }
 }
 
@@ -269,7 +294,7 @@ fn unseen_mount() -> io::Result<OwnedFd> {
 }
 
 fn mounted() -> io::Result<OwnedFd> {
-    const PATH: &core::ffi::CStr = c"/dev/mqueue";
+    const PATH: &CStr = c"/dev/mqueue";
     if statfs(PATH)?.f_type as u64 != MQUEUE_MAGIC {
         return Err(Errno::NOENT);
     }
@@ -284,14 +309,25 @@ fn dev_shm() -> Result<OwnedFd> {
 }
 
 /// Whether a file could be a semaphore of musl's: its size, and all words 0 but the value and the number of waiters.
-fn looks_like_musl_semaphore(directory: &OwnedFd, file: &core::ffi::CStr, size: u64) -> bool {
+fn looks_like_musl_semaphore(directory: &OwnedFd, file: &CStr, size: u64) -> bool {
     if size != 16 && size != 32 {
         return false;
     }
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut image = [0; 32];
-    let length = openat(directory, file, flags, Mode::empty()).and_then(|file| read(file, &mut image));
+    let length = read_beginning(directory, file, &mut image);
     length.is_ok_and(|length| length as u64 == size) && image[8..].iter().all(|byte| *byte == 0)
+}
+
+/// Whether a file begins as a message queue in shared memory.
+fn looks_like_queue(directory: &OwnedFd, file: &CStr) -> bool {
+    let mut magic = [0; 8];
+    read_beginning(directory, file, &mut magic).is_ok() && magic == shared_queue::MAGIC
+}
+
+/// Reads at most so many bytes; how many.
+fn read_beginning(directory: &OwnedFd, file: &CStr, bytes: &mut [u8]) -> io::Result<usize> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(directory, file, flags, Mode::empty()).and_then(|file| read(file, bytes))
 }
 
 fn list_error(errno: Errno) -> Error {

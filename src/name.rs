@@ -6,6 +6,7 @@ use core::fmt;
 use rustix::io::Errno;
 
 use crate::error::{Cause, Error, NameFault, Operation, Result};
+use crate::text::Text;
 
 /// The most bytes that may follow a name's slash.
 pub const NAME_MAX: usize = 255;
@@ -185,27 +186,12 @@ fn name_error(fault: NameFault, at: usize) -> Error {
     Error::caused(Operation::CheckName, errno, Cause::Name(fault, crate::error::saturate(at as u64)))
 }
 
-/// Writes parts one after the other; returns how many bytes that are. What does not fit is cut.
-pub(crate) fn join(bytes: &mut [u8], parts: &[&[u8]]) -> usize {
-    let mut length = 0;
-    for part in parts {
-        for (to, from) in bytes.iter_mut().skip(length).zip(*part) {
-            *to = *from;
-        }
-        length += part.len();
-    }
-    length.min(bytes.len())
-}
-
 /// A name's own copy, in place and with a NUL at its end: what the kernel is given and what a handle remembers.
 #[derive(Clone, Copy)]
-pub(crate) struct OwnedName {
-    bytes: [u8; NAME_MAX + 2],
-    length: u16,
-}
+pub(crate) struct OwnedName(Text<{ NAME_MAX + 2 }>);
 
 impl OwnedName {
-    pub(crate) const EMPTY: Self = Self { bytes: [0; NAME_MAX + 2], length: 0 };
+    pub(crate) const EMPTY: Self = Self(Text::EMPTY);
 
     pub(crate) fn new(name: &Name) -> Self {
         Self::joined(name, &[])
@@ -213,27 +199,26 @@ impl OwnedName {
 
     /// A name followed by more bytes, which must be valid in a name; what does not fit is cut.
     pub(crate) fn joined(name: &Name, suffix: &[u8]) -> Self {
-        let mut bytes = [0; NAME_MAX + 2];
-        let length = join(&mut bytes[..=NAME_MAX], &[&name.0, suffix]) as u16;
-        Self { bytes, length }
+        Self(Text::joined(&[&name.0, suffix]))
     }
 
     /// Of a directory entry, which has no slash; `None` if no name is made of it.
     pub(crate) fn of_file(file: &[u8]) -> Option<Self> {
         let name = Self::joined(Name::of_checked(b"/"), file);
-        (check(name.name().as_bytes()).is_ok() && usize::from(name.length) == file.len() + 1).then_some(name)
+        let bytes = name.name().as_bytes();
+        (check(bytes).is_ok() && bytes.len() == file.len() + 1).then_some(name)
     }
 
     /// The name without its slash, as directories have it.
     pub(crate) fn file(&self) -> &CStr {
-        CStr::from_bytes_until_nul(self.bytes.get(1..).unwrap_or_default()).unwrap_or_default()
+        self.0.c_str_from(1)
     }
 
     pub(crate) fn name(&self) -> &Name {
-        Name::of_checked(self.bytes.get(..usize::from(self.length)).unwrap_or_default())
+        Name::of_checked(self.0.as_bytes())
     }
 
     pub(crate) fn c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+        self.0.c_str()
     }
 }

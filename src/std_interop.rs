@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::error::{Cause, Error, ErrorKind};
+use crate::error::{Cause, Error, ErrorKind, Refused};
 use crate::mqueue::Incomplete;
 use crate::time::{Deadline, Time};
 
@@ -33,6 +33,12 @@ impl From<Error> for io::Error {
 impl From<Incomplete> for io::Error {
     fn from(incomplete: Incomplete) -> Self {
         incomplete.error.into()
+    }
+}
+
+impl<T> From<Refused<T>> for io::Error {
+    fn from(refused: Refused<T>) -> Self {
+        refused.error.into()
     }
 }
 

@@ -34,9 +34,10 @@ impl Sysctl {
 }
 
 /// The decimal number at the start of a text.
-fn parse(text: &[u8]) -> Option<u64> {
-    let digits = text.split(|byte| !byte.is_ascii_digit()).next()?;
-    core::str::from_utf8(digits).ok()?.parse().ok()
+pub(crate) fn parse(text: &[u8]) -> Option<u64> {
+    let mut digits = text.iter().take_while(|byte| byte.is_ascii_digit()).peekable();
+    digits.peek()?;
+    digits.try_fold(0_u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
 }
 
 #[cfg(test)]

@@ -1,86 +1,95 @@
-//! Measuring in turns, and the table of results.
+//! Measuring in turns: times drift with the machine, and what is measured side by side drifts together.
 
-use std::fmt;
 use std::time::Instant;
 
-/// A subject: its name, and what does it so often.
+use crate::record::Table;
+
+/// Something measured: its name, and one round of it, which tells the nanoseconds of one operation.
 pub struct Subject<'run> {
-    pub name: &'static str,
-    pub run: Box<dyn FnMut(u32) + 'run>,
+    name: String,
+    round: Box<dyn FnMut() -> f64 + 'run>,
+    lacking: Option<String>,
 }
 
-pub fn subject<'run>(name: &'static str, run: impl FnMut(u32) + 'run) -> Subject<'run> {
-    Subject { name, run: Box::new(run) }
+/// A subject that knows its own time.
+pub fn timed<'run>(name: &str, round: impl FnMut() -> f64 + 'run) -> Subject<'run> {
+    Subject { name: name.to_owned(), round: Box::new(round), lacking: None }
 }
 
-/// What a ratio has to be.
-#[derive(Clone, Copy)]
-pub enum Target {
-    AtMost(f64),
-    AtLeast(f64),
+/// A subject that does something so often a round.
+pub fn counted<'run>(name: &str, count: u32, mut round: impl FnMut(u32) + 'run) -> Subject<'run> {
+    timed(name, move || {
+        let start = Instant::now();
+        round(count);
+        start.elapsed().as_nanos() as f64 / f64::from(count)
+    })
 }
 
-/// The figures, and the ratios with their targets.
-#[derive(Default)]
-pub struct Table {
-    lines: Vec<String>,
-    misses: usize,
+/// A subject that this machine lacks something for: it is named in the table, with the reason.
+pub fn absent<'run>(name: &str, reason: &str) -> Subject<'run> {
+    Subject { lacking: Some(reason.to_owned()), ..timed(name, || 0.0) }
 }
 
-impl Table {
-    /// Measures the subjects in turns; returns each one's best time for one operation, in nanoseconds.
-    pub fn measure(&mut self, title: &str, rounds: u32, count: u32, subjects: Vec<Subject<'_>>) -> Vec<f64> {
-        self.measure_by(|times| times[0], title, rounds, count, subjects)
-    }
+/// What a round of each subject took, for so many rounds.
+pub struct Rounds(Vec<Samples>);
 
-    /// The same with the median: for what the scheduler has a part in.
-    pub fn measure_medians(&mut self, title: &str, rounds: u32, count: u32, subjects: Vec<Subject<'_>>) -> Vec<f64> {
-        self.measure_by(|times| times[times.len() / 2], title, rounds, count, subjects)
-    }
+struct Samples {
+    name: String,
+    times: Vec<f64>,
+    lacking: Option<String>,
+}
 
-    fn measure_by(
-        &mut self,
-        choose: impl Fn(&[f64]) -> f64,
-        title: &str,
-        rounds: u32,
-        count: u32,
-        mut subjects: Vec<Subject<'_>>,
-    ) -> Vec<f64> {
-        let mut times = vec![Vec::new(); subjects.len()];
-        for _ in 0..rounds {
-            for (subject, times) in subjects.iter_mut().zip(&mut times) {
-                let start = Instant::now();
-                (subject.run)(count);
-                times.push(start.elapsed().as_nanos() as f64 / f64::from(count));
+/// Measures the subjects in turns, each turn beginning with another one, so that none always follows the same.
+pub fn in_turns(rounds: usize, mut subjects: Vec<Subject<'_>>) -> Rounds {
+    let mut times = vec![Vec::new(); subjects.len()];
+    for round in 0..rounds {
+        for turn in 0..subjects.len() {
+            let at = (round + turn) % subjects.len();
+            if subjects[at].lacking.is_none() {
+                times[at].push((subjects[at].round)());
             }
         }
-        times.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
-        let best: Vec<f64> = times.iter().map(|times| choose(times)).collect();
-        self.lines.push(format!("\n{title}"));
-        let names = subjects.iter().map(|subject| subject.name);
-        self.lines.extend(names.zip(&best).map(|(name, time)| format!("  {name:44} {time:10.1} ns")));
-        best
+    }
+    let samples = subjects.into_iter().zip(times);
+    Rounds(samples.map(|(of, times)| Samples { name: of.name, times, lacking: of.lacking }).collect())
+}
+
+impl Rounds {
+    /// Medians, the range of the middle eight tenths, and the ratio to the first subject's, which is the floor.
+    pub fn table(&self, id: &str, title: &str) -> Table {
+        let mut table = Table::new(id, title, &["median", "p10", "p90", "× floor"]);
+        let floor = &self.0[0].name;
+        for Samples { name, times, lacking } in &self.0 {
+            if let Some(reason) = lacking {
+                table.lacking(name, reason);
+                continue;
+            }
+            let sorted = sorted(times.clone());
+            let ratio = self.ratio(name, floor).unwrap_or(f64::NAN);
+            table.row(name, vec![at(&sorted, 0.5), at(&sorted, 0.1), at(&sorted, 0.9), ratio]);
+        }
+        table
     }
 
-    /// Adds a ratio of two figures, and whether it is as it has to be.
-    pub fn ratio(&mut self, name: &str, figure: f64, other: f64, target: Target) {
-        let ratio = figure / other;
-        let (met, wanted) = match target {
-            Target::AtMost(most) => (ratio <= most, format!("at most {most:.2}")),
-            Target::AtLeast(least) => (ratio >= least, format!("at least {least:.2}")),
-        };
-        self.misses += usize::from(!met);
-        let verdict = if met { "" } else { "  MISSED" };
-        self.lines.push(format!("  = {name:42} {ratio:10.2}    {wanted}{verdict}"));
+    /// The median of the ratios within a round, so that what disturbs both disturbs neither.
+    pub fn ratio(&self, name: &str, other: &str) -> Option<f64> {
+        let ratios: Vec<f64> = self.times(name)?.iter().zip(self.times(other)?).map(|(one, two)| one / two).collect();
+        Some(at(&sorted(ratios), 0.5))
     }
 
-    pub fn misses(&self) -> bool {
-        self.misses > 0
+    fn times(&self, name: &str) -> Option<&[f64]> {
+        let samples = self.0.iter().find(|samples| samples.name == name)?;
+        (!samples.times.is_empty()).then_some(&samples.times)
     }
 }
 
-impl fmt::Display for Table {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lines.iter().try_for_each(|line| writeln!(formatter, "{line}"))
-    }
+pub fn sorted(mut times: Vec<f64>) -> Vec<f64> {
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+/// The value below which such a part of sorted values lies.
+pub fn at(sorted: &[f64], part: f64) -> f64 {
+    let last = sorted.len() - 1;
+    sorted[((last as f64) * part).round() as usize]
 }

@@ -14,22 +14,30 @@ fn replay(name: &str, target: fn(&[u8])) {
     }
 }
 
-#[test]
-fn names() {
-    replay("names", rawipc_fuzz::names);
+macro_rules! replay {
+    ($($target:ident),* $(,)?) => {$(
+        #[test]
+        fn $target() {
+            replay(stringify!($target), rawipc_fuzz::$target);
+        }
+    )*};
 }
 
-#[test]
-fn options() {
-    replay("options", rawipc_fuzz::options);
-}
-
-#[test]
-fn semaphore() {
-    replay("semaphore", rawipc_fuzz::semaphore);
-}
-
-#[test]
-fn shared() {
-    replay("shared", rawipc_fuzz::shared);
-}
+replay!(
+    arguments,
+    input,
+    json,
+    limits,
+    listing,
+    mapping,
+    memory_operations,
+    names,
+    options,
+    queue_operations,
+    semaphore,
+    semaphore_operations,
+    setting,
+    shared,
+    shared_queue_operations,
+    status,
+);

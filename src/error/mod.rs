@@ -290,6 +290,14 @@ impl fmt::Debug for Error {
 
 impl core::error::Error for Error {}
 
+impl<T> fmt::Display for Refused<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(formatter)
+    }
+}
+
+impl<T: fmt::Debug> core::error::Error for Refused<T> {}
+
 impl<T> From<Refused<T>> for Error {
     fn from(refused: Refused<T>) -> Self {
         refused.error
@@ -328,6 +336,9 @@ pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 
 /// assert_eq!(length, 5);
 /// # Ok::<(), rawipc::Error>(())
 /// ```
+///
+/// # Errors
+/// Those of the operation, but never [`Interrupted`](ErrorKind::Interrupted).
 pub fn retry_on_interrupt<T>(mut operation: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
         match operation() {

@@ -10,7 +10,7 @@ pub(crate) mod primitive;
 
 pub(crate) use courtesy::Courtesy;
 pub use patience::Tuning;
-pub(crate) use patience::{Patience, look_again};
+pub(crate) use patience::{End, Forever, Nap, Patience, look_again};
 
 /// Who may use a word in memory: how sleepers are found by the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -185,11 +185,11 @@ impl AtomicU32 {
 }
 
 /// Sleeps while the word is as expected; a limited sleep until [`end_limited_sleeps`], too.
-pub(crate) fn sleep(word: &impl Word, expected: u32, _: Scope, until: Option<Deadline>) -> Result<()> {
+pub(crate) fn sleep(word: &impl Word, expected: u32, _: Scope, nap: Option<Nap>) -> Result<()> {
     if word.now() != expected {
         return Err(Errno::AGAIN);
     }
-    let sleeper = Sleeper { thread: current(), limited: until.is_some(), end: Arc::default() };
+    let sleeper = Sleeper { thread: current(), limited: nap.is_some(), end: Arc::default() };
     let mut sleepers = word.futex().sleepers();
     if let (true, Some(end)) = (sleeper.limited, sleepers.over) {
         drop(sleepers);

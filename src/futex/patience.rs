@@ -13,7 +13,8 @@ pub struct Tuning {
     /// How often to look again before sleeping, with a pause of the processor between; not at all if somebody sleeps
     /// already.
     ///
-    /// 100 to 200 make a hand-off between two processors many times faster; on one processor they only cost.
+    /// 100 to 200 make a hand-off between two processors many times faster, a few do nothing for it; on one processor
+    /// they only cost.
     pub spin: u32,
     /// The longest single sleep, after which the wait looks again; zero for none.
     ///
@@ -23,15 +24,15 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// 40 looks, then sleeps of at most a second.
-    pub const DEFAULT: Self = Self { spin: 40, recheck: Duration::from_secs(1) };
+    /// No looks but the first, then sleeps of at most a second.
+    pub const DEFAULT: Self = Self { spin: 0, recheck: Duration::from_secs(1) };
 }
 
 impl Tuning {
     /// For waits that also look whether somebody has died: 40 looks, or none where only one processor is allowed, and
     /// sleeps of at most 50 ms.
     pub(crate) fn watchful() -> Self {
-        Self { spin: if one_processor() { 0 } else { Self::DEFAULT.spin }, recheck: WATCH }
+        Self { spin: if one_processor() { 0 } else { 40 }, recheck: WATCH }
     }
 
     /// The same, but with an end of each sleep.
@@ -50,14 +51,14 @@ impl Default for Tuning {
 }
 
 /// How long a wait may last and how it is slept through.
-pub struct Patience {
-    deadline: Option<Deadline>,
+pub struct Patience<E> {
+    end: E,
     tuning: Tuning,
 }
 
-impl Patience {
-    pub(crate) const fn new(deadline: Option<Deadline>, tuning: Tuning) -> Self {
-        Self { deadline, tuning }
+impl<E: End> Patience<E> {
+    pub(crate) const fn new(end: E, tuning: Tuning) -> Self {
+        Self { end, tuning }
     }
 
     pub(crate) const fn tuning(&self) -> Tuning {
@@ -66,31 +67,73 @@ impl Patience {
 
     /// ETIMEDOUT once the time is over.
     pub(crate) fn check(&self) -> Result<()> {
-        match self.deadline {
-            Some(deadline) if deadline.has_passed() => Err(Errno::TIMEDOUT),
-            _ => Ok(()),
-        }
+        self.end.check()
     }
 
-    /// Until when to sleep before looking again, `None` for ever; ETIMEDOUT once the time is over.
-    pub(crate) fn slice(&self) -> Result<Option<Deadline>> {
+    /// How to sleep before looking again, `None` for without a limit; ETIMEDOUT once the time is over.
+    pub(crate) fn nap(&self) -> Result<Option<Nap>> {
         let recheck = self.tuning.recheck;
-        let Some(deadline) = self.deadline else {
-            return Ok((!recheck.is_zero()).then(|| Deadline::after(recheck)));
-        };
-        let now = Time::now(deadline.clock());
-        if deadline.time() <= now {
+        self.end.nap((!recheck.is_zero()).then_some(recheck))
+    }
+}
+
+/// When a wait ends at the latest.
+pub trait End: Copy {
+    /// ETIMEDOUT once the time is over.
+    fn check(self) -> Result<()>;
+    /// How to sleep, at most so long, without going beyond the end; ETIMEDOUT once the time is over.
+    fn nap(self, longest: Option<Duration>) -> Result<Option<Nap>>;
+}
+
+/// No end. Such a wait looks at no clock, and a program without others needs no code to read one.
+#[derive(Clone, Copy)]
+pub(crate) struct Forever;
+
+impl End for Forever {
+    fn check(self) -> Result<()> {
+        Ok(())
+    }
+
+    fn nap(self, longest: Option<Duration>) -> Result<Option<Nap>> {
+        Ok(longest.map(Nap::For))
+    }
+}
+
+impl End for Deadline {
+    fn check(self) -> Result<()> {
+        if self.has_passed() { Err(Errno::TIMEDOUT) } else { Ok(()) }
+    }
+
+    fn nap(self, longest: Option<Duration>) -> Result<Option<Nap>> {
+        let now = Time::now(self.clock());
+        if self.time() <= now {
             return Err(Errno::TIMEDOUT);
         }
-        if recheck.is_zero() {
-            return Ok(Some(deadline));
-        }
-        let look = now.saturating_add(recheck);
-        Ok(Some(match deadline {
-            Deadline::Monotonic(time) => Deadline::Monotonic(time.min(look)),
-            Deadline::Realtime(time) => Deadline::Realtime(time.min(look)),
-        }))
+        let Some(longest) = longest else { return Ok(Some(Nap::Until(self))) };
+        let look = now.saturating_add(longest);
+        Ok(Some(Nap::Until(match self {
+            Self::Monotonic(time) => Self::Monotonic(time.min(look)),
+            Self::Realtime(time) => Self::Realtime(time.min(look)),
+        })))
     }
+}
+
+impl<E: End> End for Option<E> {
+    fn check(self) -> Result<()> {
+        self.map_or(Ok(()), End::check)
+    }
+
+    fn nap(self, longest: Option<Duration>) -> Result<Option<Nap>> {
+        self.map_or(Forever.nap(longest), |end| end.nap(longest))
+    }
+}
+
+/// One sleep's limit.
+#[derive(Clone, Copy)]
+pub enum Nap {
+    /// So long.
+    For(Duration),
+    Until(Deadline),
 }
 
 /// What a sleep's result means to the wait that slept: to look again, or to end.

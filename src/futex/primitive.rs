@@ -32,21 +32,25 @@ mod real {
     use rustix::thread::futex;
     use rustix::time::Timespec;
 
-    use crate::futex::Scope;
-    use crate::time::{Clock, Deadline};
+    use crate::futex::{Nap, Scope};
+    use crate::time::Deadline;
 
-    /// Sleeps while the word is as expected, until a wake-up, a signal handler or the deadline.
+    /// Sleeps while the word is as expected, until a wake-up, a signal handler or the nap's end.
     #[cold]
-    pub(crate) fn sleep(word: &AtomicU32, expected: u32, scope: Scope, until: Option<Deadline>) -> Result<()> {
-        let clock = match until.map(Deadline::clock) {
-            Some(Clock::Realtime) => futex::Flags::CLOCK_REALTIME,
-            _ => futex::Flags::empty(),
+    pub(crate) fn sleep(word: &AtomicU32, expected: u32, scope: Scope, nap: Option<Nap>) -> Result<()> {
+        let (flags, deadline) = match nap {
+            None => return futex::wait(word, flags(scope), expected, None),
+            Some(Nap::For(duration)) => {
+                let longest = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
+                let duration = Timespec::try_from(duration).unwrap_or(longest);
+                return futex::wait(word, flags(scope), expected, Some(&duration));
+            }
+            Some(Nap::Until(Deadline::Monotonic(time))) => (flags(scope), time),
+            Some(Nap::Until(Deadline::Realtime(time))) => (flags(scope) | futex::Flags::CLOCK_REALTIME, time),
         };
-        let until = until.map(|until| {
-            let time = until.time().to_kernel();
-            Timespec { tv_sec: time.seconds, tv_nsec: time.nanoseconds as _ }
-        });
-        futex::wait_bitset(word, flags(scope) | clock, expected, until.as_ref(), NonZeroU32::MAX).map(drop)
+        let deadline = deadline.to_kernel();
+        let deadline = Timespec { tv_sec: deadline.seconds, tv_nsec: deadline.nanoseconds as _ };
+        futex::wait_bitset(word, flags, expected, Some(&deadline), NonZeroU32::MAX).map(drop)
     }
 
     /// Wakes at most so many sleepers. Only the word's address is used, so it may have been unmapped meanwhile.

@@ -89,6 +89,11 @@ impl MessageQueue {
 }
 
 impl Attributes {
+    /// How many messages more it can hold.
+    pub(super) fn room(&self) -> usize {
+        self.max_messages.saturating_sub(self.messages)
+    }
+
     pub(super) fn of_kernel(attributes: sys::Attributes) -> Self {
         Self {
             max_messages: attributes.max_messages as usize,

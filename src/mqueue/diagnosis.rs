@@ -18,9 +18,16 @@ pub(super) struct Sizes {
     pub(super) max_message_size: u64,
 }
 
-/// Why `mq_open` failed.
+/// Why `mq_open` failed to open an existing queue.
 #[cold]
-pub(super) fn of_open(operation: Operation, errno: Errno, sizes: Option<Sizes>) -> Error {
+pub(super) fn of_opening(operation: Operation, errno: Errno) -> Error {
+    let cause = if errno == Errno::MFILE { no_free_descriptor() } else { Cause::System };
+    Error::caused(operation, errno, cause)
+}
+
+/// Why `mq_open` failed to create a queue.
+#[cold]
+pub(super) fn of_creation(errno: Errno, sizes: Option<Sizes>) -> Error {
     let cause = match errno {
         Errno::INVAL | Errno::OVERFLOW => sizes.and_then(size_above_maximum),
         Errno::MFILE => Some(of_emfile(sizes)),
@@ -30,7 +37,7 @@ pub(super) fn of_open(operation: Operation, errno: Errno, sizes: Option<Sizes>) 
         }
         _ => None,
     };
-    Error::caused(operation, errno, cause.unwrap_or(Cause::System))
+    Error::caused(Operation::CreateQueue, errno, cause.unwrap_or(Cause::System))
 }
 
 /// Why a send failed.
@@ -72,23 +79,26 @@ fn size_above_maximum(sizes: Sizes) -> Option<Cause> {
         (Limit::MaxMessageSize, sizes.max_message_size, Sysctl::MSGSIZE_MAX, HARD_MAX_MESSAGE_SIZE),
     ];
     // A size above the kernel's own maximum is wrong for everybody, so it is the one to name.
-    let hard = candidates.into_iter().find(|(_, asked, _, hard)| asked > hard);
-    let soft =
-        || candidates.into_iter().find(|(_, asked, sysctl, _)| sysctl.read().is_some_and(|value| *asked > value));
+    let hard = candidates.iter().find(|(_, asked, _, hard)| asked > hard);
+    let soft = || candidates.iter().find(|(_, asked, sysctl, _)| sysctl.read().is_some_and(|value| *asked > value));
     let (limit, asked, sysctl, hard) = hard.or_else(soft)?;
-    Some(Cause::above(limit, asked, sysctl.read().unwrap_or(hard)))
+    Some(Cause::above(*limit, *asked, sysctl.read().unwrap_or(*hard)))
 }
 
 /// EMFILE has two causes: no free descriptor, or a queue too costly for the user. Whether another descriptor can be had
 /// tells.
 fn of_emfile(sizes: Option<Sizes>) -> Cause {
     if let Err(Errno::MFILE) = eventfd(0, EventfdFlags::CLOEXEC) {
-        let maximum = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        return Cause::above(Limit::Descriptors, maximum.saturating_add(1), maximum);
+        return no_free_descriptor();
     }
     let sizes = sizes.or_else(default_sizes).unwrap_or(Sizes { max_messages: 1, max_message_size: 0 });
     let rlimit = getrlimit(Resource::Msgqueue).current.unwrap_or(u64::MAX);
     Cause::queue_bytes(sizes.max_messages, sizes.max_message_size, rlimit)
+}
+
+fn no_free_descriptor() -> Cause {
+    let maximum = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    Cause::above(Limit::Descriptors, maximum.saturating_add(1), maximum)
 }
 
 /// What the kernel takes where no sizes are given: the defaults, but not more than the maxima.

@@ -1,13 +1,14 @@
 //! The two ends of a queue as types: the wrong direction does not compile.
 
+use core::ops::ControlFlow;
 use core::time::Duration;
 
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
 
 use super::{Drained, Incomplete, MessageQueue};
 use crate::Priority;
-use crate::buffer::{Buffer, Message};
+use crate::buffer::{Buffer, Message, MessageBuffer};
 use crate::error::{Cause, Error, Operation, Refused, Result};
 use crate::flags::OpenFlags;
 use crate::name::Name;
@@ -83,6 +84,14 @@ impl Sender {
         self.0.send_deadline(message, priority, deadline)
     }
 
+    /// [`MessageQueue::send_truncated`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn send_truncated(&self, message: &[u8], priority: Priority) -> Result<usize> {
+        self.0.send_truncated(message, priority)
+    }
+
     /// [`MessageQueue::send_all`].
     ///
     /// # Errors
@@ -91,12 +100,33 @@ impl Sender {
         self.0.send_all(payload, priority)
     }
 
+    /// [`MessageQueue::send_all_deadline`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn send_all_deadline(
+        &self,
+        payload: &[u8],
+        priority: Priority,
+        deadline: Deadline,
+    ) -> core::result::Result<(), Incomplete> {
+        self.0.send_all_deadline(payload, priority, deadline)
+    }
+
     /// [`MessageQueue::fill`].
     ///
     /// # Errors
     /// The same.
     pub fn fill(&self, payload: &[u8], priority: Priority) -> core::result::Result<usize, Incomplete> {
         self.0.fill(payload, priority)
+    }
+
+    /// [`MessageQueue::send_many`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn send_many<M: AsRef<[u8]>>(&self, messages: &[M], priority: Priority) -> Result<usize> {
+        self.0.send_many(messages, priority)
     }
 }
 
@@ -152,6 +182,14 @@ impl Receiver {
         self.0.receive_deadline(buffer, deadline)
     }
 
+    /// [`MessageQueue::buffer`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn buffer<const N: usize>(&self) -> Result<MessageBuffer<N>> {
+        self.0.buffer()
+    }
+
     /// [`MessageQueue::drain`].
     ///
     /// # Errors
@@ -161,6 +199,18 @@ impl Receiver {
         buffer: &'buffer mut B,
     ) -> core::result::Result<Drained<'buffer>, Incomplete> {
         self.0.drain(buffer)
+    }
+
+    /// [`MessageQueue::receive_many`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn receive_many<B: Buffer + ?Sized>(
+        &self,
+        buffer: &mut B,
+        take: impl FnMut(Message<'_>) -> ControlFlow<()>,
+    ) -> Result<usize> {
+        self.0.receive_many(buffer, take)
     }
 }
 
@@ -203,6 +253,12 @@ macro_rules! end_of_queue {
         impl AsFd for $end {
             fn as_fd(&self) -> BorrowedFd<'_> {
                 self.0.as_fd()
+            }
+        }
+
+        impl AsRawFd for $end {
+            fn as_raw_fd(&self) -> RawFd {
+                self.0.as_raw_fd()
             }
         }
     };

@@ -1,6 +1,7 @@
 //! POSIX message queues.
 
 mod attributes;
+mod batch;
 mod descriptor;
 mod diagnosis;
 mod ends;
@@ -9,7 +10,9 @@ mod notify;
 mod options;
 mod receive;
 mod send;
+mod spin;
 mod status;
+mod status_text;
 mod stream;
 #[cfg(feature = "std")]
 mod thread;
@@ -88,9 +91,9 @@ use unlink::QueueName;
 ///
 /// # When a peer dies
 /// A message that `send` accepted is in the kernel and survives its sender. A message is taken from the queue and
-/// copied out in one call, so a receiver killed before or during that call takes nothing. A wait for a peer that is
-/// dead ends only by its time limit; to end it from another thread, `poll` the descriptor together with one that can be
-/// signalled.
+/// copied out in one call: a receiver that is killed while it waits takes nothing, and one that is killed at that very
+/// moment takes one message with it. A wait for a peer that is dead ends only by its time limit; to end it from another
+/// thread, `poll` the descriptor together with one that can be signalled.
 ///
 /// # References
 /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html),

@@ -6,7 +6,7 @@ use core::mem;
 use core::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{self, Errno};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socket_with};
 
@@ -288,6 +288,12 @@ impl<Q: Borrow<MessageQueue>> AsFd for NotificationSocket<Q> {
     /// Readable when there is something to [`try_wait`](Self::try_wait) for.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+impl<Q: Borrow<MessageQueue>> AsRawFd for NotificationSocket<Q> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 }
 

@@ -12,7 +12,7 @@ use super::{MessageQueue, Operation};
 use crate::error::{Argument, Cause, Error, Result};
 use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
-use crate::open::{MODE_BITS, RACES, unique_name};
+use crate::open::{MODE_BITS, RACES, create_unique, flags, ownership};
 use crate::sys;
 
 /// How to open or create a message queue; made by [`MessageQueue::options`].
@@ -47,57 +47,8 @@ impl MessageQueueOptions {
         }
     }
 
-    /// For receiving.
-    #[doc(alias = "O_RDONLY")]
-    pub const fn read(self, read: bool) -> Self {
-        self.with(OpenFlags::READ, read)
-    }
-
-    /// For sending.
-    #[doc(alias = "O_WRONLY")]
-    pub const fn write(self, write: bool) -> Self {
-        self.with(OpenFlags::WRITE, write)
-    }
-
-    /// Creates the queue if there is none of this name; else opens the one that is there, whatever its sizes and mode.
-    #[doc(alias = "O_CREAT")]
-    pub const fn create(self, create: bool) -> Self {
-        self.with(OpenFlags::CREATE, create)
-    }
-
-    /// Creates the queue, and fails if there is one of this name. `create` need not be given too.
-    #[doc(alias = "O_EXCL")]
-    pub const fn create_new(self, create_new: bool) -> Self {
-        self.with(OpenFlags::EXCLUSIVE, create_new)
-    }
-
-    /// Nothing waits on this descriptor and its duplicates: see [`MessageQueue::set_nonblocking`].
-    #[doc(alias = "O_NONBLOCK")]
-    pub const fn nonblocking(self, nonblocking: bool) -> Self {
-        self.with(OpenFlags::NONBLOCKING, nonblocking)
-    }
-
-    /// All of the above at once, in place of what was chosen before.
-    #[doc(alias = "oflag")]
-    pub const fn flags(self, flags: OpenFlags) -> Self {
-        Self { flags, ..self }
-    }
-
-    /// Who may open a queue created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600.
-    ///
-    /// The creating handle itself may use the queue whatever the mode says.
-    pub const fn mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: false, ..self }
-    }
-
-    /// Like [`mode`](Self::mode), but exactly these bits whatever the umask, which is not touched.
-    ///
-    /// One call more at creation; until it is made, the queue has fewer rights, never more. A queue that exists already
-    /// keeps its mode.
-    #[doc(alias = "fchmod")]
-    pub const fn exact_mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: true, ..self }
-    }
+    flags!("MessageQueue");
+    ownership!("queue", "The creating handle itself may use the queue whatever the mode says.");
 
     /// The most messages that a queue created here can hold: 1 to `fs.mqueue.msg_max`. Default:
     /// `fs.mqueue.msg_default`.
@@ -111,16 +62,6 @@ impl MessageQueueOptions {
     #[doc(alias = "mq_msgsize")]
     pub const fn max_message_size(self, bytes: usize) -> Self {
         Self { max_message_size: Some(bytes), ..self }
-    }
-
-    /// Whether the handle removes the queue's name when it is dropped or closed, if it is the handle that created the
-    /// queue.
-    ///
-    /// Only in the process that created it: a forked child's copy never does. And only this queue's name: if the name
-    /// has been removed meanwhile and stands for a new queue, it stays. The process is told by its PID, so a child that
-    /// is PID 1 of a new PID namespace of its own passes for a parent that is PID 1 too.
-    pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
-        Self { unlink_on_drop, ..self }
     }
 
     /// Opens or creates the queue of this name.
@@ -145,17 +86,18 @@ impl MessageQueueOptions {
     /// [`mq_open(3)`](https://man7.org/linux/man-pages/man3/mq_open.3.html),
     /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/mq_open.html)
     #[doc(alias = "mq_open")]
+    #[inline] // A program that never creates one is without the code for it then.
     pub fn open(&self, name: &Name) -> Result<MessageQueue> {
         self.check()?;
         let name = OwnedName::new(name);
         if self.flags.contains(OpenFlags::EXCLUSIVE) {
-            self.create_exclusively(name)
+            self.create_exclusively(&name)
         } else if !self.flags.contains(OpenFlags::CREATE) {
-            self.open_existing(name)
+            self.open_existing(&name)
         } else if self.exact_mode || self.unlink_on_drop {
-            self.open_or_create(name)
+            self.open_or_create(&name)
         } else {
-            let descriptor = self.call(&name, OFlags::CREATE, self.sizes()?)?;
+            let descriptor = self.create_by(OFlags::CREATE, &name)?;
             Ok(self.handle(descriptor, QueueName::kept(Some(name))))
         }
     }
@@ -178,19 +120,7 @@ impl MessageQueueOptions {
     pub fn create_unique(&self, prefix: &Name) -> Result<MessageQueue> {
         let options = self.create_new(true);
         options.check()?;
-        let mut races = 0;
-        loop {
-            let name = unique_name(prefix, Operation::CreateQueue)?;
-            match options.create_exclusively(name) {
-                Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
-                result => return result,
-            }
-        }
-    }
-
-    const fn with(self, flag: OpenFlags, on: bool) -> Self {
-        let flags = if on { self.flags.union(flag) } else { self.flags.difference(flag) };
-        Self { flags, ..self }
+        create_unique(prefix, Operation::CreateQueue, |name| options.create_exclusively(name))
     }
 
     fn check(&self) -> Result<()> {
@@ -233,13 +163,14 @@ impl MessageQueueOptions {
         Ok(Some(Sizes { max_messages, max_message_size }))
     }
 
-    fn open_existing(&self, name: OwnedName) -> Result<MessageQueue> {
-        let descriptor = self.call(&name, OFlags::empty(), None)?;
-        Ok(self.handle(descriptor, QueueName::kept(Some(name))))
+    fn open_existing(&self, name: &OwnedName) -> Result<MessageQueue> {
+        let descriptor =
+            self.call(OFlags::empty(), name, None).map_err(|errno| diagnosis::of_opening(self.operation(), errno))?;
+        Ok(self.handle(descriptor, QueueName::kept(Some(*name))))
     }
 
-    fn create_exclusively(&self, name: OwnedName) -> Result<MessageQueue> {
-        let descriptor = self.call(&name, OFlags::CREATE | OFlags::EXCL, self.sizes()?)?;
+    fn create_exclusively(&self, name: &OwnedName) -> Result<MessageQueue> {
+        let descriptor = self.create_by(OFlags::CREATE | OFlags::EXCL, name)?;
         if self.exact_mode {
             let mode = Mode::from_raw_mode(self.mode as _);
             if let Err(errno) = fchmod(&descriptor, mode) {
@@ -248,15 +179,15 @@ impl MessageQueueOptions {
             }
         }
         let name = if self.unlink_on_drop {
-            QueueName::removed_on_drop(name, descriptor.as_raw_fd())
+            QueueName::removed_on_drop(*name, descriptor.as_raw_fd())
         } else {
-            QueueName::kept(Some(name))
+            QueueName::kept(Some(*name))
         };
         Ok(self.handle(descriptor, name))
     }
 
     /// Opens or creates, and knows which it was. Others may create and remove the queue between the two attempts.
-    fn open_or_create(&self, name: OwnedName) -> Result<MessageQueue> {
+    fn open_or_create(&self, name: &OwnedName) -> Result<MessageQueue> {
         let mut races = 0;
         loop {
             match self.create_exclusively(name) {
@@ -270,15 +201,24 @@ impl MessageQueueOptions {
         }
     }
 
-    fn call(&self, name: &OwnedName, create: OFlags, sizes: Option<Sizes>) -> Result<OwnedFd> {
+    fn create_by(&self, create: OFlags, name: &OwnedName) -> Result<OwnedFd> {
+        let sizes = self.sizes()?;
         let attributes = sizes.map(|sizes| sys::Attributes {
             max_messages: c_long::try_from(sizes.max_messages).unwrap_or(c_long::MAX),
             max_message_size: c_long::try_from(sizes.max_message_size).unwrap_or(c_long::MAX),
             ..sys::Attributes::EMPTY
         });
+        self.call(create, name, attributes.as_ref()).map_err(|errno| diagnosis::of_creation(errno, sizes))
+    }
+
+    fn call(
+        &self,
+        create: OFlags,
+        name: &OwnedName,
+        attributes: Option<&sys::Attributes>,
+    ) -> rustix::io::Result<OwnedFd> {
         let flags = self.access() | create | OFlags::CLOEXEC;
-        sys::mq_open(name.c_str(), flags.bits(), self.mode, attributes.as_ref())
-            .map_err(|errno| diagnosis::of_open(self.operation(), errno, sizes))
+        sys::mq_open(name.c_str(), flags.bits(), self.mode, attributes)
     }
 
     fn access(&self) -> OFlags {

@@ -1,6 +1,7 @@
 //! More than a message at a time: payloads cut into messages, and messages joined.
 
 use core::fmt;
+use core::ops::ControlFlow;
 
 use rustix::io::Errno;
 
@@ -101,23 +102,14 @@ impl MessageQueue {
     /// # Errors
     /// As [`send`](Self::send), with the bytes sent so far; a full queue is no error.
     pub fn fill(&self, payload: &[u8], priority: Priority) -> core::result::Result<usize, Incomplete> {
-        let mut sent = 0;
-        while sent < payload.len() {
-            let attributes = self.attributes().map_err(Incomplete::at(sent))?;
-            let free = attributes.max_messages.saturating_sub(attributes.messages);
-            if free == 0 {
-                break;
-            }
-            for chunk in payload[sent..].chunks(attributes.max_message_size).take(free) {
-                match sys::mq_timedsend(&self.descriptor, chunk, priority.into(), Some(&sys::Timespec::EXPIRED)) {
-                    Ok(()) => sent += chunk.len(),
-                    // Another sender took the room.
-                    Err(Errno::AGAIN | Errno::TIMEDOUT) => return Ok(sent),
-                    Err(errno) => return Err(Incomplete::at(sent)(diagnosis::of_send(self, errno, chunk.len()))),
-                }
-            }
+        if payload.is_empty() {
+            return Ok(0);
         }
-        Ok(sent)
+        let attributes = self.attributes().map_err(Incomplete::at(0))?;
+        let size = attributes.max_message_size;
+        let (count, failure) = self.send_while_room(attributes, payload.chunks(size), priority);
+        let sent = payload.len().min(count.saturating_mul(size));
+        failure.map_or(Ok(sent), |error| Err(Incomplete { bytes: sent, error }))
     }
 
     /// Receives all messages that are there into one buffer, joined without a gap; never waits. Priorities are dropped.
@@ -145,29 +137,21 @@ impl MessageQueue {
 
     fn drain_into<B: Buffer + ?Sized>(&self, incoming: &mut Incoming<'_, B>) -> Result<Stop> {
         let mut taken = 0;
-        loop {
-            let attributes = self.attributes()?;
-            if attributes.messages == 0 {
-                return Ok(Stop::Empty);
+        let stopped = self.while_there(|attributes| {
+            let free = incoming.free();
+            if free < attributes.max_message_size {
+                let full =
+                    if taken > 0 { Ok(Stop::Full) } else { Err(diagnosis::of_receive(self, Errno::MSGSIZE, free)) };
+                return ControlFlow::Break(full);
             }
-            for _ in 0..attributes.messages {
-                let free = incoming.free();
-                if free < attributes.max_message_size {
-                    return if taken > 0 {
-                        Ok(Stop::Full)
-                    } else {
-                        Err(diagnosis::of_receive(self, Errno::MSGSIZE, free))
-                    };
-                }
-                match incoming.receive(&self.descriptor, Some(&sys::Timespec::EXPIRED)) {
-                    Ok(0) => return Ok(Stop::End),
-                    Ok(_) => taken += 1,
-                    // Another receiver took it.
-                    Err(Errno::AGAIN | Errno::TIMEDOUT) => return Ok(Stop::Empty),
-                    Err(errno) => return Err(diagnosis::of_receive(self, errno, free)),
-                }
+            match incoming.receive(&self.descriptor, Some(&sys::Timespec::EXPIRED)) {
+                Ok(0) => return ControlFlow::Break(Ok(Stop::End)),
+                Ok(_) => taken += 1,
+                Err(errno) => return ControlFlow::Break(self.unless_empty(errno, free).map(|()| Stop::Empty)),
             }
-        }
+            ControlFlow::Continue(())
+        })?;
+        Ok(stopped.unwrap_or(Stop::Empty))
     }
 
     /// Sends the payload in pieces, by a way to send one.

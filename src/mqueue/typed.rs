@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 use core::time::Duration;
 
 use rustix::event::PollFlags;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use rustix::io::{self, Errno};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -175,6 +176,26 @@ impl<T> TypedReceiver<T> {
         &self.receiver
     }
 }
+
+/// The descriptors are those of the queues, for event loops.
+macro_rules! descriptor_of {
+    ($end:ident in $field:ident) => {
+        impl<T> AsFd for $end<T> {
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                self.$field.as_fd()
+            }
+        }
+
+        impl<T> AsRawFd for $end<T> {
+            fn as_raw_fd(&self) -> RawFd {
+                self.$field.as_raw_fd()
+            }
+        }
+    };
+}
+
+descriptor_of!(TypedSender in sender);
+descriptor_of!(TypedReceiver in receiver);
 
 struct ReceivingValue<'queue, T> {
     queue: &'queue MessageQueue,

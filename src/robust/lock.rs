@@ -18,7 +18,7 @@ use rustix::io::{Errno, Result};
 use super::owner::Owner;
 use crate::futex::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::futex::primitive::{AtomicU32, sleep, spin_loop, wake};
-use crate::futex::{Patience, Scope, look_again};
+use crate::futex::{End, Patience, Scope, look_again};
 use crate::shareable;
 
 pub(super) const WAITED_FOR: u32 = 1 << 31;
@@ -74,7 +74,7 @@ impl Lock {
 
     /// Takes the lock, waiting as limited; ETIMEDOUT or EINTR if it could not be had, ENOTRECOVERABLE if nobody can.
     #[cold]
-    pub(crate) fn take(&self, me: Owner, others: &impl Others, patience: &Patience) -> Result<Taken> {
+    pub(crate) fn take(&self, me: Owner, others: &impl Others, patience: &Patience<impl End>) -> Result<Taken> {
         if patience.check().is_err() {
             let expired = |errno| if errno == Errno::AGAIN { Errno::TIMEDOUT } else { errno };
             return self.try_take(me, others).map_err(expired);
@@ -95,12 +95,12 @@ impl Lock {
             if word != waited_for && self.word.compare_exchange(word, waited_for, Relaxed, Relaxed).is_err() {
                 continue;
             }
-            let until = match patience.slice() {
-                Ok(until) => until,
+            let nap = match patience.nap() {
+                Ok(nap) => nap,
                 // The last look is for a dead owner.
                 Err(errno) => return self.take_over(me, slept, others)?.ok_or(errno),
             };
-            let end = sleep(&self.word, waited_for, Scope::Shared, until);
+            let end = sleep(&self.word, waited_for, Scope::Shared, nap);
             slept = WAITED_FOR;
             if end == Err(Errno::TIMEDOUT) {
                 if let Some(taken) = self.take_over(me, slept, others)? {

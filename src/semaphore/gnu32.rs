@@ -18,7 +18,7 @@ use super::protocol::{Protocol, VALUE_MAX};
 use crate::futex::Scope;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::futex::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
-use crate::futex::{Patience, look_again};
+use crate::futex::{End, Patience, look_again};
 
 /// One token.
 const TOKEN: u32 = 2;
@@ -66,7 +66,7 @@ impl Words {
         Err(state)
     }
 
-    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         loop {
             let state = self.state.load(Relaxed);
             if self.take_from(state).is_ok() {
@@ -76,12 +76,12 @@ impl Words {
                 let marked = self.state.compare_exchange(state, state | WAITED_FOR, Release, Relaxed);
                 if marked.is_err() {
                     // The word changes, so time passes: the limit holds here too.
-                    patience.slice()?;
+                    patience.nap()?;
                     continue;
                 }
             }
-            let until = patience.slice()?;
-            look_again(sleep(&self.state, WAITED_FOR, scope, until))?;
+            let nap = patience.nap()?;
+            look_again(sleep(&self.state, WAITED_FOR, scope, nap))?;
         }
     }
 
@@ -137,7 +137,7 @@ impl Protocol for Words {
         self.take_from(self.state.load(Relaxed)).is_ok()
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         self.waiters.fetch_add(1, Acquire);
         let result = self.sleep_and_take_as_waiter(scope, patience);
         self.leave(scope);

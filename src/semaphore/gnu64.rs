@@ -16,7 +16,7 @@ use super::protocol::{Protocol, VALUE_MAX};
 use crate::futex::Scope;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::futex::primitive::{AtomicU64, Unused, const_unless_loom, low_half, sleep, wake};
-use crate::futex::{Patience, look_again};
+use crate::futex::{End, Patience, look_again};
 
 /// One waiter.
 const WAITER: u64 = 1 << 32;
@@ -85,13 +85,13 @@ impl Words {
         Err(data)
     }
 
-    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         loop {
             if self.take_from(self.data.load(Relaxed), WAITER).is_ok() {
                 return Ok(());
             }
-            let until = patience.slice()?;
-            look_again(sleep(low_half(&self.data), 0, scope, until))?;
+            let nap = patience.nap()?;
+            look_again(sleep(low_half(&self.data), 0, scope, nap))?;
         }
     }
 }
@@ -145,7 +145,7 @@ impl Protocol for Words {
         }
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         self.data.fetch_add(WAITER, Relaxed);
         self.sleep_and_take_as_waiter(scope, patience).inspect_err(|_| {
             self.data.fetch_sub(WAITER, Relaxed);

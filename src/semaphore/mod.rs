@@ -30,7 +30,7 @@ use rustix::io::Errno;
 use crate::error::{Error, Operation, Result};
 #[cfg(not(loom))]
 use crate::futex::Scope;
-use crate::futex::{Patience, Tuning};
+use crate::futex::{End, Forever, Patience, Tuning};
 use crate::shm::Shareable;
 use crate::time::Deadline;
 use protocol::Protocol;
@@ -64,9 +64,8 @@ pub type Semaphore = SemaphoreOf<Native>;
 /// bytes there.
 ///
 /// # Waiting
-/// A wait looks at the value a few times, then sleeps; and while it sleeps it looks again every second (see
-/// [`Tuning`]). There is no order among those who wait. What a thread did before it posted is seen by the one whose
-/// wait took that token.
+/// A wait that finds no token sleeps; and while it sleeps it looks again every second (see [`Tuning`]). There is no
+/// order among those who wait. What a thread did before it posted is seen by the one whose wait took that token.
 ///
 /// # Signals, fork, threads
 /// A signal handler interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted), and no token was taken. (With
@@ -84,6 +83,7 @@ pub type Semaphore = SemaphoreOf<Native>;
 /// [`sem_overview(7)`](https://man7.org/linux/man-pages/man7/sem_overview.7.html),
 /// [`semaphore.h` in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/semaphore.h.html)
 #[doc(alias = "sem_t")]
+#[doc(alias = "sem_destroy")]
 #[repr(transparent)]
 pub struct SemaphoreOf<L: Layout> {
     words: L::Words,
@@ -178,7 +178,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn wait(&self) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_tuned(None, Tuning::DEFAULT) }
+        if self.words.take() { Ok(()) } else { self.wait_long(Forever) }
     }
 
     /// Takes a token if there is one. Never a system call.
@@ -201,13 +201,7 @@ impl<L: Layout> SemaphoreOf<L> {
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`wait`](Self::wait).
     #[inline]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<()> {
-        if self.words.take() {
-            Ok(())
-        } else if timeout.is_zero() {
-            Err(wait_error(Errno::TIMEDOUT))
-        } else {
-            self.wait_tuned(Some(Deadline::after(timeout)), Tuning::DEFAULT)
-        }
+        if self.words.take() { Ok(()) } else { self.wait_at_most(timeout) }
     }
 
     /// Takes a token, waiting until the deadline. A deadline in the past tries once, without a system call.
@@ -221,7 +215,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_clockwait")]
     #[inline]
     pub fn wait_deadline(&self, deadline: Deadline) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_tuned(Some(deadline), Tuning::DEFAULT) }
+        if self.words.take() { Ok(()) } else { self.wait_long(deadline) }
     }
 
     /// Takes a token, waiting until the deadline or without a limit, and spinning and sleeping as told.
@@ -229,7 +223,26 @@ impl<L: Layout> SemaphoreOf<L> {
     /// # Errors
     /// As [`wait_deadline`](Self::wait_deadline).
     pub fn wait_tuned(&self, deadline: Option<Deadline>, tuning: Tuning) -> Result<()> {
-        self.words.wait(L::SCOPE, &Patience::new(deadline, tuning)).map_err(wait_error)
+        match deadline {
+            None => self.wait_until(Forever, tuning),
+            Some(deadline) => self.wait_until(deadline, tuning),
+        }
+    }
+
+    fn wait_until(&self, end: impl End, tuning: Tuning) -> Result<()> {
+        self.words.wait(L::SCOPE, &Patience::new(end, tuning)).map_err(wait_error)
+    }
+
+    /// What a wait ends in that finds no token, out of line.
+    #[cold]
+    #[inline(never)]
+    fn wait_long(&self, end: impl End) -> Result<()> {
+        self.wait_until(end, Tuning::DEFAULT)
+    }
+
+    #[cold]
+    fn wait_at_most(&self, timeout: Duration) -> Result<()> {
+        if timeout.is_zero() { Err(wait_error(Errno::TIMEDOUT)) } else { self.wait_long(Deadline::after(timeout)) }
     }
 
     /// Waits like [`wait`](Self::wait) for a token that is given back when the permit is dropped.

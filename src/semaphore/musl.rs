@@ -17,7 +17,7 @@ use super::protocol::{Protocol, VALUE_MAX};
 use crate::futex::Scope;
 use crate::futex::primitive::Ordering::SeqCst;
 use crate::futex::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
-use crate::futex::{Patience, look_again};
+use crate::futex::{End, Patience, look_again};
 
 /// There may be waiters.
 const WAITED_FOR: u32 = 1 << 31;
@@ -72,12 +72,12 @@ impl Words {
     }
 
     /// Sleeps once, counted as a waiter meanwhile.
-    fn sleep_once(&self, scope: Scope, patience: &Patience) -> Result<()> {
-        let until = patience.slice()?;
+    fn sleep_once(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
+        let nap = patience.nap()?;
         self.waiters.fetch_add(1, SeqCst);
         // It fails if there is a token or the bit is set: either is as good.
         let _ = self.state.compare_exchange(0, WAITED_FOR, SeqCst, SeqCst);
-        let slept = sleep(&self.state, WAITED_FOR, scope, until);
+        let slept = sleep(&self.state, WAITED_FOR, scope, nap);
         self.waiters.fetch_sub(1, SeqCst);
         look_again(slept)
     }
@@ -118,7 +118,7 @@ impl Protocol for Words {
         self.take_from(self.state.load(SeqCst)).is_ok()
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         loop {
             if self.try_take() {
                 return Ok(());

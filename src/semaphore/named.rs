@@ -17,7 +17,7 @@ use super::protocol::Protocol;
 use super::{SemaphoreOf, wait_error};
 use crate::devshm::ObjectName;
 use crate::error::{Error, Operation, Result};
-use crate::futex::Tuning;
+use crate::futex::{Forever, Tuning};
 use crate::name::Name;
 use crate::shm::Mapping;
 use crate::time::Deadline;
@@ -123,7 +123,7 @@ impl NamedSemaphore {
     #[inline]
     pub fn wait(&self) -> Result<()> {
         in_layout!(self, semaphore => {
-            if semaphore.words.take() { Ok(()) } else { semaphore.wait_tuned(None, self.tuning) }
+            if semaphore.words.take() { Ok(()) } else { semaphore.wait_until(Forever, self.tuning) }
         })
     }
 
@@ -148,7 +148,7 @@ impl NamedSemaphore {
             } else if timeout.is_zero() {
                 Err(wait_error(Errno::TIMEDOUT))
             } else {
-                semaphore.wait_tuned(Some(Deadline::after(timeout)), self.tuning)
+                semaphore.wait_until(Deadline::after(timeout), self.tuning)
             }
         })
     }
@@ -159,7 +159,7 @@ impl NamedSemaphore {
     /// The same.
     pub fn wait_deadline(&self, deadline: Deadline) -> Result<()> {
         in_layout!(self, semaphore => {
-            if semaphore.words.take() { Ok(()) } else { semaphore.wait_tuned(Some(deadline), self.tuning) }
+            if semaphore.words.take() { Ok(()) } else { semaphore.wait_until(deadline, self.tuning) }
         })
     }
 

@@ -11,7 +11,7 @@ use crate::devshm::{FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, ErrorKind, NameFault, Operation, Result, SemaphoreFault};
 use crate::futex::Tuning;
 use crate::name::Name;
-use crate::open::{MODE_BITS, RACES, unique_name};
+use crate::open::{MODE_BITS, RACES, create_unique, creation, ownership};
 
 /// How to open or create a named semaphore; made by [`NamedSemaphore::options`].
 ///
@@ -49,33 +49,12 @@ impl NamedSemaphoreOptions {
         }
     }
 
-    /// Creates the semaphore if there is none of this name; else opens the one that is there, whatever its value and
-    /// mode.
-    #[doc(alias = "O_CREAT")]
-    pub const fn create(self, create: bool) -> Self {
-        Self { create, ..self }
-    }
-
-    /// Creates the semaphore, and fails if there is one of this name. `create` need not be given too.
-    #[doc(alias = "O_EXCL")]
-    pub const fn create_new(self, create_new: bool) -> Self {
-        Self { create_new, ..self }
-    }
+    creation!("semaphore");
+    ownership!("semaphore", "Using one takes the right to read and to write.");
 
     /// The value of a semaphore created here, 0 to 2³¹ − 1. Default 0.
     pub const fn initial_value(self, value: u32) -> Self {
         Self { initial_value: value, ..self }
-    }
-
-    /// Who may open a semaphore created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600.
-    /// Using one takes the right to read and to write.
-    pub const fn mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: false, ..self }
-    }
-
-    /// Like [`mode`](Self::mode), but exactly these bits whatever the umask, which is not touched.
-    pub const fn exact_mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: true, ..self }
     }
 
     /// The layout to create, or to insist on when opening. Default: create the target's own C library's, open any.
@@ -86,15 +65,6 @@ impl NamedSemaphoreOptions {
     /// How waits of this handle spin and sleep.
     pub const fn tuning(self, tuning: Tuning) -> Self {
         Self { tuning, ..self }
-    }
-
-    /// Whether the handle removes the semaphore's name when it is dropped or closed, if it is the handle that created
-    /// it.
-    ///
-    /// Only in the process that created it: a forked child's copy never does. And only this semaphore's name: if the
-    /// name stands for another one meanwhile, it stays.
-    pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
-        Self { unlink_on_drop, ..self }
     }
 
     /// Opens or creates the semaphore of this name.
@@ -119,7 +89,17 @@ impl NamedSemaphoreOptions {
     /// [`sem_open(3)`](https://man7.org/linux/man-pages/man3/sem_open.3.html),
     /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/sem_open.html)
     #[doc(alias = "sem_open")]
+    #[inline] // A program that never creates one is without the code for it then.
     pub fn open(&self, name: &Name) -> Result<NamedSemaphore> {
+        if self.create || self.create_new { self.create_or_open(name) } else { self.open_existing(name) }
+    }
+
+    fn open_existing(&self, name: &Name) -> Result<NamedSemaphore> {
+        self.check()?;
+        self.open_any(name, &self.path(name, self.abi.unwrap_or(Abi::NATIVE))?)
+    }
+
+    fn create_or_open(&self, name: &Name) -> Result<NamedSemaphore> {
         self.check()?;
         let path = self.path(name, self.abi.unwrap_or(Abi::NATIVE))?;
         let mut races = 0;
@@ -146,15 +126,10 @@ impl NamedSemaphoreOptions {
         // It creates, whether that was chosen or not, and its errors say so.
         let options = self.create_new(true);
         options.check()?;
-        let mut races = 0;
-        loop {
-            let name = unique_name(prefix, options.operation())?;
+        create_unique(prefix, options.operation(), |name| {
             let path = options.path(name.name(), self.abi.unwrap_or(Abi::NATIVE))?;
-            match options.create_at(name.name(), &path) {
-                Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
-                result => return result,
-            }
-        }
+            options.create_at(name.name(), &path)
+        })
     }
 
     /// Removes a semaphore's name, in the place where the C library of the [`abi`](Self::abi) keeps it.

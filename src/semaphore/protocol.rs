@@ -3,7 +3,7 @@
 use rustix::io::Result;
 
 use crate::futex::primitive::spin_loop;
-use crate::futex::{Patience, Scope};
+use crate::futex::{End, Patience, Scope};
 
 /// The highest value, 2³¹ − 1, in all layouts.
 pub(super) const VALUE_MAX: u32 = i32::MAX as u32;
@@ -22,16 +22,16 @@ pub trait Protocol {
         self.try_take()
     }
     /// Takes a token, recorded as a waiter and sleeping until there is one; ETIMEDOUT or EINTR if none could be had.
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()>;
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()>;
     fn value(&self) -> u32;
     /// How many waiters are recorded.
     fn waiters(&self) -> u32;
     /// Forgets all recorded waiters.
     fn reset_waiters(&self);
 
-    /// Takes a token, after a quick try was in vain: looks a few times, then sleeps; as limited.
+    /// Takes a token, after a quick try was in vain: looks again as often as it is told, then sleeps; as limited.
     #[cold]
-    fn wait(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn wait(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         // An expired wait is over before it spins or counts as a waiter.
         patience.check()?;
         if self.spin(patience.tuning().spin) { Ok(()) } else { self.sleep_and_take(scope, patience) }

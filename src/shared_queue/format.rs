@@ -28,7 +28,7 @@ use crate::futex::primitive::Ordering::Relaxed;
 use crate::robust::{Lock, Table};
 use crate::shareable;
 
-pub(super) const MAGIC: [u8; 8] = *b"rawipc/Q";
+pub(crate) const MAGIC: [u8; 8] = *b"rawipc/Q";
 pub(super) const VERSION: u32 = 1;
 
 /// The most messages that a shared queue can be made for.

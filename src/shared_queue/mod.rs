@@ -33,12 +33,13 @@ use crate::error::{Cause, Error, Operation, Result, SharedFault};
 use crate::flags::OpenFlags;
 use crate::futex::{Courtesy, Tuning};
 use crate::name::Name;
+pub(crate) use format::MAGIC;
 use member::Member;
 use view::DAMAGED;
 use wait::{Limit, Wait};
 
 /// What comes before the name in the file's.
-const PREFIX: &[u8] = b"mq.";
+pub(crate) const PREFIX: &[u8] = b"mq.";
 
 /// A message queue in shared memory: a [`MessageQueue`](crate::MessageQueue) that makes no system call unless somebody
 /// has to sleep or to be woken.

@@ -12,7 +12,7 @@ use crate::devshm::{self, FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result, SharedFault, saturate};
 use crate::flags::OpenFlags;
 use crate::name::Name;
-use crate::open::{MODE_BITS, RACES, random_suffix, unique_name};
+use crate::open::{MODE_BITS, RACES, create_unique, flags, ownership, random_suffix};
 use crate::shm::{Mapping, SharedMemory, reserve, size_error};
 
 /// How to open or create a shared queue; made by [`SharedQueue::options`].
@@ -47,46 +47,8 @@ impl SharedQueueOptions {
         }
     }
 
-    /// For receiving.
-    pub const fn read(self, read: bool) -> Self {
-        self.with(OpenFlags::READ, read)
-    }
-
-    /// For sending.
-    pub const fn write(self, write: bool) -> Self {
-        self.with(OpenFlags::WRITE, write)
-    }
-
-    /// Creates the queue if there is none of this name; else opens the one that is there, whatever its sizes and mode.
-    pub const fn create(self, create: bool) -> Self {
-        self.with(OpenFlags::CREATE, create)
-    }
-
-    /// Creates the queue, and fails if there is one of this name. `create` need not be given too.
-    pub const fn create_new(self, create_new: bool) -> Self {
-        self.with(OpenFlags::EXCLUSIVE, create_new)
-    }
-
-    /// Nothing waits on this handle: see [`SharedQueue::set_nonblocking`].
-    pub const fn nonblocking(self, nonblocking: bool) -> Self {
-        self.with(OpenFlags::NONBLOCKING, nonblocking)
-    }
-
-    /// All of the above at once, in place of what was chosen before.
-    pub const fn flags(self, flags: OpenFlags) -> Self {
-        Self { flags, ..self }
-    }
-
-    /// Who may use a queue created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600.
-    /// Sending and receiving both take the right to read and to write.
-    pub const fn mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: false, ..self }
-    }
-
-    /// Like [`mode`](Self::mode), but exactly these bits whatever the umask, which is not touched.
-    pub const fn exact_mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: true, ..self }
-    }
+    flags!("SharedQueue");
+    ownership!("queue", "Sending and receiving both take the right to read and to write.");
 
     /// The most messages that a queue created here can hold: 1 to 65,536. Default 10.
     pub const fn max_messages(self, messages: usize) -> Self {
@@ -96,14 +58,6 @@ impl SharedQueueOptions {
     /// The most bytes that a message of a queue created here can have: 1 to 16,777,216. Default 8192.
     pub const fn max_message_size(self, bytes: usize) -> Self {
         Self { max_message_size: bytes, ..self }
-    }
-
-    /// Whether the handle removes the queue's name when it is dropped or closed, if it is the handle that created it.
-    ///
-    /// Only in the process that created it: a forked child's copy never does. And only this queue's name: if the name
-    /// stands for another one meanwhile, it stays.
-    pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
-        Self { unlink_on_drop, ..self }
     }
 
     /// Opens or creates the queue of this name.
@@ -153,15 +107,7 @@ impl SharedQueueOptions {
     /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if the prefix leaves no room.
     pub fn create_unique(&self, prefix: &Name) -> Result<SharedQueue> {
         let options = self.create_new(true);
-        options.check()?;
-        let mut races = 0;
-        loop {
-            let name = unique_name(prefix, Operation::CreateQueue)?;
-            match options.open(name.name()) {
-                Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
-                result => return result,
-            }
-        }
+        create_unique(prefix, Operation::CreateQueue, |name| options.open(name.name()))
     }
 
     /// Creates a queue without a name, whose memory nobody can cut off: passed on by `fork`, or as a descriptor over a
@@ -176,11 +122,6 @@ impl SharedQueueOptions {
         let doorbell = random_suffix().map_err(|errno| self.system(errno))?;
         let memory = member::format(file.map()?, self.sizes(), doorbell)?;
         Ok(SharedQueue::new(Member::new(memory, file, Operation::CreateQueue)?, self.flags))
-    }
-
-    const fn with(self, flag: OpenFlags, on: bool) -> Self {
-        let flags = if on { self.flags.union(flag) } else { self.flags.difference(flag) };
-        Self { flags, ..self }
     }
 
     fn check(&self) -> Result<()> {

@@ -10,7 +10,7 @@ use super::locked::Locked;
 use super::view::View;
 use crate::futex::primitive::Ordering::Relaxed;
 use crate::futex::primitive::{sleep, spin_loop};
-use crate::futex::{Courtesy, Patience, Scope, Tuning};
+use crate::futex::{Courtesy, Nap, Patience, Scope, Tuning};
 use crate::robust::Others;
 use crate::time::Deadline;
 
@@ -73,20 +73,20 @@ impl<'handle> Wait<'handle> {
     }
 
     /// For the lock, which even an expired wait waits for a little.
-    pub(super) fn for_lock(&mut self) -> Patience {
+    pub(super) fn for_lock(&mut self) -> Patience<Option<Deadline>> {
         let deadline = self
             .deadline()
             .map(|deadline| if deadline.remaining() < INSTANT { Deadline::after(INSTANT) } else { deadline });
         Patience::new(deadline, self.tuning)
     }
 
-    /// Until when to sleep; EAGAIN or ETIMEDOUT if no longer.
-    fn slice(&mut self, what: For) -> Result<Option<Deadline>> {
+    /// How to sleep; EAGAIN or ETIMEDOUT if no longer.
+    fn nap(&mut self, what: For) -> Result<Option<Nap>> {
         if matches!(self.limit, Limit::Now) {
             return Err(Errno::AGAIN);
         }
         let recheck = if what == For::Room && self.sleeps == 0 { LULL } else { self.tuning.recheck };
-        Patience::new(self.deadline(), Tuning { recheck, ..self.tuning }).slice()
+        Patience::new(self.deadline(), Tuning { recheck, ..self.tuning }).nap()
     }
 
     /// Whether to give others a moment before the first sleep.
@@ -156,8 +156,8 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
                 return Ok(locked);
             }
         }
-        let until = match wait.slice(what) {
-            Ok(until) => until,
+        let nap = match wait.nap(what) {
+            Ok(nap) => nap,
             Err(errno) if wait.over => return Err(errno),
             Err(errno) => {
                 wait.over = true;
@@ -167,7 +167,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         let expected = locked.begin_sleep(what, wait.sleeps == 0);
         drop(locked);
         let side = self.view.side(what);
-        let end = sleep(&side.event, expected, Scope::Shared, until);
+        let end = sleep(&side.event, expected, Scope::Shared, nap);
         wait.sleeps = wait.sleeps.saturating_add(1);
         let mut locked = self.lock(wait)?;
         side.end_sleep();

@@ -95,14 +95,6 @@ impl SharedMemory {
         Ok(fstat(&self.descriptor).map_err(status_error)?.st_size.cast_unsigned())
     }
 
-    /// Whether it has no bytes.
-    ///
-    /// # Errors
-    /// As [`size`](Self::size).
-    pub fn is_empty(&self) -> Result<bool> {
-        Ok(self.size()? == 0)
-    }
-
     /// Its permission bits, 0o000 to 0o777.
     ///
     /// # Errors

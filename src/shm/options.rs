@@ -9,7 +9,7 @@ use super::object::{OFFSET_MAX, TOO_LARGE, cut, reserve, set_mode, size_error};
 use crate::devshm::{self, FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result};
 use crate::name::Name;
-use crate::open::{MODE_BITS, RACES, unique_name};
+use crate::open::{MODE_BITS, RACES, create_unique, creation, ownership};
 
 /// How to open or create a shared memory object; made by [`SharedMemory::options`].
 ///
@@ -63,17 +63,8 @@ impl SharedMemoryOptions {
         Self { write, ..self }
     }
 
-    /// Creates the object if there is none of this name; else opens the one that is there, whatever its size and mode.
-    #[doc(alias = "O_CREAT")]
-    pub const fn create(self, create: bool) -> Self {
-        Self { create, ..self }
-    }
-
-    /// Creates the object, and fails if there is one of this name. `create` need not be given too.
-    #[doc(alias = "O_EXCL")]
-    pub const fn create_new(self, create_new: bool) -> Self {
-        Self { create_new, ..self }
-    }
+    creation!("object");
+    ownership!("shared memory object", "");
 
     /// Empties an object that exists and gives it the [`size`](Self::size) asked for, all zeros. Takes
     /// [`write`](Self::write). Whoever has the old bytes mapped meets SIGBUS until they are there again.
@@ -92,24 +83,6 @@ impl SharedMemoryOptions {
     /// SIGBUS.
     pub const fn sparse(self, sparse: bool) -> Self {
         Self { sparse, ..self }
-    }
-
-    /// Who may open an object created here: permission bits, 0o000 to 0o777, less the process's umask. Default 0o600.
-    pub const fn mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: false, ..self }
-    }
-
-    /// Like [`mode`](Self::mode), but exactly these bits whatever the umask, which is not touched.
-    pub const fn exact_mode(self, mode: u32) -> Self {
-        Self { mode, exact_mode: true, ..self }
-    }
-
-    /// Whether the handle removes the object's name when it is dropped or closed, if it is the handle that created it.
-    ///
-    /// Only in the process that created it: a forked child's copy never does. And only this object's name: if the name
-    /// stands for another one meanwhile, it stays.
-    pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
-        Self { unlink_on_drop, ..self }
     }
 
     /// Opens or creates the object of this name.
@@ -135,9 +108,20 @@ impl SharedMemoryOptions {
     /// [`shm_open(3)`](https://man7.org/linux/man-pages/man3/shm_open.3.html),
     /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/shm_open.html)
     #[doc(alias = "shm_open")]
+    #[inline] // A program that never creates one is without the code for it then.
     pub fn open(&self, name: &Name) -> Result<SharedMemory> {
+        if self.creates() || self.truncate { self.create_or_open(name) } else { self.open_as_it_is(name) }
+    }
+
+    fn open_as_it_is(&self, name: &Name) -> Result<SharedMemory> {
         self.check()?;
-        let path = FilePath::new(name, b"").ok_or(self.system(Errno::NAMETOOLONG))?;
+        let descriptor = self.open_file(&self.path(name)?)?;
+        Ok(SharedMemory::from_parts(descriptor, Some(ObjectName::kept(name))))
+    }
+
+    fn create_or_open(&self, name: &Name) -> Result<SharedMemory> {
+        self.check()?;
+        let path = self.path(name)?;
         let mut races = 0;
         loop {
             if self.creates() {
@@ -162,14 +146,7 @@ impl SharedMemoryOptions {
     pub fn create_unique(&self, prefix: &Name) -> Result<SharedMemory> {
         let options = self.create_new(true);
         options.check()?;
-        let mut races = 0;
-        loop {
-            let name = unique_name(prefix, Operation::CreateMemory)?;
-            match options.open(name.name()) {
-                Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
-                result => return result,
-            }
-        }
+        create_unique(prefix, Operation::CreateMemory, |name| options.open(name.name()))
     }
 
     fn creates(&self) -> bool {
@@ -198,11 +175,19 @@ impl SharedMemoryOptions {
         Error::system(self.operation(), errno)
     }
 
-    fn open_existing(&self, name: &Name, path: &FilePath) -> Result<SharedMemory> {
+    fn path(&self, name: &Name) -> Result<FilePath> {
+        FilePath::new(name, b"").ok_or(self.system(Errno::NAMETOOLONG))
+    }
+
+    fn open_file(&self, path: &FilePath) -> Result<OwnedFd> {
         let access = if self.write { OFlags::RDWR } else { OFlags::RDONLY };
-        let descriptor = devshm::open_regular(path, access)
+        devshm::open_regular(path, access)
             .map_err(|errno| self.system(errno))?
-            .map_err(|_| Error::argument(self.operation(), Argument::NotMemory, 0))?;
+            .map_err(|_| Error::argument(self.operation(), Argument::NotMemory, 0))
+    }
+
+    fn open_existing(&self, name: &Name, path: &FilePath) -> Result<SharedMemory> {
+        let descriptor = self.open_file(path)?;
         if self.truncate {
             // Nothing is emptied for a size that cannot be.
             if self.size > OFFSET_MAX {

@@ -94,7 +94,7 @@ pub struct Shared<T: Shareable> {
 }
 
 /// How to open a [`Shared`] value; made by [`Shared::options`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[must_use]
 pub struct SharedOptions<T> {
     memory: SharedMemoryOptions,
@@ -121,6 +121,15 @@ impl<T: Shareable> Shared<T> {
         self.name.as_ref().map(ObjectName::name)
     }
 }
+
+// Not derived: that would ask it of the value, of which the options have none.
+impl<T> Clone for SharedOptions<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for SharedOptions<T> {}
 
 impl<T: Shareable> SharedOptions<T> {
     /// Where the value lies.

@@ -76,7 +76,9 @@ fn assert_refused(descriptor: OwnedFd) {
     fcntl_setfd(&descriptor, FdFlags::empty()).unwrap();
     let number = descriptor.as_raw_fd();
     let before = fstat(&descriptor).unwrap();
-    let Refused { error, value } = MessageQueue::try_from(descriptor).unwrap_err();
+    let refused = MessageQueue::try_from(descriptor).unwrap_err();
+    assert_eq!(refused.to_string(), refused.error.to_string());
+    let Refused { error, value } = refused;
     let part = "the descriptor is not a message queue (EBADF)";
     assert_error(error, ErrorKind::InvalidInput, Errno::BADF, Operation::AdoptQueue, part);
     assert_eq!((value.as_raw_fd(), fstat(&value).unwrap().st_ino), (number, before.st_ino));

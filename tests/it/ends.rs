@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rawipc::fd::AsFd;
+use rawipc::fd::{AsFd, AsRawFd};
 use rawipc::{Deadline, Errno, ErrorKind, MessageQueue, OpenFlags, Operation, Priority, Receiver, Sender, Stop};
 use rustix::fs::fstat;
 
@@ -26,6 +26,8 @@ fn ends_open_for_their_direction_only() {
     assert_eq!((sender.queue().name(), receiver.queue().name()), (queue.name(), queue.name()));
     assert_eq!(fstat(sender.as_fd()).unwrap().st_ino as u64, inode(&queue));
     assert_eq!(fstat(receiver.as_fd()).unwrap().st_ino as u64, inode(&queue));
+    assert_eq!(sender.as_raw_fd(), sender.queue().as_raw_fd());
+    assert_eq!(receiver.as_raw_fd(), receiver.as_fd().as_raw_fd());
 }
 
 fn ends_of_a_missing_queue_are_not_found() {
@@ -43,15 +45,19 @@ fn every_way_to_send_and_to_receive_is_there() {
     sender.send_timeout(b"3", Priority::MIN, soon).unwrap();
     sender.send_deadline(b"4", Priority::MIN, Deadline::after(soon)).unwrap();
     sender.send_all(&[b'5'; 65], Priority::MIN).unwrap();
+    sender.send_all_deadline(b"6", Priority::MIN, Deadline::after(soon)).unwrap();
     assert_eq!(sender.fill(&[b'7'; 64], Priority::MIN), Ok(64));
-    let buffer = &mut [0; 64];
+    assert_eq!(receiver.buffer::<63>().unwrap_err().kind(), ErrorKind::BufferTooSmall);
+    let buffer = &mut receiver.buffer::<64>().unwrap();
     assert_eq!(receiver.receive(buffer).unwrap().payload(), b"1");
     assert_eq!(receiver.try_receive(buffer).unwrap().payload(), b"2");
     assert_eq!(receiver.receive_timeout(buffer, soon).unwrap().payload(), b"3");
     assert_eq!(receiver.receive_deadline(buffer, Deadline::after(soon)).unwrap().payload(), b"4");
     let mut buffer = [0; 200];
     let drained = receiver.drain(&mut buffer).unwrap();
-    assert_eq!((drained.payload, drained.stop), (&[&[b'5'; 65][..], &[b'7'; 64]].concat()[..], Stop::Empty));
+    assert_eq!((drained.payload, drained.stop), (&[&[b'5'; 65][..], b"6", &[b'7'; 64]].concat()[..], Stop::Empty));
+    assert_eq!(sender.send_truncated(&[b'8'; 65], Priority::MIN), Ok(64));
+    assert_eq!(receiver.try_receive(&mut buffer).unwrap().payload(), [b'8'; 64]);
     assert_eq!(receiver.try_receive(&mut buffer).unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 

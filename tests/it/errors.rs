@@ -28,12 +28,20 @@ pub mod io {
 
     use std::error::Error as _;
     use std::io;
+    use std::time::{Duration, UNIX_EPOCH};
 
-    use rawipc::{Error, ErrorKind, Incomplete, MessageQueue, Name, Priority, name};
+    use rawipc::{Deadline, Error, ErrorKind, Incomplete, MessageQueue, Name, Priority, Receiver, Time, name};
 
-    use crate::harness::small_queue;
+    use crate::harness::{name_of, small_queue};
 
-    crate::tests!(plain_errors_keep_their_errno, told_errors_are_kept_whole, incomplete_transfers_keep_their_error);
+    crate::tests!(
+        plain_errors_keep_their_errno,
+        told_errors_are_kept_whole,
+        other_told_errors_have_the_nearest_kind,
+        incomplete_transfers_keep_their_error,
+        a_moment_of_the_wall_clock_is_a_deadline,
+        refused_values_keep_their_error,
+    );
 
     fn plain_errors_keep_their_errno() {
         let queue = small_queue();
@@ -44,6 +52,14 @@ pub mod io {
             assert_eq!(converted.raw_os_error(), Some(error.errno().raw_os_error()));
             assert_eq!(converted.kind(), kind);
         }
+    }
+
+    fn refused_values_keep_their_error() {
+        let queue = small_queue();
+        let refused =
+            Receiver::try_from(MessageQueue::options().write(true).open(name_of(&queue)).unwrap()).unwrap_err();
+        let error = refused.error;
+        assert_eq!(io::Error::from(refused).downcast::<Error>().unwrap(), error);
     }
 
     fn told_errors_are_kept_whole() {
@@ -58,6 +74,23 @@ pub mod io {
             let inner = converted.get_ref().unwrap().downcast_ref::<Error>().unwrap();
             assert_eq!((inner, inner.errno()), (&error, error.errno()));
         }
+    }
+
+    fn other_told_errors_have_the_nearest_kind() {
+        let queue = small_queue();
+        let writer = MessageQueue::options().write(true).open(name_of(&queue)).unwrap();
+        let direction = writer.receive(&mut [0; 64]).unwrap_err();
+        assert_eq!(io::Error::from(direction).kind(), io::ErrorKind::Other);
+        let huge = MessageQueue::options().read(true).max_messages(1 << 20).max_message_size(1);
+        let limit = huge.create_unique(name!("/rawipc-test-")).unwrap_err();
+        assert_eq!(io::Error::from(limit).kind(), io::ErrorKind::QuotaExceeded);
+    }
+
+    fn a_moment_of_the_wall_clock_is_a_deadline() {
+        let moment = UNIX_EPOCH + Duration::new(7, 5);
+        assert_eq!(Deadline::from(moment), Deadline::Realtime(Time::new(7, 5).unwrap()));
+        let before = UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(Deadline::from(before), Deadline::Realtime(Time::ZERO));
     }
 
     fn incomplete_transfers_keep_their_error() {

@@ -5,6 +5,7 @@ pub mod injector;
 pub mod kernel;
 pub mod languages;
 pub mod peer;
+pub mod property;
 pub mod queues;
 pub mod random;
 pub mod stepper;

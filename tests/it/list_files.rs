@@ -8,14 +8,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use rawipc::{Errno, ErrorKind, Listing, Name, ObjectKind, Operation, Time};
+use rawipc::{Errno, ErrorKind, Listing, Name, ObjectKind, Operation, SharedQueue, Time, name};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, mknodat, utimensat};
 
 use crate::harness::queues::text;
 use crate::harness::queues::{FreeName, assert_error};
 use crate::harness::random::Random;
 use crate::harness::{Ending, Peer, Role, role};
-use crate::list_support::{Listed, drop_capabilities, private_dev, semaphores, shared_memory};
+use crate::list_support::{Listed, drop_capabilities, private_dev, semaphores, shared_memory, shared_queues};
 
 // All but the first have a `/dev/shm` of their own.
 crate::tests!(
@@ -128,10 +128,27 @@ fn the_lists_are_exactly_what_is_there() -> Ending {
     let _memory = [CMemory::new("/zero", 0o600, 0), CMemory::new("/page", 0o4755, 4096), CMemory::new("/b", 0o444, 99)];
     let semaphore = |name: &str, mode| Listed::new(name, OWN_KIND, SEMAPHORE_SIZE, mode);
     assert_eq!(semaphores().unwrap(), [semaphore("/a", 0o640), semaphore("/b", 0o666)]);
+    let queue =
+        SharedQueue::options().read(true).max_messages(1).max_message_size(1).unlink_on_drop(true).create_new(true);
+    let queue = queue.open(name!("/queue")).unwrap();
+    let size = fs::metadata("/dev/shm/mq.queue").unwrap().len();
+    // As far as a listing looks, which opens nothing.
+    file("mq.fake", b"rawipc/Q");
+    let shared = |name: &str, size, mode| Listed::new(name, ObjectKind::SharedQueue, size, mode);
+    assert_eq!(shared_queues().unwrap(), [shared("/fake", 8, 0o644), shared("/queue", size, 0o600)]);
+    drop(queue);
+    fs::remove_file("/dev/shm/mq.fake").unwrap();
+    file("mq.memory", b"rawipc/R");
+    assert_eq!(shared_queues().unwrap(), []);
     let memory = |name: &str, size, mode| Listed::new(name, ObjectKind::SharedMemory, size, mode);
     assert_eq!(
         shared_memory().unwrap(),
-        [memory("/b", 99, 0o444), memory("/page", 4096, 0o755), memory("/zero", 0, 0o600)]
+        [
+            memory("/b", 99, 0o444),
+            memory("/mq.memory", 8, 0o644),
+            memory("/page", 4096, 0o755),
+            memory("/zero", 0, 0o600)
+        ]
     );
     Ok(())
 }

@@ -30,6 +30,7 @@ fn word(kind: ObjectKind) -> &'static str {
         ObjectKind::Queue => "queue",
         ObjectKind::Semaphore => "semaphore",
         ObjectKind::MuslSemaphore => "semaphore of musl's",
+        ObjectKind::SharedQueue => "shared queue",
         ObjectKind::SharedMemory => "shared memory",
     }
 }
@@ -44,6 +45,12 @@ pub fn queues() -> Result<Vec<Listed>> {
 pub fn semaphores() -> Result<Vec<Listed>> {
     let mut buffer = [MaybeUninit::uninit(); Listing::BUFFER_SIZE];
     all(Listing::semaphores(&mut buffer)?)
+}
+
+/// All queues in shared memory, in the order of their names.
+pub fn shared_queues() -> Result<Vec<Listed>> {
+    let mut buffer = [MaybeUninit::uninit(); Listing::BUFFER_SIZE];
+    all(Listing::shared_queues(&mut buffer)?)
 }
 
 /// All shared memory objects, in the order of their names.

@@ -7,16 +7,21 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod harness;
+#[path = "../model/mod.rs"]
+mod model;
 
 mod allocation;
+mod batch;
 mod buffers;
 mod denied;
 mod descriptor;
+mod documents;
 mod ends;
 mod errors;
 #[cfg(target_pointer_width = "64")]
 mod faults;
 mod fork_exec;
+mod guarantees;
 mod injected;
 mod kill;
 mod limits;
@@ -27,20 +32,23 @@ mod options;
 mod ownership;
 mod peers;
 mod processes;
+mod rights;
 mod signals;
 mod stream;
+mod system_calls;
 #[cfg(feature = "cli")]
 mod tool;
 mod tracing;
 #[cfg(feature = "zerocopy")]
 mod typed;
 
-mod event_loop;
+mod examples;
 mod limits_check;
 mod limits_read;
 mod list_files;
 mod list_queues;
 mod list_support;
+mod models;
 mod notify;
 mod notify_errors;
 mod notify_fork;
@@ -54,7 +62,6 @@ mod notify_wait;
 mod semaphore_c;
 mod semaphore_calls;
 mod semaphore_errors;
-mod semaphore_examples;
 mod semaphore_images;
 mod semaphore_interop;
 mod semaphore_kills;
@@ -69,6 +76,7 @@ mod semaphore_stress;
 mod semaphore_support;
 mod semaphore_time;
 mod status;
+mod stress;
 
 mod robust_kills;
 mod robust_mutex;
@@ -85,7 +93,6 @@ mod shared_queue_support;
 mod shm_anonymous;
 mod shm_bytes;
 mod shm_errors;
-mod shm_examples;
 mod shm_full;
 mod shm_hostile;
 mod shm_mapping;
@@ -105,12 +112,17 @@ use libtest_mimic::{Arguments, run};
 const ROLES: &[&[harness::Role]] = &[
     allocation::ROLES,
     fork_exec::ROLES,
+    guarantees::ROLES,
     kill::ROLES,
     list_files::ROLES,
     list_queues::ROLES,
+    models::MEMORY,
+    models::QUEUES,
+    models::SEMAPHORES,
     notify_producers::ROLES,
     notify_support::ROLES,
     processes::ROLES,
+    rights::ROLES,
     robust_kills::ROLES,
     robust_support::ROLES,
     shared_queue_calls::ROLES,
@@ -124,6 +136,7 @@ const ROLES: &[&[harness::Role]] = &[
     semaphore_races::ROLES,
     semaphore_stress::ROLES,
     semaphore_time::ROLES,
+    stress::ROLES,
 ];
 
 fn main() -> ExitCode {
@@ -134,20 +147,18 @@ fn main() -> ExitCode {
 fn tests() -> Vec<harness::Test> {
     [
         allocation::tests(),
+        batch::tests(),
         buffers::tests(),
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),
-        denied::tests(),
         descriptor::tests(),
+        documents::tests(),
         ends::tests(),
         #[cfg(feature = "std")]
         errors::io::tests(),
         errors::tests(),
-        #[cfg(target_pointer_width = "64")]
-        faults::tests(),
+        trust(),
         fork_exec::tests(),
-        injected::tests(),
-        kill::tests(),
         limits::tests(),
         message_queue::tests(),
         names::tests(),
@@ -168,16 +179,40 @@ fn tests() -> Vec<harness::Test> {
         limits_read::tests(),
         list_files::tests(),
         list_queues::tests(),
-        event_loop::tests(),
-        notify::tests(),
-        notify_errors::tests(),
-        notify_fork::tests(),
-        notify_producers::tests(),
-        notify_signal::tests(),
-        notify_socket::tests(),
-        #[cfg(feature = "std")]
-        notify_thread::tests(),
-        notify_wait::tests(),
+        examples::tests(),
+        notify_support::tests(),
+        status::tests(),
+        robust(),
+        semaphores(),
+        shm_support::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What goes wrong, and what holds then.
+fn trust() -> Vec<harness::Test> {
+    [
+        #[cfg(target_pointer_width = "64")]
+        faults::tests(),
+        denied::tests(),
+        guarantees::tests(),
+        injected::tests(),
+        kill::tests(),
+        models::tests(),
+        rights::tests(),
+        stress::tests(),
+        system_calls::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What lies in shared memory and survives those who use it.
+fn robust() -> Vec<harness::Test> {
+    [
         robust_kills::tests(),
         robust_mutex::tests(),
         shared_queue::tests(),
@@ -187,11 +222,17 @@ fn tests() -> Vec<harness::Test> {
         shared_queue_kills::tests(),
         shared_queue_objects::tests(),
         shared_queue_steps::tests(),
-        status::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn semaphores() -> Vec<harness::Test> {
+    [
         semaphore_c::tests(),
         semaphore_calls::tests(),
         semaphore_errors::tests(),
-        semaphore_examples::tests(),
         semaphore_images::tests(),
         semaphore_interop::tests(),
         semaphore_kills::tests(),
@@ -202,7 +243,6 @@ fn tests() -> Vec<harness::Test> {
         semaphore_sandbox::tests(),
         semaphore_static::tests(),
         semaphore_time::tests(),
-        shm_support::tests(),
     ]
     .into_iter()
     .flatten()

@@ -20,9 +20,12 @@ fn a_try_does_not_wait_when_another_handle_has_changed_the_flag() {
         clone.set_nonblocking(!believed).unwrap();
         let start = Instant::now();
         assert_eq!(queue.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
-        let error = queue.receive_timeout(&mut [0; 64], Duration::from_millis(1)).unwrap_err();
         let expected = if believed { ErrorKind::TimedOut } else { ErrorKind::WouldBlock };
-        assert_eq!(error.kind(), expected);
+        for timeout in [Duration::ZERO, Duration::from_millis(1)] {
+            assert_eq!(queue.receive_timeout(&mut [0; 64], timeout).unwrap_err().kind(), expected, "{timeout:?}");
+            let deadline = Deadline::after(timeout);
+            assert_eq!(queue.receive_deadline(&mut [0; 64], deadline).unwrap_err().kind(), expected, "{timeout:?}");
+        }
         assert!(start.elapsed() < PATIENCE);
         queue.try_send(b"x", Priority::MIN).unwrap();
         queue.try_receive(&mut [0; 64]).unwrap();

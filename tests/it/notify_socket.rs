@@ -304,7 +304,8 @@ fn ten_thousand_rounds_leave_no_descriptor() {
     let mut highest = 0;
     for _ in 0..10_000 {
         let mut socket = NotificationSocket::new(&queue).unwrap();
-        highest = highest.max(socket.as_fd().as_raw_fd());
+        assert_eq!(socket.as_raw_fd(), socket.as_fd().as_raw_fd());
+        highest = highest.max(socket.as_raw_fd());
         socket.replace().unwrap();
     }
     // Other tests have descriptors too, but not thousands.

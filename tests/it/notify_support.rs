@@ -8,9 +8,28 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use rawipc::{Delivery, MessageQueue, Name, NotificationSocket, Notify, OpenFlags, Priority, Registration, Result};
 
 use crate::harness::queues::text;
-use crate::harness::{Peer, Role, role};
+use crate::harness::{Peer, Role, Test, role};
+#[cfg(feature = "std")]
+use crate::notify_thread;
+use crate::{notify, notify_errors, notify_fork, notify_producers, notify_signal, notify_socket, notify_wait};
 
 pub const ROLES: &[Role] = &[("registrant", registrant)];
+
+/// All tests of notification.
+pub fn tests() -> Vec<Test> {
+    let tests = [
+        notify::tests(),
+        notify_errors::tests(),
+        notify_fork::tests(),
+        notify_producers::tests(),
+        notify_signal::tests(),
+        notify_socket::tests(),
+        #[cfg(feature = "std")]
+        notify_thread::tests(),
+        notify_wait::tests(),
+    ];
+    tests.into_iter().flatten().collect()
+}
 
 /// A signal that nothing else in the tests uses and no C library takes.
 pub const SIGNAL: i32 = 40;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -10,9 +11,9 @@ use rawipc::{
     Delivery, Ended, Errno, ErrorKind, Limit, MessageQueue, NotificationSocket, NotificationThread, Notify, Operation,
 };
 
-use crate::harness::kernel::fail_calls;
+use crate::harness::kernel::{fail_calls, in_child};
 use crate::harness::queues::assert_error;
-use crate::harness::waiting::{PATIENCE, wait_until};
+use crate::harness::waiting::{PATIENCE, wait_until, wait_until_blocked};
 use crate::harness::{Ending, exists, name_of, small_queue};
 use crate::notify_support::{Registrant, of, own, send, slot, take};
 
@@ -27,7 +28,10 @@ crate::tests!(
     rearming_that_is_refused_ends_it,
     an_owned_queue_ends_with_its_thread,
     a_dropped_handle_lets_it_go_on;
-    alone: a_taken_slot_is_busy_and_leaves_nothing_running,
+    alone: a_handler_of_a_signal_does_not_end_it,
+    a_forked_child_has_none_and_the_parents_goes_on,
+    a_taken_slot_is_busy_and_leaves_nothing_running,
+    a_failure_in_the_thread_is_told_by_joining,
     a_forbidden_socket_is_told,
     a_thread_that_cannot_start_leaves_nothing_registered,
     a_thread_without_a_descriptor_for_stopping_leaves_nothing_registered
@@ -110,6 +114,52 @@ fn stopping_an_idle_one_frees_the_slot() {
     assert!(reported.recv().is_err(), "it was never called");
     assert_eq!(other_process.ask("none"), "()");
     other_process.end();
+}
+
+/// A process-wide handler without SA_RESTART runs in the thread while that waits.
+fn a_handler_of_a_signal_does_not_end_it() {
+    static HANDLED: AtomicU32 = AtomicU32::new(0);
+    extern "C" fn count(_: i32) {
+        HANDLED.fetch_add(1, Relaxed);
+    }
+    let queue = queue();
+    let (thread, reported) = reporting(&queue, |_| {});
+    // SAFETY: all zeros are an action, with no flags and an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = count as extern "C" fn(i32) as libc::sighandler_t;
+    // SAFETY: the handler does what may be done in one.
+    assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) }, 0);
+    let name = |task: &fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+    let mut found = None;
+    wait_until("the thread has its name", || {
+        let mut tasks = fs::read_dir("/proc/self/task").unwrap().map(Result::unwrap);
+        found = tasks.find(|task| name(task) == "rawipc-notify\n");
+        found.is_some()
+    });
+    let tid: i32 = found.unwrap().file_name().to_str().unwrap().parse().unwrap();
+    let pid = std::process::id() as i32;
+    for round in 0..10 {
+        wait_until_blocked(pid, tid);
+        // SAFETY: takes numbers only.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, libc::SIGUSR1) }, 0);
+        wait_until("the handler has run", || HANDLED.load(Relaxed) > round);
+    }
+    send(&queue, b"message");
+    assert_eq!(reported.recv_timeout(PATIENCE).unwrap(), b"message");
+    assert_eq!(thread.join().unwrap(), Ok(Ended::NotRearmed));
+}
+
+fn a_forked_child_has_none_and_the_parents_goes_on() {
+    let queue = queue();
+    let (thread, reported) = reporting(&queue, |_| {});
+    // The child does nothing that could need a lock of another thread.
+    in_child(|| {
+        let threads = fs::read_dir("/proc/self/task").unwrap().count();
+        assert_eq!(threads, 1);
+    });
+    send(&queue, b"message");
+    assert_eq!(reported.recv_timeout(PATIENCE).unwrap(), b"message");
+    assert_eq!(thread.join().unwrap(), Ok(Ended::NotRearmed));
 }
 
 fn stopping_waits_for_the_call_under_way() {
@@ -255,5 +305,16 @@ fn a_thread_without_a_descriptor_for_stopping_leaves_nothing_registered() -> End
     let kind = ErrorKind::LimitExceeded(Limit::Descriptors);
     assert_error(error, kind, Errno::MFILE, Operation::NotificationThread, "too many open descriptors");
     assert_eq!((slot(&queue), Arc::strong_count(&queue), count("fd")), (None, 1, before));
+    Ok(())
+}
+
+fn a_failure_in_the_thread_is_told_by_joining() -> Ending {
+    let queue = queue();
+    // The thread inherits the filter.
+    fail_calls(&[libc::SYS_recvfrom], Errno::NOMEM)?;
+    let (thread, _) = reporting(&queue, |_| {});
+    send(&queue, b"message");
+    let error = thread.join().unwrap().unwrap_err();
+    assert_error(error, ErrorKind::OutOfMemory, Errno::NOMEM, Operation::AwaitNotification, "out of memory");
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -18,21 +18,26 @@ crate::tests!(a_program_without_libc_takes_part);
 const TURNS: u32 = 50_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Builds `tests/freestanding`; the target's own precompiled `core` is enough for it.
+/// Builds the program of `tests/freestanding`, whose settings say how.
 fn program() -> Result<PathBuf, Lacking> {
+    const TRIPLE: &str = "x86_64-unknown-linux-musl";
     if cfg!(not(target_arch = "x86_64")) {
-        return Err(Lacking("x86-64, for which the static program is written".into()));
+        return Err(Lacking("x86-64, for which the static program is built".into()));
     }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("freestanding");
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/freestanding/Cargo.toml");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/freestanding");
+    if !folder.exists() {
+        return Err(Lacking("the static program's source, which is in the repository alone".into()));
+    }
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../freestanding");
     let cargo = env::var_os("CARGO").ok_or_else(|| Lacking("cargo, which runs the tests usually".into()))?;
     let mut build = Command::new(cargo);
-    build.args(["rustc", "--quiet", "--release", "--locked", "--manifest-path"]).arg(manifest);
-    build.arg("--target-dir").arg(&target).arg("--");
-    build.args(["-nostartfiles", "-nostdlib", "-static"].map(|argument| format!("-Clink-arg={argument}")));
-    let built = build.arg("-Crelocation-model=static").env_remove("RUSTFLAGS").status();
-    assert!(built.is_ok_and(|status| status.success()), "the static program does not build");
-    Ok(target.join("release/participant"))
+    build.args(["build", "--quiet", "--release", "--locked", "--bin", "named", "--target", TRIPLE]);
+    build.arg("--target-dir").arg(&target).current_dir(folder);
+    let built = build.env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTFLAGS").status();
+    if !built.is_ok_and(|status| status.success()) {
+        return Err(Lacking("the standard library's source (`rustup component add rust-src`)".into()));
+    }
+    Ok(target.join(TRIPLE).join("release/named"))
 }
 
 /// The types of an ELF file's segments.
@@ -46,7 +51,7 @@ fn segments(program: &Path) -> Vec<u32> {
 }
 
 /// A turn of this program's, by a way to wait and one to post.
-fn take_turns(counter: &AtomicU64, wait: impl Fn(), post: impl Fn()) {
+fn take_turns(counter: &AtomicU32, wait: impl Fn(), post: impl Fn()) {
     for _ in 0..TURNS {
         wait();
         let count = counter.load(Relaxed);
@@ -67,7 +72,7 @@ fn a_program_without_libc_takes_part() -> Ending {
     let options = SharedMemory::options().write(true).size(4096).unlink_on_drop(true);
     let memory = options.create_unique(name!("/rawipc-test-")).unwrap();
     let mapping = memory.map().unwrap();
-    let counter: &AtomicU64 = mapping.get(0).unwrap();
+    let counter: &AtomicU32 = mapping.get(32).unwrap();
 
     let (semaphore_name, memory_name) = (semaphore.name().to_string(), memory.name().unwrap().to_string());
     let start = || Peer::start(Command::new(&program).args([&semaphore_name, &memory_name, &TURNS.to_string()]));
@@ -90,7 +95,7 @@ fn a_program_without_libc_takes_part() -> Ending {
         });
     });
     peers.into_iter().for_each(Peer::succeed);
-    assert_eq!(counter.load(Relaxed), 4 * u64::from(TURNS));
+    assert_eq!(counter.load(Relaxed), 4 * TURNS);
     assert_eq!((semaphore.value(), semaphore.waiters()), (1, 0));
     Ok(())
 }

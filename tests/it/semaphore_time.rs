@@ -18,7 +18,7 @@ use crate::semaphore_support::{ABIS, Sleeper, created, sleeps_on_futex, text_of}
 
 crate::tests!(
     a_deadline_in_the_past_ends_at_once,
-    no_wait_ends_early,
+    no_wait_ends_early_or_late,
     a_far_future_is_waited_for,
     a_handler_interrupts_every_way_of_waiting,
     a_handler_with_sa_restart_lets_an_unlimited_sleep_go_on,
@@ -46,8 +46,9 @@ fn never_again() -> Tuning {
     Tuning { recheck: Duration::ZERO, ..Tuning::DEFAULT }
 }
 
-const TUNINGS: [Tuning; 3] = [
+const TUNINGS: [Tuning; 4] = [
     Tuning::DEFAULT,
+    Tuning { spin: 0, recheck: Duration::from_secs(10 * PATIENCE.as_secs()) },
     Tuning { spin: 0, recheck: Duration::ZERO },
     Tuning { spin: 500, recheck: Duration::from_millis(3) },
 ];
@@ -74,7 +75,7 @@ fn a_deadline_in_the_past_ends_at_once() {
     in_every_layout!(0, semaphore => check(semaphore));
 }
 
-fn no_wait_ends_early() {
+fn no_wait_ends_early_or_late() {
     fn check<L: Layout>(semaphore: &SemaphoreOf<L>) {
         for duration in [Duration::from_nanos(1), Duration::from_micros(300), Duration::from_millis(11)] {
             let start = Instant::now();
@@ -82,9 +83,10 @@ fn no_wait_ends_early() {
             let waited = start.elapsed();
             assert!(duration <= waited && waited < PATIENCE, "{waited:?} instead of {duration:?}");
             for (clock, tuning) in CLOCKS.into_iter().flat_map(|clock| TUNINGS.map(|tuning| (clock, tuning))) {
-                let deadline = after(clock, duration);
+                let (start, deadline) = (Instant::now(), after(clock, duration));
                 assert_timed_out(semaphore.wait_tuned(Some(deadline), tuning));
                 assert!(deadline.has_passed(), "{deadline:?} is over early");
+                assert!(start.elapsed() < PATIENCE, "{deadline:?} is over late");
             }
         }
         assert_eq!((semaphore.value(), semaphore.waiters()), (0, 0));

@@ -14,8 +14,8 @@ use rustix::mount::{MountFlags, mount};
 use crate::harness::kernel::private_ipc_and_mounts;
 use crate::harness::{Ending, Lacking, Test};
 use crate::{
-    shm_anonymous, shm_bytes, shm_errors, shm_examples, shm_full, shm_hostile, shm_mapping, shm_objects, shm_ownership,
-    shm_peers, shm_race, shm_shared, shm_sizes, shm_tracing,
+    shm_anonymous, shm_bytes, shm_errors, shm_full, shm_hostile, shm_mapping, shm_objects, shm_ownership, shm_peers,
+    shm_race, shm_shared, shm_sizes, shm_tracing,
 };
 
 /// The tests of all modules of shared memory.
@@ -24,7 +24,6 @@ pub fn tests() -> Vec<Test> {
         shm_anonymous::tests(),
         shm_bytes::tests(),
         shm_errors::tests(),
-        shm_examples::tests(),
         shm_full::tests(),
         shm_hostile::tests(),
         shm_mapping::tests(),
@@ -198,7 +197,8 @@ pub fn no_dev_shm() -> Ending {
     mount_tmpfs("/dev", None)
 }
 
-fn mount_tmpfs(place: &str, options: Option<&std::ffi::CStr>) -> Ending {
+/// Mounts an empty file system there.
+pub fn mount_tmpfs(place: &str, options: Option<&std::ffi::CStr>) -> Ending {
     mount("none", place, "tmpfs", MountFlags::empty(), options)
         .map_err(|errno| Lacking(format!("the right to mount a tmpfs ({errno})")))
 }

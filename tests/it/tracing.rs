@@ -106,11 +106,11 @@ fn a_message_is_one_call_to_send_and_one_to_receive() -> Ending {
 
 fn a_try_is_one_call_or_a_look_and_one_call() -> Ending {
     let pieces = traced("trace_messages")?;
-    assert_calls(&pieces, 2, &[POLL, SEND]);
-    assert_calls(&pieces, 7, &[POLL, RECEIVE]);
+    assert_calls(&pieces, 2, &[ATTRIBUTES, SEND]);
+    assert_calls(&pieces, 7, &[ATTRIBUTES, RECEIVE]);
     // Where it would have to wait, the look is all: the kernel's expired timer is dear.
-    assert_calls(&pieces, 5, &[POLL]);
-    assert_calls(&pieces, 10, &[POLL]);
+    assert_calls(&pieces, 5, &[ATTRIBUTES]);
+    assert_calls(&pieces, 10, &[ATTRIBUTES]);
     for (piece, call) in [(102, SEND), (105, SEND), (107, RECEIVE), (110, RECEIVE)] {
         assert_calls(&pieces, piece, &[call]);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rawipc::fd::{AsFd, AsRawFd};
 use rawipc::{
     Deadline, Errno, ErrorKind, MessageQueue, Operation, Priority, Receiver, Sender, TypedReceiver, TypedSender, name,
 };
@@ -48,6 +49,8 @@ fn reading(sensor: u32) -> Reading {
 fn values_arrive_by_every_way_there_is() {
     let queue = queue_of(SIZE);
     let (sender, receiver) = (sender_of::<Reading>(&queue), receiver_of::<Reading>(&queue));
+    assert_eq!(sender.as_raw_fd(), sender.sender().as_fd().as_raw_fd());
+    assert_eq!(receiver.as_fd().as_raw_fd(), receiver.receiver().as_raw_fd());
     let priority = Priority::from(3);
     for sensor in 0..4 {
         let value = reading(sensor);

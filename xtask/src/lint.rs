@@ -4,17 +4,26 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::root;
+use crate::tests::programs;
 
 /// The features of the library that can be chosen one by one.
 const FEATURES: [&str; 4] = ["alloc", "std", "zerocopy", "cli"];
 
 /// The packages outside of the workspace.
-const OTHER_MANIFESTS: [&str; 3] = ["fuzz/Cargo.toml", "tests/nostd/Cargo.toml", "tests/freestanding/Cargo.toml"];
+const OTHER_MANIFESTS: [&str; 7] = [
+    "benches/Cargo.toml",
+    "examples/programs/Cargo.toml",
+    "fuzz/Cargo.toml",
+    "tests/bare/Cargo.toml",
+    "tests/freestanding/Cargo.toml",
+    "tests/freestanding/origin/Cargo.toml",
+    "tests/nostd/Cargo.toml",
+];
 
 pub fn fmt(shell: &Shell) -> Result<()> {
     cmd!(shell, "cargo fmt --all --check").run()?;
     for manifest in OTHER_MANIFESTS {
-        cmd!(shell, "cargo fmt --manifest-path {manifest} --check").run()?;
+        cmd!(shell, "cargo fmt --all --manifest-path {manifest} --check").run()?;
     }
     Ok(())
 }
@@ -28,12 +37,15 @@ pub fn clippy(shell: &Shell) -> Result<()> {
         )
         .run()?;
     }
+    cmd!(shell, "cargo clippy --quiet --manifest-path benches/Cargo.toml --all-targets -- -D warnings").run()?;
     cmd!(
         shell,
         "cargo clippy --quiet --manifest-path fuzz/Cargo.toml --no-default-features --all-targets -- -D warnings"
     )
     .run()?;
-    Ok(())
+    programs(shell, "clippy", &["--all-targets", "--", "-D", "warnings"])?;
+    // Its tests would need std.
+    programs(shell, "clippy", &["--package", "sensor", "--release", "--", "-D", "warnings"])
 }
 
 pub fn doc(shell: &Shell) -> Result<()> {
@@ -61,8 +73,8 @@ pub fn package(shell: &Shell) -> Result<()> {
     for file in ["Cargo.toml", "README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "src/lib.rs"] {
         ensure!(list.lines().any(|line| line == file), "the package lacks {file}");
     }
-    let foreign =
-        list.lines().find(|line| ["xtask/", "fuzz/", ".ci/", ".cargo/"].iter().any(|at| line.starts_with(at)));
+    let ours = ["xtask/", "benches/", "fuzz/", ".ci/", ".cargo/", ".github/", "api.txt"];
+    let foreign = list.lines().find(|line| ours.iter().any(|at| line.starts_with(at)));
     ensure!(foreign.is_none(), "the package has {foreign:?}, which only this repository needs");
     cmd!(shell, "cargo package --quiet --allow-dirty --package rawipc").run().context("the package does not build")?;
     let examples = root().join("examples");

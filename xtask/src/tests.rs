@@ -18,8 +18,15 @@ pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
         Ok(())
     })?;
     steps.run("main job, by the README's command", || strictly(shell, &commands.main_job))?;
+    steps.run("examples/programs", || programs(shell, "test", &[]))?;
     steps.run("xtask's tests", || Ok(cmd!(shell, "cargo test --quiet --package xtask").run()?))?;
     steps.run("fuzz corpora", || fuzz::replay(shell))
+}
+
+/// Runs a cargo command on the examples that are a workspace of their own.
+pub fn programs(shell: &Shell, command: &str, arguments: &[&str]) -> Result<()> {
+    let run = cmd!(shell, "cargo {command} --quiet --locked --manifest-path examples/programs/Cargo.toml");
+    Ok(run.args(["--target-dir", "target/programs"]).args(arguments).run()?)
 }
 
 /// Runs the models of the semaphores, the lock and the queue; they are compiled apart, since loom's atomics take the
@@ -52,6 +59,14 @@ fn objects(shell: &Shell) -> Result<BTreeSet<String>> {
     let text = String::from_utf8_lossy(&list.stdout).into_owned();
     let names = text.split_whitespace().filter(|word| word.starts_with("/rawipc-"));
     Ok(names.map(str::to_owned).collect())
+}
+
+/// The test programs among what cargo says it has built, with `--message-format=json`.
+pub fn test_programs(messages: &str) -> Vec<String> {
+    // The profile's end, since a target has a field of this name too.
+    let lines = messages.lines().filter(|line| line.contains("\"test\":true},\"features\""));
+    let path = |line: &str| Some(line.split_once("\"executable\":\"")?.1.split('"').next()?.to_owned());
+    lines.filter_map(path).collect()
 }
 
 /// Runs a command line as a user would, but what the machine lacks is a failure and no test is skipped.

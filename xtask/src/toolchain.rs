@@ -14,6 +14,11 @@ pub fn host(shell: &Shell) -> Result<String> {
     verbose_version(shell, "host")
 }
 
+/// The LLVM that the compiler is made with, like `22.1.2`.
+pub fn llvm(shell: &Shell) -> Result<String> {
+    verbose_version(shell, "LLVM version")
+}
+
 /// The toolchain's folder.
 pub fn sysroot(shell: &Shell) -> Result<PathBuf> {
     Ok(cmd!(shell, "rustc --print sysroot").quiet().read()?.into())

@@ -105,15 +105,21 @@ pub(crate) fn say(subject: impl Display, sentence: impl Display) {
     tell(&format!("{subject}: {sentence}\n"));
 }
 
-/// Tells what was wrong with the arguments, in clap's words.
+/// Tells what was wrong with the arguments, in clap's words; the help, if there were none.
 pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
     let text = colour::help(&error.render(), &io::stderr());
-    tell(text.strip_prefix("error: ").unwrap_or(&text));
+    match text.strip_prefix("error: ") {
+        Some(fault) => tell(fault),
+        None => write(&text),
+    }
     ExitCode::from(USAGE)
 }
 
 fn tell(text: &str) {
-    let text = format!("{} {text}", colour::error("rawipc:", &io::stderr()));
+    write(&format!("{} {text}", colour::error("rawipc:", &io::stderr())));
+}
+
+fn write(text: &str) {
     // Where nobody can be told, the exit code still tells. `eprintln` would panic.
     let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -64,7 +64,7 @@ impl Object {
     }
 }
 
-/// A whole number, also as text. Those from 2^53 on lose their last digits in readers that know floating-point numbers only.
+/// A whole number. Those from 2^53 on lose their last digits in readers that know floating-point numbers only.
 #[derive(Clone, Copy)]
 pub(crate) struct Number(u64);
 

@@ -40,10 +40,11 @@ use clap::{Parser, Subcommand};
 use failure::Failure;
 use output::Output;
 
+// Public for the fuzz targets, which parse arguments without a process for each.
 /// POSIX message queues, semaphores and shared memory from the command line.
 #[derive(Parser)]
 #[command(version, styles = colour::HELP, disable_help_subcommand = true, after_help = HELP)]
-struct Tool {
+pub struct Tool {
     #[command(subcommand)]
     command: Command,
 }

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use rawipc::{Listing, Name, ObjectKind, Operation, Result};
-use strsim::generic_damerau_levenshtein as distance;
+use strsim::osa_distance;
 
 /// An object that there is.
 struct Candidate {
@@ -25,23 +25,28 @@ pub(crate) fn hint(name: &Name, operation: Operation) -> Option<String> {
     if let Some(namesake) = candidates.iter().find(same) {
         return Some(format!("there is a {} of this name", word(namesake.kind)));
     }
-    let nearest = candidates.iter().filter(|candidate| word(candidate.kind) == wanted);
-    let nearest = nearest.map(|candidate| (distance(name.as_bytes(), &candidate.name), candidate));
-    let (_, nearest) =
-        nearest.filter(|(distance, _)| is_slip(*distance, name)).min_by_key(|(distance, _)| *distance)?;
+    let nearest = candidates.iter().filter(|candidate| word(candidate.kind).starts_with(wanted));
+    let nearest = nearest.filter_map(|candidate| Some((slips(name.as_bytes(), &candidate.name)?, candidate)));
+    let (_, nearest) = nearest.min_by_key(|(slips, _)| *slips)?;
     Some(format!("did you mean {}?", nearest.name.escape_ascii()))
 }
 
-/// Two slips of the finger at most, and not more than one for each three bytes.
-fn is_slip(distance: usize, name: &Name) -> bool {
+/// How many slips of the finger lie between two names: two at most, and not more than one for each three bytes. Names
+/// that differ in a number alone are meant so.
+fn slips(name: &[u8], other: &[u8]) -> Option<usize> {
     const MOST: usize = 2;
-    distance <= MOST && 3 * distance < name.as_bytes().len()
+    let without_numbers = |name: &[u8]| name.iter().filter(|byte| !byte.is_ascii_digit()).copied().collect::<Vec<_>>();
+    // The lighter one of strsim's that know exchanged letters; it has no hash table.
+    let slips = osa_distance(&String::from_utf8_lossy(name), &String::from_utf8_lossy(other));
+    let are_slips = slips <= MOST && 3 * slips < name.len() && without_numbers(name) != without_numbers(other);
+    are_slips.then_some(slips)
 }
 
 fn word(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Queue => "queue",
         ObjectKind::Semaphore | ObjectKind::MuslSemaphore => "semaphore",
+        ObjectKind::SharedQueue => "queue in shared memory",
         ObjectKind::SharedMemory => "shared memory object",
     }
 }
@@ -53,6 +58,7 @@ fn all() -> Vec<Candidate> {
     // What is listed before an error is as good as without it.
     let _ = add(Listing::queues(&mut buffer), &mut candidates);
     let _ = add(Listing::semaphores(&mut buffer), &mut candidates);
+    let _ = add(Listing::shared_queues(&mut buffer), &mut candidates);
     let _ = add(Listing::shared_memory(&mut buffer), &mut candidates);
     candidates
 }

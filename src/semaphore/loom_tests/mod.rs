@@ -26,7 +26,7 @@ use rustix::io::Result;
 use super::protocol::Protocol;
 use crate::futex::exploration::{self, Search};
 use crate::futex::model::Word;
-use crate::futex::{Patience, Scope, Tuning};
+use crate::futex::{Forever, Patience, Scope, Tuning};
 use crate::time::Deadline;
 
 /// A protocol as the models need it, with the C library's algorithm on the same words if there is one.
@@ -72,7 +72,10 @@ impl Side {
             return Ok(());
         }
         let tuning = Tuning { spin: u32::from(self == Spinning), recheck: Duration::ZERO };
-        words.wait(Scope::Shared, &Patience::new(limit, tuning))
+        match limit {
+            None => words.wait(Scope::Shared, &Patience::new(Forever, tuning)),
+            Some(limit) => words.wait(Scope::Shared, &Patience::new(limit, tuning)),
+        }
     }
 }
 

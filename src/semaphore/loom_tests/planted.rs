@@ -16,7 +16,7 @@ use crate::futex::exploration::{TWO_THREADS, assert_found, is_planted};
 use crate::futex::model::Word;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::futex::primitive::{AtomicU32, low_half, sleep, wake};
-use crate::futex::{Patience, look_again};
+use crate::futex::{End, Patience, look_again};
 use crate::semaphore::gnu64;
 use crate::semaphore::protocol::Protocol;
 
@@ -67,7 +67,7 @@ impl Protocol for RelaxedPost {
         self.0.take()
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         self.0.sleep_and_take(scope, patience)
     }
 
@@ -115,13 +115,13 @@ impl Protocol for CountApart {
         false
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
         self.waiters.fetch_add(1, Relaxed);
         let result = loop {
             if self.try_take() {
                 break Ok(());
             }
-            let slept = patience.slice().and_then(|until| look_again(sleep(&self.value, 0, scope, until)));
+            let slept = patience.nap().and_then(|nap| look_again(sleep(&self.value, 0, scope, nap)));
             if slept.is_err() {
                 break slept;
             }

@@ -12,6 +12,7 @@ pub(super) mod generic;
 #[cfg_attr(target_arch = "arm", path = "arm.rs")]
 #[cfg_attr(target_arch = "x86", path = "x86.rs")]
 #[cfg_attr(target_arch = "riscv64", path = "riscv64.rs")]
+#[cfg_attr(all(target_arch = "s390x", rustix_use_experimental_asm), path = "s390x.rs")]
 mod native;
 
 pub(super) use native::{number, syscall};

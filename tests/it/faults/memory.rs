@@ -9,9 +9,9 @@ use rawipc::{
 };
 use rustix::fd::OwnedFd;
 
-use super::Left::{Before, Done, DoneNameStays, Shows};
-use super::Told::{As, Kind, Nothing, Usually};
-use super::{ALL, Case, Prepared, Unusual, case, freely, on};
+use super::case::Left::{Before, Done, DoneNameStays, Shows};
+use super::case::Told::{As, Kind, Nothing, Usually};
+use super::case::{ALL, Case, Prepared, Unusual, case, freely, on};
 use Operation::{
     CloneMemory, CloseMemory, CreateMemory, MapMemory, MemoryStatus, OpenMemory, OpenShared, ReadMemory, ResizeMemory,
     SealMemory, UnlinkMemory, WriteMemory,

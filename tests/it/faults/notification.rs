@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rawipc::{Deadline, Errno, ErrorKind, MessageQueue, NotificationSocket, Notify, Operation, Priority};
 
-use super::Left::{Before, Done, Shows};
-use super::Told::{Kind, Nothing, Usually};
+use super::case::Left::{Before, Done, Shows};
+use super::case::Told::{Kind, Nothing, Usually};
+use super::case::{ALL, Case, Prepared, case, freely, on};
 use super::queue::{empty, look, on_queue};
-use super::{ALL, Case, Prepared, case, freely, on};
 use Operation::{AwaitNotification, NotificationSocket as Making, Notify as Registering};
 
 pub fn cases() -> Vec<Case> {

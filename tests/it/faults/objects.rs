@@ -4,10 +4,10 @@ use std::mem::MaybeUninit;
 
 use rawipc::{Entry, Errno, ErrorKind, Limits, Listing, NamedSemaphore, Operation, Platform, SharedMemory, name};
 
-use super::Left::{Before, Done};
-use super::Told::{As, Kind, Nothing, Usually};
+use super::case::Left::{Before, Done};
+use super::case::Told::{As, Kind, Nothing, Usually};
+use super::case::{ALL, Case, Prepared, Told, case, freely, on};
 use super::queue::on_queue;
-use super::{ALL, Case, Prepared, case, freely, on};
 use Operation::{List, QueueStatus, ReadLimits};
 
 pub fn cases() -> Vec<Case> {
@@ -93,7 +93,7 @@ fn entries() -> Vec<Case> {
 }
 
 fn limits() -> Vec<Case> {
-    const NO_PROC: super::Told = Kind(ErrorKind::Unsupported);
+    const NO_PROC: Told = Kind(ErrorKind::Unsupported);
     vec![
         case("Limits::current", ReadLimits, || freely(Limits::current)).unless(&[
             ("open", ALL, NO_PROC, Before),

@@ -1,15 +1,17 @@
 //! The operations of message queues.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use rawipc::{
-    Deadline, Errno, ErrorKind, Limit, MessageQueue, MessageQueueOptions, Name, Operation, Priority, Refused, name,
+    Deadline, Errno, ErrorKind, Limit, MessageQueue, MessageQueueOptions, Name, Operation, Priority, Refused, Sender,
+    name,
 };
 use rustix::fd::OwnedFd;
 
-use super::Left::{Before, Done, DoneNameStays};
-use super::Told::{As, Kind, Nothing, Usually};
-use super::{ALL, Case, Prepared, case, freely, on};
+use super::case::Left::{Before, Done, DoneNameStays};
+use super::case::Told::{As, Kind, Nothing, Usually};
+use super::case::{ALL, Case, Prepared, Unusual, case, freely, on};
 use crate::harness::name_of;
 use Operation::{AdoptQueue, CloneQueue, CloseQueue, CreateQueue, OpenQueue, QueueStatus, SetNonblocking, UnlinkQueue};
 
@@ -62,9 +64,14 @@ impl Drop for Owned {
     }
 }
 
+/// A call that opens what exists needs no bytes, so there can only be too few descriptors.
+const fn no_descriptor(call: &'static str) -> Unusual {
+    (call, &[Errno::MFILE], Kind(ErrorKind::LimitExceeded(Limit::Descriptors)), Before)
+}
+
 fn opening() -> Vec<Case> {
     vec![
-        case("open", OpenQueue, || on_queue(queue(), |_| options().open(NAME))),
+        case("open", OpenQueue, || on_queue(queue(), |_| options().open(NAME))).unless(&[no_descriptor("mq_open")]),
         case("create", CreateQueue, || freely(|| options().unlink_on_drop(false).create(true).open(OTHER).map(Owned))),
         case("create to own", CreateQueue, || freely(|| options().create(true).open(OTHER))).unless(&[(
             "mq_open",
@@ -73,7 +80,8 @@ fn opening() -> Vec<Case> {
             Done,
         )]),
         case("create what exists", CreateQueue, || on_queue(queue(), |_| options().create(true).open(NAME)))
-            .unless(&[("mq_open 0", &[Errno::EXIST], Nothing, Done), ("mq_open 1", &[Errno::NOENT], Nothing, Done)]),
+            .unless(&[("mq_open 0", &[Errno::EXIST], Nothing, Done), ("mq_open 1", &[Errno::NOENT], Nothing, Done)])
+            .unless(&[no_descriptor("mq_open 1")]),
         case("create exclusively", CreateQueue, || freely(|| options().create_new(true).open(OTHER))),
         case("create of an exact mode", CreateQueue, || {
             freely(|| options().create_new(true).exact_mode(0o666).open(OTHER))
@@ -156,6 +164,20 @@ fn sending() -> Vec<Case> {
             on_queue(queue(), |queue| queue.send_all(&[1; 10], Priority::MIN).map_err(|incomplete| incomplete.error))
         })
         .unless(&[("mq_getsetattr", ALL, As(QueueStatus), Before)]),
+        // Another sender may take the room that was seen: then nothing is sent, which is no error.
+        case("fill", send, || {
+            on_queue(queue(), |queue| queue.fill(&[1; 10], Priority::MIN).map_err(|incomplete| incomplete.error))
+        })
+        .unless(&[
+            ("mq_getsetattr", ALL, As(QueueStatus), Before),
+            ("mq_timedsend", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
+        ]),
+        case("Sender::try_from", QueueStatus, || on_queue(queue(), |queue| Ok(Sender::try_from(queue.try_clone()?)?)))
+            .only(&["fcntl 1"]),
+        case("send_many", send, || on_queue(queue(), |queue| queue.send_many(&[b"x"], Priority::MIN))).unless(&[
+            ("mq_getsetattr", ALL, As(QueueStatus), Before),
+            ("mq_timedsend", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
+        ]),
     ]
 }
 
@@ -176,9 +198,27 @@ fn receiving() -> Vec<Case> {
             on_queue(queue(), |queue| queue.receive_deadline(&mut [0; 16], Deadline::after(LATE)).map(drop))
         })
         .unless(&[("mq_timedreceive", &[Errno::TIMEDOUT], Nothing, Done)]),
+        // As with `fill`.
+        case("drain", receive, || {
+            on_queue(queue(), |queue| queue.drain(&mut [0; 32]).map(drop).map_err(|incomplete| incomplete.error))
+        })
+        .unless(&[
+            ("mq_getsetattr 0", ALL, As(QueueStatus), Before),
+            // What was received until then is in the buffer.
+            ("mq_getsetattr 1", ALL, As(QueueStatus), Done),
+            ("mq_timedreceive 0", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
+        ]),
         case("receive_deadline, empty", receive, || {
             on_queue(empty(), |queue| queue.receive_deadline(&mut [0; 16], Deadline::realtime_after(SOON)).map(drop))
         }),
+        case("receive_many", receive, || {
+            on_queue(queue(), |queue| queue.receive_many(&mut [0; 16], |_| ControlFlow::Break(())))
+        })
+        .unless(&[
+            ("mq_getsetattr", ALL, As(QueueStatus), Before),
+            ("mq_timedreceive", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
+        ]),
+        case("spin_until_message", QueueStatus, || on_queue(queue(), |queue| queue.spin_until_message(2))),
     ]
 }
 

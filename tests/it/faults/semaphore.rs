@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rawipc::{Abi, Deadline, Errno, ErrorKind, Name, NamedSemaphore, NamedSemaphoreOptions, Operation, name};
 
-use super::Left::{Before, Done, DoneNameStays};
-use super::Told::{Kind, Nothing, Usually};
-use super::{ALL, Case, Prepared, case, freely, on};
+use super::case::Left::{Before, Done, DoneNameStays};
+use super::case::Told::{Kind, Nothing, Usually};
+use super::case::{ALL, Case, Prepared, Unusual, case, freely, on};
 use crate::harness::injector::Call;
 use Operation::{CreateSemaphore, OpenSemaphore, Post, UnlinkSemaphore, Wait};
 
@@ -47,7 +47,7 @@ impl Drop for Owned {
 }
 
 /// What opening makes of a file that cannot be one.
-const UNFIT: super::Unusual = ("open", &[Errno::LOOP, Errno::ISDIR, Errno::NXIO], Kind(ErrorKind::Malformed), Before);
+const UNFIT: Unusual = ("open", &[Errno::LOOP, Errno::ISDIR, Errno::NXIO], Kind(ErrorKind::Malformed), Before);
 
 fn opening() -> Vec<Case> {
     vec![
@@ -102,7 +102,7 @@ fn creating() -> Vec<Case> {
 }
 
 /// Where there are no files without a name, or they cannot be linked, another name does.
-const CREATION: &[super::Unusual] = &[
+const CREATION: &[Unusual] = &[
     ("open", &[Errno::OPNOTSUPP, Errno::ISDIR], Nothing, Done),
     ("open", &[Errno::NOENT, Errno::NOTDIR], Kind(ErrorKind::Unsupported), Before),
     ("linkat", &[Errno::NOENT], Nothing, Done),
@@ -143,7 +143,7 @@ fn creating_by_another_name() -> Vec<Case> {
 }
 
 fn using() -> Vec<Case> {
-    const AGAIN: super::Unusual = ("futex", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before);
+    const AGAIN: Unusual = ("futex", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before);
     vec![
         case("wait_timeout", Wait, || on_semaphore(|semaphore| semaphore.wait_timeout(SOON))).unless(&[AGAIN]),
         case("wait_deadline", Wait, || {

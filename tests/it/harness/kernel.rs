@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null;
 
 use rustix::fs::Mode;
 use rustix::process::{
@@ -106,6 +107,39 @@ pub fn in_child(work: impl FnOnce()) {
     // SAFETY: `status` is a place for the result.
     let waited = unsafe { libc::waitpid(child, &mut status, 0) };
     assert_eq!((waited, status), (child, 0), "the child failed");
+}
+
+/// Two users that have no names and own nothing.
+pub const ALICE: u32 = 59_901;
+pub const BOB: u32 = 59_902;
+
+/// Does `work` in a forked child that belongs to a user, with no group of others and no capability. Only for processes
+/// of one thread that are root.
+#[track_caller]
+pub fn in_child_of(user: u32, work: impl FnOnce()) -> Ending {
+    require_users()?;
+    in_child(|| {
+        // SAFETY: of no groups, none is read.
+        assert_eq!(unsafe { libc::setgroups(0, null()) }, 0);
+        // SAFETY: takes numbers only.
+        assert_eq!(unsafe { libc::setresgid(user, user, user) }, 0);
+        // SAFETY: takes numbers only.
+        assert_eq!(unsafe { libc::setresuid(user, user, user) }, 0);
+        // The change of user undid it.
+        die_with_parent();
+        // SAFETY: takes numbers only. Else `/proc/self` would be root's.
+        unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+        work();
+    });
+    Ok(())
+}
+
+/// Whether this process may act as other users.
+pub fn require_users() -> Ending {
+    let lacking = || Lacking("the right to become another user".into());
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let mapped = map.split_whitespace().last().and_then(|count| count.parse::<u32>().ok());
+    (geteuid().is_root() && mapped.is_some_and(|count| count > BOB)).then_some(()).ok_or_else(lacking)
 }
 
 /// From now on these system calls of this process fail with an errno, for good. Without any effect on other processes.

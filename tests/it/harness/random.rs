@@ -8,6 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Random {
     seed: u64,
     state: u64,
+    /// The seed need not be told.
+    is_told: bool,
 }
 
 impl Random {
@@ -22,7 +24,19 @@ impl Random {
     /// The numbers of this seed.
     pub fn seeded(seed: u64) -> Self {
         // The state must not be zero.
-        Self { seed, state: seed | 1 }
+        Self { seed, state: seed | 1, is_told: false }
+    }
+
+    /// The numbers of a seed that somebody else tells if they are to be had again.
+    pub fn of(seed: u64) -> Self {
+        // Neighbours among seeds have nothing to do with each other then.
+        let state = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Self { seed, state: (state ^ state >> 29) | 1, is_told: true }
+    }
+
+    /// What it began with.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// A number below `bound`.
@@ -41,7 +55,7 @@ impl Random {
 
 impl Drop for Random {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && !self.is_told {
             eprintln!("to repeat it: RAWIPC_SEED={}", self.seed);
         }
     }

@@ -41,7 +41,8 @@ pub fn wait_until_blocked(pid: i32, tid: i32) {
 /// Numbers that are the same on all architectures: ppoll, mq_timedsend, mq_timedreceive and futex with 64-bit times.
 const TIME64: [libc::c_long; 4] = [414, 418, 419, 422];
 
-fn is_blocked(pid: i32, tid: i32) -> bool {
+/// Whether it does so now.
+pub fn is_blocked(pid: i32, tid: i32) -> bool {
     let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/task/{tid}/{file}")).unwrap_or_default();
     // `PID (NAME) STATE …`; the names of tests have no parentheses at their ends.
     let sleeps = read("stat").rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'));

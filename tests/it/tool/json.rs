@@ -117,6 +117,7 @@ fn json_is_as_documented() -> Ending {
     assert_eq!(String::from_utf8(received.clone()).unwrap(), lines.join("\n"));
     schemas.check("rawipc mq receive --json", &received);
     schemas.check("rawipc sem stat --json", &output(&["sem", "stat", "slots"]));
+    schemas.check("rawipc sem value --json", &output(&["sem", "value", "slots"]));
     schemas.check("rawipc shm stat --json", &output(&["shm", "stat", "state"]));
     schemas.check("rawipc list --json", &output(&["list"]));
     schemas.check("rawipc limits --json", &output(&["limits"]));

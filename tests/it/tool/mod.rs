@@ -15,6 +15,7 @@ mod running;
 mod sandbox;
 mod semaphore;
 mod sending;
+mod shared;
 mod shm;
 mod similar;
 mod terminal;
@@ -45,6 +46,7 @@ pub fn tests() -> Vec<Test> {
         running::tests(),
         semaphore::tests(),
         sending::tests(),
+        shared::tests(),
         shm::tests(),
         similar::tests(),
         terminal::tests(),

@@ -25,7 +25,7 @@ fn the_name_that_was_meant_is_told() -> Ending {
         ("mq stat job", "; did you mean /jobs?"),
         ("mq stat Jobs", "; did you mean /jobs?"),
         ("mq receive ojbs", "; did you mean /jobs?"),
-        ("mq unlink jobs2", "; did you mean /jobs?"),
+        ("mq unlink jibs", "; did you mean /jobs?"),
         ("mq watch rezise-images", "; did you mean /resize-images?"),
         ("mq stat ab[2Jbcdef", r"; did you mean /a\x1b[2Jbcdef?"),
         ("sem post slot", "; did you mean /slots?"),
@@ -34,7 +34,8 @@ fn the_name_that_was_meant_is_told() -> Ending {
         ("shm stat slots", "; there is a semaphore of this name"),
         ("sem wait jobs", "; there is a queue of this name"),
         ("mq send state", "; there is a shared memory object of this name"),
-        // Too far, another sort, too short.
+        // Another number, too far, another sort, too short.
+        ("mq stat jobs2", ""),
         ("mq stat bosses", ""),
         ("mq stat slot", ""),
         ("mq stat jo", ""),

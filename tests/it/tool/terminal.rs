@@ -1,7 +1,8 @@
 //! What a terminal gets that a file does not: colours.
 
 use std::io::Read;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
 
 use super::output::pseudo_terminal;
 use super::{FreeName, run, tool};
@@ -14,12 +15,16 @@ const RED: &str = "\x1b[1m\x1b[31mrawipc:\x1b[0m ";
 fn shown(command: &mut Command, terminal: &str, no_color: Option<&str>) -> String {
     let [mut ours, its] = pseudo_terminal();
     command.env("TERM", terminal).env_remove("NO_COLOR").envs(no_color.map(|value| ("NO_COLOR", value)));
+    // Read meanwhile: a terminal holds few bytes, and a list may have more.
+    let reader = thread::spawn(move || {
+        let mut shown = Vec::new();
+        // A terminal that nobody has open any more is an error; what had been written to it comes before.
+        let _ = ours.read_to_end(&mut shown);
+        shown
+    });
     run(command.stdout(its.try_clone().unwrap()).stderr(its));
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    let mut shown = Vec::new();
-    // A terminal that nobody has open any more is an error; what had been written to it comes before.
-    let _ = ours.read_to_end(&mut shown);
-    String::from_utf8(shown).unwrap()
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    String::from_utf8(reader.join().unwrap()).unwrap()
 }
 
 fn colours_are_for_terminals_that_want_them() {

@@ -93,6 +93,10 @@ fn wrong_usage_is_exit_code_2() {
         assert_eq!((ran.code, ran.output.len()), (Some(2), 0), "{arguments:?}: {ran:?}");
         assert!(ran.errors.contains("Usage: rawipc"), "{arguments:?}: {ran:?}");
     }
+    for arguments in [&[][..], &["mq"], &["sem"], &["shm"]] {
+        let help = run(tool(arguments).arg("--help")).output;
+        assert_eq!(run(&mut tool(arguments)).errors.as_bytes(), help);
+    }
     let ran = run(&mut tool(&["mq", "sedn", "/q"]));
     assert!(ran.errors.contains("a similar subcommand exists: 'send'"), "{ran:?}");
 }

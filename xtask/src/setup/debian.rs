@@ -4,12 +4,12 @@ use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
 /// A package, and a shell command that succeeds where what we need of it is there, however it was installed.
-struct Need {
-    package: &'static str,
-    probe: &'static str,
+pub struct Need<'text> {
+    package: &'text str,
+    probe: &'text str,
 }
 
-const NEEDS: [Need; 10] = [
+pub const NEEDS: &[Need<'static>] = &[
     Need { package: "gcc", probe: "cc --version" },
     // libFuzzer is written in C++.
     Need { package: "g++", probe: "echo '#include <string>' | c++ -E -x c++ -" },
@@ -19,15 +19,22 @@ const NEEDS: [Need; 10] = [
     Need { package: "strace", probe: "strace --version" },
     // To run the peers of 32-bit x86.
     Need { package: "libc6-i386", probe: "test -e /lib/ld-linux.so.2" },
+    Need { package: "mosquitto", probe: "PATH=$PATH:/usr/sbin; command -v mosquitto" },
     // For the tool's examples and its manual.
     Need { package: "jq", probe: "jq --version" },
     Need { package: "groff-base", probe: "groff --version" },
+    // To run what is built for other architectures.
+    Need { package: "qemu-user", probe: "qemu-aarch64 --version && qemu-arm --version && qemu-riscv64 --version" },
     Need { package: "valgrind", probe: "valgrind --version" },
 ];
 
+/// What only `cargo xtask bench` needs.
+pub const OF_BENCHES: &[Need<'static>] =
+    &[Need { package: "libboost-dev", probe: "echo '#include <boost/version.hpp>' | c++ -E -x c++ -" }];
+
 /// Installs the packages of what is missing.
-pub fn install(shell: &Shell) -> Result<()> {
-    let missing = missing(shell)?;
+pub fn install(shell: &Shell, needs: &[Need<'_>]) -> Result<()> {
+    let missing = missing(shell, needs)?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -41,17 +48,22 @@ pub fn install(shell: &Shell) -> Result<()> {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .run()
         .with_context(|| format!("`{command}` failed"))?;
-    let missing = self::missing(shell)?;
+    let missing = self::missing(shell, needs)?;
     anyhow::ensure!(missing.is_empty(), "still missing after `{command}`: {}", missing.join(", "));
     Ok(())
 }
 
-fn missing(shell: &Shell) -> Result<Vec<&'static str>> {
+/// Installs a package that only one command needs, unless the probe succeeds.
+pub fn install_one(shell: &Shell, package: &str, probe: &str) -> Result<()> {
+    install(shell, &[Need { package, probe }])
+}
+
+fn missing<'text>(shell: &Shell, needs: &[Need<'text>]) -> Result<Vec<&'text str>> {
     let mut missing = Vec::new();
-    for Need { package, probe } in NEEDS {
+    for Need { package, probe } in needs {
         let output = cmd!(shell, "sh -c {probe}").quiet().ignore_status().output()?;
         if !output.status.success() {
-            missing.push(package);
+            missing.push(*package);
         }
     }
     Ok(missing)

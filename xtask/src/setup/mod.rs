@@ -9,10 +9,20 @@ use xshell::Shell;
 
 use crate::steps::Steps;
 
+pub use debian::install_one;
 pub use python::python;
 
 pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
-    steps.run("setup: Debian packages", || debian::install(shell))?;
+    steps.run("setup: Debian packages", || debian::install(shell, debian::NEEDS))?;
     steps.run("setup: Python packages", || python::install(shell))?;
     steps.run("setup: the standard library's source", || rust_src::install(shell))
+}
+
+/// What the benches compare with.
+pub fn for_benches(shell: &Shell, steps: &mut Steps) -> Result<()> {
+    steps.run("setup: Debian packages", || {
+        debian::install(shell, debian::NEEDS)?;
+        debian::install(shell, debian::OF_BENCHES)
+    })?;
+    steps.run("setup: Python packages", || python::install(shell))
 }

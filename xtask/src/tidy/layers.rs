@@ -15,7 +15,7 @@ const fn module(layer: u32, name: &'static str, beside: &'static [&'static str])
 }
 
 /// Names are paths under `src`; the longest that fits a file is its module.
-const MODULES: [Module; 24] = [
+const MODULES: [Module; 26] = [
     // Words.
     module(0, "error", &[]),
     module(0, "sys", &[]),
@@ -23,13 +23,14 @@ const MODULES: [Module; 24] = [
     module(1, "attributes", &[]),
     module(1, "buffer", &["bytes", "priority"]),
     module(1, "bytes", &[]),
-    module(1, "devshm", &["name", "open"]),
+    module(1, "devshm", &["name", "open", "text"]),
     module(1, "flags", &[]),
     module(1, "futex", &["time"]),
-    module(1, "name", &[]),
+    module(1, "name", &["text"]),
     module(1, "open", &["name"]),
     module(1, "priority", &[]),
-    module(1, "sysctl", &[]),
+    module(1, "sysctl", &["text"]),
+    module(1, "text", &[]),
     module(1, "time", &[]),
     // Objects.
     module(2, "mqueue", &[]),
@@ -44,6 +45,7 @@ const MODULES: [Module; 24] = [
     module(3, "std_interop", &[]),
     // The tool, and the crate's root, which names everything.
     module(4, "bin/rawipc", &[]),
+    module(5, "guide", &[]),
     module(5, "lib", &[]),
 ];
 

@@ -2,6 +2,7 @@
 
 mod layers;
 mod project;
+mod promises;
 mod size;
 mod source;
 mod unsafety;
@@ -41,6 +42,7 @@ pub fn check() -> Result<()> {
     let sources = sources()?;
     ensure!(sources.iter().any(|source| source.path == "src/lib.rs"), "no sources are found");
     let mut faults: Vec<String> = project::faults()?;
+    faults.extend(promises::faults(&sources)?);
     for source in &sources {
         for (line, fault) in RULES.iter().flat_map(|rule| rule(source)) {
             faults.push(format!("{}:{line}: {fault}", source.path));

@@ -13,10 +13,15 @@ const DEPENDENCIES: [&str; 9] =
 /// Of those, the ones that a user gets who asks for nothing.
 const ALWAYS: [&str; 3] = ["bitflags", "heapless", "rustix"];
 
+/// What CI does at GitHub: the compiler's parts that its image has not, and then what runs at home too.
+const WORKFLOW: &str = ".github/workflows/ci.yml";
+const RUN: [&str; 2] = ["rustup component add clippy rustfmt rust-src", "cargo xtask ci"];
+
 pub fn faults() -> Result<Vec<String>> {
     let read = |name: &str| fs::read_to_string(root().join(name)).with_context(|| format!("{name} cannot be read"));
     let mut faults = of_manifest(&read("Cargo.toml")?);
     faults.extend(of_changelog(&read("Cargo.toml")?, &read("CHANGELOG.md")?));
+    faults.extend(of_workflow(&read(WORKFLOW)?));
     if root().join("build.rs").exists() {
         faults.push("build.rs: there is to be no build script".into());
     }
@@ -57,6 +62,11 @@ fn of_changelog(manifest: &str, changelog: &str) -> Vec<String> {
     vec![format!("CHANGELOG.md: no heading has the version {}", version.unwrap_or_default())]
 }
 
+fn of_workflow(workflow: &str) -> Vec<String> {
+    let run = workflow.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("run:"));
+    if run.map(str::trim).eq(RUN) { Vec::new() } else { vec![format!("{WORKFLOW}: it runs {RUN:?} and nothing else")] }
+}
+
 /// The keys and values of a section; each is on one line, as `cargo add` writes them.
 fn section<'text>(manifest: &'text str, name: &str) -> impl Iterator<Item = (&'text str, &'text str)> + use<'text> {
     let heading = format!("[{name}]");
@@ -86,6 +96,15 @@ libc = "0.2"
     fn a_right_manifest_has_no_faults() {
         assert_eq!(of_manifest(RIGHT), [""; 0]);
         assert_eq!(of_changelog(RIGHT, "# Changelog\n\n## 1.2.3 (unreleased)\n"), [""; 0]);
+    }
+
+    #[test]
+    fn a_workflow_has_no_logic() {
+        let right = format!("  - run: {}\n  - name: x\n    run: {}\n", RUN[0], RUN[1]);
+        assert_eq!(of_workflow(&right), [""; 0]);
+        for wrong in ["", "- run: cargo xtask ci\n", &format!("{right}- run: make\n"), &right.replace("ci", "test")] {
+            assert_eq!(of_workflow(wrong).len(), 1, "{wrong}");
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::mem::MaybeUninit;
 
 use rawipc::{
-    Abi, Attributes, Diagnosis, Entry, Error, ErrorKind, Listing, Name, NamedSemaphore, ObjectKind, Result, Status,
-    Time,
+    Abi, Attributes, Diagnosis, Entry, Error, ErrorKind, Listing, Name, NamedSemaphore, ObjectKind, Result,
+    SharedQueue, Status, Time,
 };
 
 use crate::failure::Failure;
@@ -25,7 +25,7 @@ pub(crate) struct Object {
 
 /// What is in an object.
 enum Content {
-    /// The status is not known to those who may only send.
+    /// The status is not known to those who may only send, and a shared queue has none.
     Queue(Attributes, Option<Status>),
     Semaphore(Diagnosis),
     Memory {
@@ -43,9 +43,12 @@ pub(crate) fn all() -> (Vec<Object>, Vec<Failure>) {
     add("queues", queues());
     let semaphores = listed(|buffer| Listing::semaphores(buffer));
     // What may be a semaphore of musl's is in both lists. The two have one directory: what hides it is said once.
-    let memory = semaphores.is_ok().then(|| listed(|buffer| Listing::shared_memory(buffer)));
+    let rest = semaphores
+        .is_ok()
+        .then(|| (listed(|buffer| Listing::shared_queues(buffer)), listed(|buffer| Listing::shared_memory(buffer))));
     add("semaphores and shared memory", semaphores);
-    if let Some(memory) = memory {
+    if let Some((queues, memory)) = rest {
+        add("shared queues", queues);
         let only_memory = |object: &Object| object.kind == ObjectKind::SharedMemory;
         add("shared memory", memory.map(|memory| memory.into_iter().filter(only_memory).collect()));
     }
@@ -75,6 +78,7 @@ impl Object {
             ObjectKind::Queue => queue(entry),
             ObjectKind::Semaphore => semaphore(entry.name(), &[Abi::Gnu64, Abi::Gnu32]),
             ObjectKind::MuslSemaphore => semaphore(entry.name(), &[Abi::Musl]),
+            ObjectKind::SharedQueue => shared_queue(entry.name()),
             ObjectKind::SharedMemory => Ok(Content::Memory { size: entry.size }),
         };
         if content.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
@@ -131,6 +135,7 @@ impl Object {
             ObjectKind::Queue => "queue",
             ObjectKind::Semaphore => "semaphore",
             ObjectKind::MuslSemaphore => "semaphore?",
+            ObjectKind::SharedQueue => "shared queue",
             ObjectKind::SharedMemory => "shared memory",
         }
     }
@@ -174,6 +179,12 @@ impl Content {
 fn queue(entry: &Entry<'_>) -> Result<Content> {
     let queue = entry.open_queue()?;
     Ok(Content::Queue(queue.attributes()?, queue.status().ok()))
+}
+
+/// Whoever looks into one takes part in it meanwhile.
+fn shared_queue(name: &Name) -> Result<Content> {
+    let queue = SharedQueue::options().read(true).open(name)?;
+    Ok(Content::Queue(queue.attributes()?, None))
 }
 
 /// Looks for the semaphore in each of these layouts, which have their files in one place.

@@ -1,6 +1,8 @@
 //! Message queues: one command a file.
 
 mod create;
+mod input;
+mod queue;
 mod receive;
 mod send;
 mod stat;

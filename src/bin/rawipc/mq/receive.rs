@@ -2,8 +2,9 @@ use std::io;
 use std::time::Duration;
 
 use clap::Args;
-use rawipc::{Name, Priority, Receiver};
+use rawipc::{Name, OpenFlags, Priority};
 
+use super::queue::Sort;
 use crate::arguments;
 use crate::failure::Failure;
 use crate::json::Object;
@@ -32,6 +33,8 @@ pub(crate) struct Receive {
     /// Write each message as a JSON object, with its priority.
     #[arg(long, conflicts_with = "raw")]
     json: bool,
+    #[command(flatten)]
+    sort: Sort,
 }
 
 const HELP: &str = "\
@@ -49,14 +52,14 @@ Example:
 impl Receive {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let failure = Failure::about(self.name);
-        let receiver = Receiver::open(self.name).map_err(&failure)?;
-        let size = receiver.queue().attributes().map_err(&failure)?.max_message_size;
+        let queue = self.sort.open(self.name, OpenFlags::READ).map_err(&failure)?;
+        let size = queue.attributes().map_err(&failure)?.max_message_size;
         let mut message = Vec::with_capacity(size + 1); // A newline more than the longest message.
         let mut output = Output::open()?;
         let mut progress = Progress::new("received", &io::stdout());
         let mut left = if self.follow { usize::MAX } else { self.count.unwrap_or(1) };
         while left > 0 {
-            let received = self.receive(&receiver, &mut message);
+            let received = queue.receive(&mut message, self.timeout);
             let priority = received.map_err(|error| failure(error).and(progress.so_far()))?;
             let length = message.len();
             let object = self.json.then(|| json(&message, priority));
@@ -72,15 +75,6 @@ impl Receive {
             }
         }
         Ok(())
-    }
-
-    fn receive(&self, receiver: &Receiver, message: &mut Vec<u8>) -> rawipc::Result<Priority> {
-        let received = match self.timeout {
-            None => receiver.receive(message),
-            Some(Duration::ZERO) => receiver.try_receive(message),
-            Some(timeout) => receiver.receive_timeout(message, timeout),
-        };
-        Ok(received?.priority())
     }
 }
 

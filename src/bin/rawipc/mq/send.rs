@@ -1,15 +1,14 @@
-use std::io::{self, BufRead, Read};
+use std::io;
 use std::time::Duration;
 
 use clap::Args;
-use rawipc::{Name, Priority, Sender};
+use rawipc::{Name, OpenFlags, Priority};
 
+use super::input::{COUNTED, Input, read_chunk, read_line};
+use super::queue::Sort;
 use crate::arguments;
 use crate::failure::Failure;
 use crate::progress::Progress;
-
-/// The most bytes of a line that are counted, if it is too long to be sent.
-const COUNTED: u64 = 1 << 20;
 
 /// Send each line of standard input as a message.
 #[derive(Args)]
@@ -28,6 +27,8 @@ pub(crate) struct Send {
     /// Send the bytes as they are, cut into messages of the queue's message size.
     #[arg(long)]
     chunks: bool,
+    #[command(flatten)]
+    sort: Sort,
 }
 
 const HELP: &str = "\
@@ -41,8 +42,8 @@ Example:
 impl Send {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let failure = Failure::about(self.name);
-        let sender = Sender::open(self.name).map_err(&failure)?;
-        let size = sender.queue().attributes().map_err(&failure)?.max_message_size;
+        let queue = self.sort.open(self.name, OpenFlags::WRITE).map_err(&failure)?;
+        let size = queue.attributes().map_err(&failure)?.max_message_size;
         let mut input = io::stdin().lock();
         let mut message = Vec::with_capacity(size + 1); // A newline more than the longest message.
         let mut progress = Progress::new("sent", &input);
@@ -53,21 +54,13 @@ impl Send {
                 read_line(&mut input, size, &mut message)
             };
             let result = match read {
-                Ok(Input::Message) => self.send(&sender, &message).map_err(&failure),
+                Ok(Input::Message) => queue.send(&message, self.priority, self.timeout).map_err(&failure),
                 Ok(Input::TooLong(length)) => Err(self.too_long(progress.messages() + 1, length, size)),
                 Ok(Input::End) => return Ok(()),
                 Err(error) => Err(Failure::of_input(error)),
             };
             result.map_err(|failure| failure.and(progress.so_far()))?;
             progress.count(message.len());
-        }
-    }
-
-    fn send(&self, sender: &Sender, message: &[u8]) -> rawipc::Result<()> {
-        match self.timeout {
-            None => sender.send(message, self.priority),
-            Some(Duration::ZERO) => sender.try_send(message, self.priority),
-            Some(timeout) => sender.send_timeout(message, self.priority, timeout),
         }
     }
 
@@ -79,49 +72,4 @@ impl Send {
             format_args!("line {line} has {more}{length} bytes, the queue's messages at most {size}"),
         )
     }
-}
-
-/// What came from the input.
-enum Input {
-    Message,
-    /// A line of so many bytes, which is more than a message may have.
-    TooLong(u64),
-    End,
-}
-
-/// Reads one line, without its newline. Never keeps more of it than a message and a newline have.
-fn read_line(input: &mut impl BufRead, size: usize, line: &mut Vec<u8>) -> io::Result<Input> {
-    line.clear();
-    let length = input.take(size as u64 + 1).read_until(b'\n', line)?;
-    if line.pop_if(|last| *last == b'\n').is_some() || (1..=size).contains(&length) {
-        return Ok(Input::Message);
-    }
-    if length == 0 {
-        return Ok(Input::End);
-    }
-    Ok(Input::TooLong(length as u64 + skip_line(input, COUNTED)?))
-}
-
-/// Reads to the end of the line, but not much more than `limit` bytes; returns how many, without the newline.
-fn skip_line(input: &mut impl BufRead, limit: u64) -> io::Result<u64> {
-    let mut skipped = 0;
-    while skipped <= limit {
-        let buffer = input.fill_buf()?;
-        let newline = buffer.iter().position(|byte| *byte == b'\n');
-        let length = newline.unwrap_or(buffer.len());
-        let ended = newline.is_some() || buffer.is_empty();
-        skipped += length as u64;
-        input.consume(length);
-        if ended {
-            break;
-        }
-    }
-    Ok(skipped)
-}
-
-/// Reads as much as a message can hold, unless the input ends before.
-fn read_chunk(input: &mut impl Read, size: usize, chunk: &mut Vec<u8>) -> io::Result<Input> {
-    chunk.clear();
-    let length = input.take(size as u64).read_to_end(chunk)?;
-    Ok(if length == 0 { Input::End } else { Input::Message })
 }

@@ -1,6 +1,6 @@
 use clap::Args;
-use rawipc::MessageQueue;
 
+use super::queue::Sort;
 use crate::failure::Failure;
 use crate::unlink::Names;
 
@@ -10,6 +10,8 @@ use crate::unlink::Names;
 pub(crate) struct Unlink {
     #[command(flatten)]
     queues: Names,
+    #[command(flatten)]
+    sort: Sort,
 }
 
 const HELP: &str = "\
@@ -20,6 +22,6 @@ Example:
 
 impl Unlink {
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        self.queues.each(MessageQueue::unlink)
+        self.queues.each(|name| self.sort.unlink(name))
     }
 }

@@ -4,6 +4,7 @@ use rawipc::Name;
 use super::open;
 use crate::arguments;
 use crate::failure::Failure;
+use crate::json::Object;
 use crate::output::Output;
 
 /// Print how many tokens a semaphore has now: the number alone.
@@ -13,6 +14,9 @@ pub(crate) struct Value {
     /// The semaphore's name, with or without its slash.
     #[arg(value_parser = arguments::name())]
     name: &'static Name,
+    /// As a JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 const HELP: &str = "\
@@ -22,6 +26,8 @@ Example:
 impl Value {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let value = open(self.name)?.value();
-        Output::open()?.write(format!("{value}\n"))
+        let object = || Object::new().name(self.name).number("value", value).finish();
+        let text = if self.json { object() } else { value.to_string() };
+        Output::open()?.write(text + "\n")
     }
 }

@@ -1,0 +1,144 @@
+//! One hot operation, so often: `cargo xtask gates` counts the instructions of two runs of different lengths, and the
+//! difference is what the operation costs in user space, its loop included.
+
+use core::hint::black_box;
+use core::ops::ControlFlow;
+use std::error::Error;
+use std::time::Duration;
+
+use rawipc::{MessageBuffer, MessageQueue, NamedSemaphore, Priority, Semaphore, name};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let operation = arguments.next().ok_or("which operation?")?;
+    let count = arguments.next().ok_or("how often?")?.parse()?;
+    match operation.as_str() {
+        "queue" => queue(count)?,
+        "queue-timeout" => queue_timeout(count)?,
+        "queue-try" => queue_try(count)?,
+        "queue-try-empty" => queue_try_empty(count)?,
+        "queue-many" => queue_many(count)?,
+        "queue-open" => queue_open(count)?,
+        "semaphore" => semaphore(&Semaphore::new(1), count)?,
+        "semaphore-five" => semaphore(&Semaphore::new(5), count)?,
+        "semaphore-named" => named(count)?,
+        "semaphore-try" => fail(&Semaphore::new(0), count),
+        _ => return Err(format!("there is no operation {operation}").into()),
+    }
+    Ok(())
+}
+
+fn small() -> rawipc::Result<MessageQueue> {
+    let options = MessageQueue::options().read(true).write(true).max_messages(2).max_message_size(64);
+    options.unlink_on_drop(true).create_unique(name!("/rawipc-bench-"))
+}
+
+/// `send` and `receive`, 64 bytes.
+#[inline(never)]
+fn queue(count: u32) -> rawipc::Result<()> {
+    let queue = small()?;
+    let (message, mut buffer, mut received) = (black_box([7; 64]), MessageBuffer::<64>::new(), 0);
+    for _ in 0..count {
+        queue.send(&message, Priority::MIN)?;
+        received += queue.receive(&mut buffer)?.payload().len();
+    }
+    assert_eq!(received, message.len() * count as usize);
+    Ok(())
+}
+
+/// `send_timeout` and `receive_timeout`, 64 bytes, which succeed at once.
+#[inline(never)]
+fn queue_timeout(count: u32) -> rawipc::Result<()> {
+    let queue = small()?;
+    let (message, mut buffer, mut received) = (black_box([7; 64]), MessageBuffer::<64>::new(), 0);
+    let timeout = black_box(Duration::from_secs(1));
+    for _ in 0..count {
+        queue.send_timeout(&message, Priority::MIN, timeout)?;
+        received += queue.receive_timeout(&mut buffer, timeout)?.payload().len();
+    }
+    assert_eq!(received, message.len() * count as usize);
+    Ok(())
+}
+
+/// `try_send` and `try_receive` that succeed.
+#[inline(never)]
+fn queue_try(count: u32) -> rawipc::Result<()> {
+    let queue = small()?;
+    let (message, mut buffer, mut received) = (black_box([7; 64]), MessageBuffer::<64>::new(), 0);
+    for _ in 0..count {
+        queue.try_send(&message, Priority::MIN)?;
+        received += queue.try_receive(&mut buffer)?.payload().len();
+    }
+    assert_eq!(received, message.len() * count as usize);
+    Ok(())
+}
+
+/// `try_receive` that fails.
+#[inline(never)]
+fn queue_try_empty(count: u32) -> rawipc::Result<()> {
+    let (queue, mut buffer) = (small()?, MessageBuffer::<64>::new());
+    for _ in 0..count {
+        assert!(queue.try_receive(&mut buffer).is_err());
+    }
+    Ok(())
+}
+
+/// Opening a queue that is there, and closing it.
+#[inline(never)]
+fn queue_open(count: u32) -> rawipc::Result<()> {
+    let (queue, options) = (small()?, MessageQueue::options().read(true).write(true));
+    for _ in 0..count {
+        options.open(queue.name().expect("it was created by name"))?.close()?;
+    }
+    Ok(())
+}
+
+/// `send_many` and `receive_many`, for each of two messages.
+#[inline(never)]
+fn queue_many(count: u32) -> rawipc::Result<()> {
+    let (queue, mut buffer, mut received) = (small()?, MessageBuffer::<64>::new(), 0);
+    let messages = black_box([[7_u8; 64]; 2]);
+    for _ in 0..count / 2 {
+        queue.send_many(&messages, Priority::MIN)?;
+        received += queue.receive_many(&mut buffer, |message| {
+            black_box(message.payload());
+            ControlFlow::Continue(())
+        })?;
+    }
+    assert_eq!(received, count as usize);
+    Ok(())
+}
+
+/// `wait` and `post`.
+#[inline(never)]
+fn semaphore(semaphore: &Semaphore, count: u32) -> rawipc::Result<()> {
+    let semaphore = black_box(semaphore);
+    for _ in 0..count {
+        semaphore.wait()?;
+        semaphore.post()?;
+    }
+    Ok(())
+}
+
+/// `wait` and `post` by name.
+#[inline(never)]
+fn named(count: u32) -> rawipc::Result<()> {
+    let options = NamedSemaphore::options().initial_value(1).unlink_on_drop(true);
+    let semaphore = options.create_unique(name!("/rawipc-bench-"))?;
+    let semaphore = black_box(&semaphore);
+    for _ in 0..count {
+        semaphore.wait()?;
+        semaphore.post()?;
+    }
+    Ok(())
+}
+
+/// `try_wait` and a zero `wait_timeout` that fail.
+#[inline(never)]
+fn fail(semaphore: &Semaphore, count: u32) {
+    let semaphore = black_box(semaphore);
+    for _ in 0..count {
+        assert!(semaphore.try_wait().is_err());
+        assert!(semaphore.wait_timeout(Duration::ZERO).is_err());
+    }
+}

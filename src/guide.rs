@@ -1,0 +1,17 @@
+//! Pages about more than one item. They are part of the documentation alone: a program has nothing to import here.
+
+// What the pages link to.
+#[allow(unused_imports)]
+use super::{ErrorKind, Listing, Shared, Tuning};
+
+#[doc = include_str!("../docs/deployment.md")]
+pub mod deployment {}
+
+#[doc = include_str!("../docs/guarantees.md")]
+pub mod guarantees {}
+
+#[doc = include_str!("../docs/migration.md")]
+pub mod migration {}
+
+#[doc = include_str!("../SECURITY.md")]
+pub mod security {}

@@ -1,0 +1,10 @@
+//! What the documents say.
+
+mod migration;
+mod namespaces;
+
+use crate::harness::Test;
+
+pub fn tests() -> Vec<Test> {
+    [migration::tests(), namespaces::tests()].into_iter().flatten().collect()
+}

@@ -1,0 +1,50 @@
+//! What one user can do to another's objects, and to one's own process: two users without names, neither of them root.
+
+mod hostile;
+mod modes;
+mod passed;
+mod planted;
+
+use rawipc::{
+    MessageQueue, MessageQueueOptions, NamedSemaphore, NamedSemaphoreOptions, SharedMemory, SharedMemoryOptions,
+};
+
+pub use hostile::ROLES;
+
+use crate::harness::{Test, queues};
+use crate::{semaphore_support, shm_support};
+
+pub fn tests() -> Vec<Test> {
+    [hostile::tests(), modes::tests(), passed::tests(), planted::tests()].into_iter().flatten().collect()
+}
+
+/// A free name for one object of each sort; whatever bears them at the end is removed.
+struct Names {
+    queue: queues::FreeName,
+    semaphore: semaphore_support::FreeName,
+    memory: shm_support::FreeName,
+    value: shm_support::FreeName,
+}
+
+impl Names {
+    fn new() -> Self {
+        Self {
+            queue: queues::FreeName::new(),
+            semaphore: semaphore_support::FreeName::new(),
+            memory: shm_support::FreeName::new(),
+            value: shm_support::FreeName::new(),
+        }
+    }
+}
+
+fn queue() -> MessageQueueOptions {
+    MessageQueue::options().read(true).write(true).max_messages(2).max_message_size(16)
+}
+
+fn semaphore() -> NamedSemaphoreOptions {
+    NamedSemaphore::options()
+}
+
+fn memory() -> SharedMemoryOptions {
+    SharedMemory::options().write(true).size(100)
+}

@@ -1,0 +1,47 @@
+//! Why lines are not reached by the tests, as far as somebody has looked.
+
+/// A file, a part of a line's text or of the function that it is in, and the reason.
+type Reason = (&'static str, &'static str, &'static str);
+
+const CONSTANT: &str = "is computed when the program is compiled";
+const NO_ATOMICS: &str = "is for machines without 64-bit atomics";
+const KERNEL: &str = "is for an answer that no kernel gives today";
+const RACE: &str = "is for a race that loom's models make, and chance seldom does";
+const HUGE: &str = "needs huge pages, which must be set aside on the machine";
+
+const REASONS: &[Reason] = &[
+    ("src/shm/shareable.rs", "fn is_shareable", CONSTANT),
+    ("src/limits.rs", "fn number", CONSTANT),
+    ("src/name.rs", "fn of_constant", CONSTANT),
+    ("src/shm/mapping.rs", "return Err(system(Errno::INVAL));", HUGE),
+    ("src/error/mod.rs", "NeedsWideAtomics", NO_ATOMICS),
+    ("src/error/display.rs", "NeedsWideAtomics", NO_ATOMICS),
+    ("src/semaphore/options.rs", "NeedsWideAtomics", NO_ATOMICS),
+    ("src/error/display.rs", "UnknownStatus", KERNEL),
+    ("src/error/display.rs", "Self::LimitExceeded(_)", "is for limits that always come with their numbers"),
+    ("src/error/display.rs", "Self::Malformed", "is for a kind that always comes with its cause"),
+    ("src/error/display.rs", "are above the maximum of", "is for limits that the other arms name"),
+    ("src/std_interop.rs", "ErrorKind::Unsupported", "needs a system without /proc or /dev/shm, and is one word"),
+    ("src/mqueue/notification_socket.rs", "Err(_) => break,", KERNEL),
+    ("src/mqueue/notification_socket.rs", "return Ok((false, None));", KERNEL),
+    ("src/mqueue/notification_socket.rs", "_ => None,", KERNEL),
+    ("src/mqueue/thread.rs", "return Err(Error::system(Operation::AwaitNotification, errno))", KERNEL),
+    ("src/mqueue/wait.rs", "}", "ends a loop that is left by `return`"),
+    (
+        "src/semaphore/file.rs",
+        "return Err(Errno::NOSPC);",
+        "needs a file system that takes less than 32 bytes of a page",
+    ),
+    ("src/semaphore/gnu32.rs", "fn leave", RACE),
+    ("src/semaphore/gnu64.rs", "fn post_slow", RACE),
+    ("src/semaphore/gnu64.rs", "fn post_many", RACE),
+];
+
+/// Why a line of a file is not reached.
+pub fn reason(path: &str, source: &[&str], number: usize) -> Option<&'static str> {
+    let before = source.get(..number)?;
+    let line = before.last()?;
+    let function = before.iter().rev().find(|line| line.contains("fn ")).copied().unwrap_or_default();
+    let fits = |(file, part, _): &&Reason| *file == path && (line.contains(part) || function.contains(part));
+    REASONS.iter().find(fits).map(|(_, _, reason)| *reason)
+}
