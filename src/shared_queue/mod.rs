@@ -31,7 +31,7 @@ use rustix::io::Errno;
 use crate::devshm::FilePath;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
 use crate::flags::OpenFlags;
-use crate::futex::Tuning;
+use crate::futex::{Courtesy, Tuning};
 use crate::name::Name;
 pub(crate) use format::MAGIC;
 use member::Member;
@@ -101,6 +101,7 @@ pub struct SharedQueue {
     access: OpenFlags,
     nonblocking: AtomicBool,
     tuning: Tuning,
+    courtesy: Courtesy,
 }
 
 impl SharedQueue {
@@ -137,7 +138,7 @@ impl SharedQueue {
         let file = self.member.file().try_clone()?;
         let member = Member::adopt(file, Operation::CloneQueue)?;
         let nonblocking = AtomicBool::new(self.nonblocking.load(Relaxed));
-        Ok(Self { member, access: self.access, nonblocking, tuning: self.tuning })
+        Ok(Self { member, access: self.access, nonblocking, tuning: self.tuning, courtesy: Courtesy::new() })
     }
 
     /// Closes the queue, after removing its name if [`unlink_on_drop`](SharedQueueOptions::unlink_on_drop) asks for it.
@@ -164,13 +165,15 @@ impl SharedQueue {
 
     fn new(member: Member, flags: OpenFlags) -> Self {
         let nonblocking = AtomicBool::new(flags.contains(OpenFlags::NONBLOCKING));
-        Self { member, access: flags & OpenFlags::READ_WRITE, nonblocking, tuning: Tuning::watchful() }
+        let (access, courtesy) = (flags & OpenFlags::READ_WRITE, Courtesy::new());
+        Self { member, access, nonblocking, tuning: Tuning::watchful(), courtesy }
     }
 
     /// What a call waits by, on this handle.
     #[inline]
-    fn wait(&self, limit: Limit) -> Wait {
-        Wait::new(if self.nonblocking.load(Relaxed) { Limit::Now } else { limit }, self.tuning)
+    fn wait(&self, limit: Limit) -> Wait<'_> {
+        let limit = if self.nonblocking.load(Relaxed) { Limit::Now } else { limit };
+        Wait::new(limit, self.tuning).with_courtesy(&self.courtesy)
     }
 
     /// What a failure of a call means. What is damaged is put right for the next one, as far as that can be.
