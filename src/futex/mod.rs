@@ -1,5 +1,6 @@
 //! Words that threads and processes sleep on.
 
+mod courtesy;
 #[cfg(all(test, loom))]
 pub(crate) mod exploration;
 #[cfg(loom)]
@@ -7,6 +8,7 @@ pub(crate) mod model;
 mod patience;
 pub(crate) mod primitive;
 
+pub(crate) use courtesy::Courtesy;
 pub use patience::Tuning;
 pub(crate) use patience::{End, Forever, Nap, Patience, look_again};
 

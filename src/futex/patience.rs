@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use rustix::io::{Errno, Result};
-use rustix::thread::sched_getaffinity;
 
+use super::courtesy::one_processor;
 use crate::time::{Deadline, Time};
 
 /// How a wait spins and sleeps.
@@ -43,11 +43,6 @@ impl Tuning {
 
 /// The longest single sleep of a wait that has to notice deaths.
 const WATCH: Duration = Duration::from_millis(50);
-
-/// Whether this thread may run on one processor only: then nothing changes while it spins.
-fn one_processor() -> bool {
-    sched_getaffinity(None).is_ok_and(|processors| processors.count() == 1)
-}
 
 impl Default for Tuning {
     fn default() -> Self {

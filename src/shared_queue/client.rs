@@ -25,7 +25,7 @@ pub(super) struct Client<'view, 'memory, O> {
 impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     /// Locks the queue. If somebody has died with the lock, the queue is put right first.
     #[inline]
-    pub(super) fn lock(&self, wait: &mut Wait) -> Result<Locked<'view, 'memory>> {
+    pub(super) fn lock(&self, wait: &mut Wait<'_>) -> Result<Locked<'view, 'memory>> {
         if !self.view.control.lock.take_free(self.me) {
             self.lock_slowly(wait)?;
         }
@@ -33,7 +33,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     }
 
     #[cold]
-    fn lock_slowly(&self, wait: &mut Wait) -> Result<()> {
+    fn lock_slowly(&self, wait: &mut Wait<'_>) -> Result<()> {
         let lock = &self.view.control.lock;
         match lock.take(self.me, &self.others, &wait.for_lock()) {
             Ok(Taken::Clean) => Ok(()),
@@ -54,7 +54,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         &self,
         length: usize,
         priority: Priority,
-        wait: &mut Wait,
+        wait: &mut Wait<'_>,
         fill: impl FnOnce(usize) -> Result<()>,
     ) -> Result<bool> {
         if length > SHORT {
@@ -69,7 +69,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     }
 
     /// Takes a block in hand, to write a message into it.
-    pub(super) fn reserve(&self, wait: &mut Wait) -> Result<usize> {
+    pub(super) fn reserve(&self, wait: &mut Wait<'_>) -> Result<usize> {
         let mut locked = self.lock_with_room(wait)?;
         let (block, record) = locked.pop_free()?;
         record.state.store(State::Reserved(self.me).word(), Relaxed);
@@ -77,7 +77,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     }
 
     /// Makes what lies in a block that this participant has reserved a message.
-    pub(super) fn publish(&self, block: usize, length: usize, priority: Priority, wait: &mut Wait) -> Result<bool> {
+    pub(super) fn publish(&self, block: usize, length: usize, priority: Priority, wait: &mut Wait<'_>) -> Result<bool> {
         let record = self.view.record(block)?;
         let mut locked = self.lock(wait).inspect_err(|_| abandon(record))?;
         if State::of_word(record.state.load(Relaxed)) != State::Reserved(self.me) {
@@ -88,7 +88,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
 
     /// Receives a message, which `take` copies out of the block. If `take` fails, the message stays.
     #[inline]
-    pub(super) fn receive(&self, wait: &mut Wait, take: impl FnOnce(Found) -> Result<()>) -> Result<()> {
+    pub(super) fn receive(&self, wait: &mut Wait<'_>, take: impl FnOnce(Found) -> Result<()>) -> Result<()> {
         let mut locked = self.lock_with_message(wait)?;
         let (found, record) = locked.first()?;
         if found.length <= SHORT {
@@ -102,7 +102,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     }
 
     /// Takes the first message in hand, to read it where it lies.
-    pub(super) fn borrow(&self, wait: &mut Wait) -> Result<Found> {
+    pub(super) fn borrow(&self, wait: &mut Wait<'_>) -> Result<Found> {
         let locked = self.lock_with_message(wait)?;
         let (found, record) = locked.first()?;
         self.take_in_hand(locked, record)?;
@@ -115,7 +115,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     }
 
     /// Makes a message in hand one of the queue's again.
-    pub(super) fn put_back(&self, block: usize, wait: &mut Wait) -> Result<()> {
+    pub(super) fn put_back(&self, block: usize, wait: &mut Wait<'_>) -> Result<()> {
         let mut locked = self.lock(wait)?;
         locked.put_back(block, self.view.record(block)?)
     }
@@ -132,7 +132,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     }
 
     #[inline]
-    fn lock_with_room(&self, wait: &mut Wait) -> Result<Locked<'view, 'memory>> {
+    fn lock_with_room(&self, wait: &mut Wait<'_>) -> Result<Locked<'view, 'memory>> {
         let mut locked = self.lock(wait)?;
         while locked.free()? == 0 {
             locked = self.await_change(locked, For::Room, wait)?;
@@ -141,7 +141,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     }
 
     #[inline]
-    fn lock_with_message(&self, wait: &mut Wait) -> Result<Locked<'view, 'memory>> {
+    fn lock_with_message(&self, wait: &mut Wait<'_>) -> Result<Locked<'view, 'memory>> {
         let mut locked = self.lock(wait)?;
         while locked.view.messages()? == 0 {
             locked = self.await_change(locked, For::Message, wait)?;

@@ -267,7 +267,7 @@ impl Borrowed<'_> {
 }
 
 /// For the lock, which others have for moments only.
-fn unlimited() -> Wait {
+fn unlimited() -> Wait<'static> {
     Wait::new(Limit::None, Tuning::DEFAULT.watching())
 }
 

@@ -31,7 +31,7 @@ use rustix::io::Errno;
 use crate::devshm::FilePath;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
 use crate::flags::OpenFlags;
-use crate::futex::Tuning;
+use crate::futex::{Courtesy, Tuning};
 use crate::name::Name;
 pub(crate) use format::MAGIC;
 use member::Member;
@@ -85,15 +85,15 @@ pub(crate) const PREFIX: &[u8] = b"mq.";
 /// the middle of a call, others wait as long as they may.
 ///
 /// # Threads, fork, exec, signals
-/// A handle may be used by any number of threads. A child of `fork` takes part in its own right, from its first call on.
-/// Up to 128 handles can take part at a time. `exec` ends a handle. A signal handler interrupts a wait:
-/// [`Interrupted`](crate::ErrorKind::Interrupted), and nothing was sent or received. No method may be called in a signal
-/// handler.
+/// A handle may be used by any number of threads. A child of `fork` takes part in its own right, from its first call
+/// on. Up to 128 handles can take part at a time. `exec` ends a handle. A signal handler interrupts a wait:
+/// [`Interrupted`](crate::ErrorKind::Interrupted), and nothing was sent or received. No method may be called in a
+/// signal handler.
 ///
 /// # Peers
-/// Who may write the memory can take, change, lose or invent messages, keep others waiting up to their time limits, and,
-/// if it has a name, cut it off, which is a SIGBUS for all (an [anonymous](SharedQueueOptions::create_anonymous) one
-/// cannot be cut). Nothing else: whatever lies there is checked before it is used, and is
+/// Who may write the memory can take, change, lose or invent messages, keep others waiting up to their time limits,
+/// and, if it has a name, cut it off, which is a SIGBUS for all (an [anonymous](SharedQueueOptions::create_anonymous)
+/// one cannot be cut). Nothing else: whatever lies there is checked before it is used, and is
 /// [`Malformed`](crate::ErrorKind::Malformed) at worst.
 pub struct SharedQueue {
     member: Member,
@@ -101,6 +101,7 @@ pub struct SharedQueue {
     access: OpenFlags,
     nonblocking: AtomicBool,
     tuning: Tuning,
+    courtesy: Courtesy,
 }
 
 impl SharedQueue {
@@ -137,7 +138,7 @@ impl SharedQueue {
         let file = self.member.file().try_clone()?;
         let member = Member::adopt(file, Operation::CloneQueue)?;
         let nonblocking = AtomicBool::new(self.nonblocking.load(Relaxed));
-        Ok(Self { member, access: self.access, nonblocking, tuning: self.tuning })
+        Ok(Self { member, access: self.access, nonblocking, tuning: self.tuning, courtesy: Courtesy::new() })
     }
 
     /// Closes the queue, after removing its name if [`unlink_on_drop`](SharedQueueOptions::unlink_on_drop) asks for it.
@@ -156,21 +157,23 @@ impl SharedQueue {
         self.tuning
     }
 
-    /// Sets how waits of this handle spin and sleep. A longest sleep of zero stands for 50 ms: who sleeps without an end
-    /// notices no death.
+    /// Sets how waits of this handle spin and sleep. A longest sleep of zero stands for 50 ms: who sleeps without an
+    /// end notices no death.
     pub const fn set_tuning(&mut self, tuning: Tuning) {
         self.tuning = tuning.watching();
     }
 
     fn new(member: Member, flags: OpenFlags) -> Self {
         let nonblocking = AtomicBool::new(flags.contains(OpenFlags::NONBLOCKING));
-        Self { member, access: flags & OpenFlags::READ_WRITE, nonblocking, tuning: Tuning::watchful() }
+        let (access, courtesy) = (flags & OpenFlags::READ_WRITE, Courtesy::new());
+        Self { member, access, nonblocking, tuning: Tuning::watchful(), courtesy }
     }
 
     /// What a call waits by, on this handle.
     #[inline]
-    fn wait(&self, limit: Limit) -> Wait {
-        Wait::new(if self.nonblocking.load(Relaxed) { Limit::Now } else { limit }, self.tuning)
+    fn wait(&self, limit: Limit) -> Wait<'_> {
+        let limit = if self.nonblocking.load(Relaxed) { Limit::Now } else { limit };
+        Wait::new(limit, self.tuning).with_courtesy(&self.courtesy)
     }
 
     /// What a failure of a call means. What is damaged is put right for the next one, as far as that can be.

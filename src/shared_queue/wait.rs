@@ -10,7 +10,7 @@ use super::locked::Locked;
 use super::view::View;
 use crate::futex::primitive::Ordering::Relaxed;
 use crate::futex::primitive::{sleep, spin_loop};
-use crate::futex::{Nap, Patience, Scope, Tuning};
+use crate::futex::{Courtesy, Nap, Patience, Scope, Tuning};
 use crate::robust::Others;
 use crate::time::Deadline;
 
@@ -37,18 +37,25 @@ pub(super) enum For {
 }
 
 /// A call's waiting so far. Clocks are not read before it has to wait.
-pub(super) struct Wait {
+pub(super) struct Wait<'handle> {
     limit: Limit,
     tuning: Tuning,
+    courtesy: Option<&'handle Courtesy>,
     sleeps: u32,
     /// What is tried is the last attempt.
     over: bool,
 }
 
-impl Wait {
+impl<'handle> Wait<'handle> {
     #[inline]
     pub(super) const fn new(limit: Limit, tuning: Tuning) -> Self {
-        Self { limit, tuning, sleeps: 0, over: false }
+        Self { limit, tuning, courtesy: None, sleeps: 0, over: false }
+    }
+
+    /// One that lets others run before it sleeps, if that is worth it.
+    #[inline]
+    pub(super) const fn with_courtesy(self, courtesy: &'handle Courtesy) -> Self {
+        Self { courtesy: Some(courtesy), ..self }
     }
 
     /// When it ends; `None` for never.
@@ -82,12 +89,21 @@ impl Wait {
         Patience::new(self.deadline(), Tuning { recheck, ..self.tuning }).nap()
     }
 
-    /// How often to look before the first sleep.
-    fn spin(&self) -> u32 {
-        match self.limit {
-            _ if self.sleeps > 0 => 0,
-            Limit::Now | Limit::Within(Duration::ZERO) => 0,
-            _ => self.tuning.spin,
+    /// Whether to give others a moment before the first sleep.
+    fn may_dally(&self) -> bool {
+        self.sleeps == 0 && !matches!(self.limit, Limit::Now | Limit::Within(Duration::ZERO))
+    }
+
+    /// Gives others a moment: looks a few times, and lets them run.
+    fn dally(&self, is_there: impl Fn() -> bool) {
+        for _ in 0..self.tuning.spin {
+            spin_loop();
+            if is_there() {
+                return;
+            }
+        }
+        if let Some(courtesy) = self.courtesy {
+            courtesy.let_others_run();
         }
     }
 }
@@ -130,17 +146,13 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         &self,
         mut locked: Locked<'view, 'memory>,
         what: For,
-        wait: &mut Wait,
+        wait: &mut Wait<'_>,
     ) -> Result<Locked<'view, 'memory>> {
-        let spin = wait.spin();
-        if spin > 0 {
+        if wait.may_dally() {
             drop(locked);
-            let found = (0..spin).any(|_| {
-                spin_loop();
-                self.view.seems_there(what)
-            });
+            wait.dally(|| self.view.seems_there(what));
             locked = self.lock(wait)?;
-            if found && self.view.seems_there(what) {
+            if self.view.seems_there(what) {
                 return Ok(locked);
             }
         }

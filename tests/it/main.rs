@@ -78,9 +78,11 @@ mod semaphore_time;
 mod status;
 mod stress;
 
+mod robust_kills;
 mod robust_mutex;
 mod robust_support;
 mod shared_queue;
+mod shared_queue_calls;
 mod shared_queue_hostile;
 mod shared_queue_in_place;
 mod shared_queue_kills;
@@ -121,7 +123,9 @@ const ROLES: &[&[harness::Role]] = &[
     notify_support::ROLES,
     processes::ROLES,
     rights::ROLES,
+    robust_kills::ROLES,
     robust_support::ROLES,
+    shared_queue_calls::ROLES,
     shared_queue_steps::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
@@ -209,8 +213,10 @@ fn trust() -> Vec<harness::Test> {
 /// What lies in shared memory and survives those who use it.
 fn robust() -> Vec<harness::Test> {
     [
+        robust_kills::tests(),
         robust_mutex::tests(),
         shared_queue::tests(),
+        shared_queue_calls::tests(),
         shared_queue_hostile::tests(),
         shared_queue_in_place::tests(),
         shared_queue_kills::tests(),

@@ -108,12 +108,15 @@ enum Task {
     },
     /// Counts the instructions and the bytes of code of the hot operations against their bounds.
     Gates,
-    /// Model-checks the semaphores with loom, as deep as the models say: minutes. CI allows a preemption less.
+    /// Model-checks the semaphores, the robust lock and the shared queue with loom, as deep as the models say: minutes.
+    /// CI allows a preemption less.
     Loom,
     /// Measures rawipc beside its peers, and says which targets are met. By hand, on a quiet machine: minutes.
     Bench(bench::Options),
     /// Races many processes for one shared value, with random kills, a thousand times. By hand: minutes.
     Race,
+    /// Kills processes of a shared queue at random moments, ten thousand times. By hand: minutes.
+    Kills,
     /// Plants bugs in a copy, one at a time, and fails if the tests do not find one. By hand: half an hour.
     Mutants {
         /// Only those whose sentence holds this.
@@ -205,6 +208,7 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Loom => steps.run("loom", || tests::loom(&shell, 0)),
         Task::Bench(options) => bench::all(&shell, steps, options),
         Task::Race => steps.run("race", || tests::race(&shell)),
+        Task::Kills => steps.run("kills", || tests::kills(&shell)),
         Task::Mutants { only } => steps.run("mutants", || mutants::plant(&shell, only.as_deref())),
         Task::Deny => steps.run("deny", || deny::check(&shell)),
         Task::Coverage { last } => steps.run("coverage", || coverage::measure(&shell, *last)),

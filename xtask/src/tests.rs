@@ -29,7 +29,8 @@ pub fn programs(shell: &Shell, command: &str, arguments: &[&str]) -> Result<()> 
     Ok(run.args(["--target-dir", "target/programs"]).args(arguments).run()?)
 }
 
-/// Runs the models of the semaphores; they are compiled apart, since loom's atomics take the place of the real ones.
+/// Runs the models of the semaphores, the lock and the queue; they are compiled apart, since loom's atomics take the
+/// place of the real ones.
 /// With `fewer` preemptions than the models' own bounds it is done much sooner.
 pub fn loom(shell: &Shell, fewer: u32) -> Result<()> {
     let target = workspace().join("loom");
@@ -41,6 +42,15 @@ pub fn loom(shell: &Shell, fewer: u32) -> Result<()> {
 pub fn race(shell: &Shell) -> Result<()> {
     let race = cmd!(shell, "cargo test --release --all-features --test it -- racing");
     Ok(race.env("RAWIPC_ROUNDS", "1000").env("RAWIPC_PROCESSES", "64").run()?)
+}
+
+/// Kills under load, in runs of as many as a test process may live to see; some are in the usual tests.
+pub fn kills(shell: &Shell) -> Result<()> {
+    for _ in 0..10 {
+        let kills = cmd!(shell, "cargo test --release --all-features --test it -- shared_queue_kills");
+        kills.env("RAWIPC_KILLS", "1000").run()?;
+    }
+    Ok(())
 }
 
 /// The names of all objects that were made by tests, as far as this user can see them.

@@ -130,7 +130,7 @@ impl World {
 }
 
 /// Until it is ended: slices end only when the model says so.
-fn wait() -> Wait {
+fn wait() -> Wait<'static> {
     Wait::new(Limit::None, Tuning { spin: 0, recheck: Duration::from_secs(1 << 32) })
 }
 
