@@ -79,22 +79,22 @@ const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 /// # When the holder dies
 /// Each handle holds a lock of the kernel's on a byte of the object's file, which the kernel drops with the process's
 /// memory: at any end of the process, and at `exec`. A waiter sleeps for 50 ms at most ([`Tuning::recheck`]) before it
-/// asks the kernel whether the holder is still there, so a death is noticed within that time; the forms that do not wait
-/// ask at once. No PID is compared, so neither its reuse nor another PID namespace matters. A process that is stopped,
-/// or still writing its core file, is not dead.
+/// asks the kernel whether the holder is still there, so a death is noticed within that time; the forms that do not
+/// wait ask at once. No PID is compared, so neither its reuse nor another PID namespace matters. A process that is
+/// stopped, or still writing its core file, is not dead.
 ///
 /// Whoever gets the lock then is told by [`owner_died`](RobustGuard::owner_died). If it unlocks without
-/// [`mark_consistent`](RobustGuard::mark_consistent), or dies with it too, what is guarded counts as inconsistent still:
-/// after the former nobody gets the lock any more ([`NotRecoverable`](crate::ErrorKind::NotRecoverable)), after the
-/// latter the next one is told.
+/// [`mark_consistent`](RobustGuard::mark_consistent), or dies with it too, what is guarded counts as inconsistent
+/// still: after the former nobody gets the lock any more ([`NotRecoverable`](crate::ErrorKind::NotRecoverable)), after
+/// the latter the next one is told.
 ///
 /// # Threads, fork, signals
 /// A handle may be used by any number of threads, which exclude each other too. A thread that locks again what it has
 /// locked waits for itself. A child of `fork` is another participant: it does not have its parent's lock, and a guard
 /// that it has inherited unlocks nothing there. (A child forked by another thread in the microseconds in which a handle
-/// is opened, or used for the first time in a child, keeps the handle's part alive as long as it lives itself.) A signal
-/// handler interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted). [`lock`](Self::lock) must not be called in
-/// a handler.
+/// is opened, or used for the first time in a child, keeps the handle's part alive as long as it lives itself.) A
+/// signal handler interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted). [`lock`](Self::lock) must not be
+/// called in a handler.
 ///
 /// # Peers
 /// All who take part need the right to read and to write the object, and can do with it what they like: a peer that
@@ -115,8 +115,8 @@ impl RobustMutex {
     /// How many bytes it takes.
     pub const SIZE: usize = 576;
 
-    /// Begins to use the mutex that lies at an offset in an object, a multiple of 4; the [`SIZE`](Self::SIZE) bytes from
-    /// there on must be a mutex or zero. At most 128 handles can take part at a time.
+    /// Begins to use the mutex that lies at an offset in an object, a multiple of 4; the [`SIZE`](Self::SIZE) bytes
+    /// from there on must be a mutex or zero. At most 128 handles can take part at a time.
     ///
     /// The object's handle may be closed afterwards.
     ///
@@ -204,8 +204,8 @@ impl RobustMutex {
         self.tuning
     }
 
-    /// Sets how waits of this handle spin and sleep. A longest sleep of zero stands for 50 ms: who sleeps without an end
-    /// notices no death.
+    /// Sets how waits of this handle spin and sleep. A longest sleep of zero stands for 50 ms: who sleeps without an
+    /// end notices no death.
     pub const fn set_tuning(&mut self, tuning: Tuning) {
         self.tuning = tuning.watching();
     }

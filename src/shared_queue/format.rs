@@ -62,8 +62,8 @@ shareable! {
         end: [core::sync::atomic::AtomicU32; 6],
     }
 
-    /// What changes with every message, in one line of the cache. All but `lock` and the two events, which sleepers wait
-    /// on, is for whoever has the lock; others may look at `messages` and `free`.
+    /// What changes with every message, in one line of the cache. All but `lock` and the two events, which sleepers
+    /// wait on, is for whoever has the lock; others may look at `messages` and `free`.
     pub(super) struct Control {
         pub(super) lock: Lock,
         /// How many messages are in the heap.

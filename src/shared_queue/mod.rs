@@ -85,15 +85,15 @@ pub(crate) const PREFIX: &[u8] = b"mq.";
 /// the middle of a call, others wait as long as they may.
 ///
 /// # Threads, fork, exec, signals
-/// A handle may be used by any number of threads. A child of `fork` takes part in its own right, from its first call on.
-/// Up to 128 handles can take part at a time. `exec` ends a handle. A signal handler interrupts a wait:
-/// [`Interrupted`](crate::ErrorKind::Interrupted), and nothing was sent or received. No method may be called in a signal
-/// handler.
+/// A handle may be used by any number of threads. A child of `fork` takes part in its own right, from its first call
+/// on. Up to 128 handles can take part at a time. `exec` ends a handle. A signal handler interrupts a wait:
+/// [`Interrupted`](crate::ErrorKind::Interrupted), and nothing was sent or received. No method may be called in a
+/// signal handler.
 ///
 /// # Peers
-/// Who may write the memory can take, change, lose or invent messages, keep others waiting up to their time limits, and,
-/// if it has a name, cut it off, which is a SIGBUS for all (an [anonymous](SharedQueueOptions::create_anonymous) one
-/// cannot be cut). Nothing else: whatever lies there is checked before it is used, and is
+/// Who may write the memory can take, change, lose or invent messages, keep others waiting up to their time limits,
+/// and, if it has a name, cut it off, which is a SIGBUS for all (an [anonymous](SharedQueueOptions::create_anonymous)
+/// one cannot be cut). Nothing else: whatever lies there is checked before it is used, and is
 /// [`Malformed`](crate::ErrorKind::Malformed) at worst.
 pub struct SharedQueue {
     member: Member,
@@ -157,8 +157,8 @@ impl SharedQueue {
         self.tuning
     }
 
-    /// Sets how waits of this handle spin and sleep. A longest sleep of zero stands for 50 ms: who sleeps without an end
-    /// notices no death.
+    /// Sets how waits of this handle spin and sleep. A longest sleep of zero stands for 50 ms: who sleeps without an
+    /// end notices no death.
     pub const fn set_tuning(&mut self, tuning: Tuning) {
         self.tuning = tuning.watching();
     }

@@ -17,8 +17,8 @@ impl SharedQueue {
     /// call unless it has to wait, or somebody waits for room.
     ///
     /// The buffer must have room for the queue's longest message,
-    /// [`max_message_size`](crate::Attributes::max_message_size) bytes, however short the next one is. Each message goes
-    /// to exactly one receiver; several threads may receive on one handle.
+    /// [`max_message_size`](crate::Attributes::max_message_size) bytes, however short the next one is. Each message
+    /// goes to exactly one receiver; several threads may receive on one handle.
     ///
     /// # Errors
     /// | kind | when |
@@ -39,8 +39,8 @@ impl SharedQueue {
     /// Receives a message if there is one.
     ///
     /// # Errors
-    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if the queue is empty, or if a stopped process is in the middle of a
-    /// call; else as [`receive`](Self::receive).
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if the queue is empty, or if a stopped process is in the middle of
+    /// a call; else as [`receive`](Self::receive).
     #[inline]
     pub fn try_receive<'buffer, B: Buffer + ?Sized>(&self, buffer: &'buffer mut B) -> Result<Message<'buffer>> {
         self.receive_within(buffer, Limit::Now)
