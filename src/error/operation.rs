@@ -91,7 +91,7 @@ pub enum Operation {
 impl Operation {
     /// Whether it calls `mq_open`.
     pub(super) const fn opens_queue(self) -> bool {
-        matches!(self, Self::CreateQueue | Self::OpenQueue)
+        matches!(self, Self::CreateQueue | Self::Doorbell | Self::OpenQueue)
     }
 
     /// What an error's sentence begins with.

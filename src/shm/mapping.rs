@@ -57,11 +57,6 @@ impl Region {
         Ok(unsafe { NonNull::slice_from_raw_parts(place, count).as_ref() })
     }
 
-    fn load(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
-        bytes::load(self.bytes(offset, buffer.len())?, bytes::as_uninit(buffer));
-        Ok(())
-    }
-
     fn apply(&self, options: &MapOptions<'_>) -> io::Result<()> {
         if options.locked {
             // SAFETY: the range is the region, and locking changes no byte.
@@ -280,7 +275,7 @@ impl Mapping {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not lie inside; nothing is copied.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
-        self.0.load(offset, buffer)
+        self.0.bytes(offset, buffer.len()).map(|memory| _ = bytes::load(memory, bytes::as_uninit(buffer)))
     }
 
     /// Copies bytes into it.
@@ -288,8 +283,7 @@ impl Mapping {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not fit; nothing is copied.
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<()> {
-        bytes::store(self.0.bytes(offset, bytes.len())?, bytes);
-        Ok(())
+        self.0.bytes(offset, bytes.len()).map(|memory| bytes::store(memory, bytes))
     }
 
     /// Where it begins, for code that knows what it does.
@@ -364,7 +358,7 @@ impl ReadOnlyMapping {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not lie inside; nothing is copied.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
-        self.0.load(offset, buffer)
+        self.0.bytes(offset, buffer.len()).map(|memory| _ = bytes::load(memory, bytes::as_uninit(buffer)))
     }
 
     /// Where it begins, for code that knows what it does.
