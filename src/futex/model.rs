@@ -17,7 +17,7 @@ use std::thread_local;
 use loom::thread::{Thread, current, park, yield_now};
 use rustix::io::{Errno, Result};
 
-use super::Scope;
+use super::{Nap, Scope};
 use crate::time::Deadline;
 
 /// What a load sees.
