@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use rawipc::fd::OwnedFd;
 use rawipc::{ErrorKind, MessageBuffer, Priority, SharedMemory, SharedQueue, Tuning};
 
 /// Where the words begin that change.
@@ -14,8 +13,7 @@ pub fn queue_memory(data: &[u8]) {
     let options = SharedQueue::options().read(true).write(true).max_messages(4).max_message_size(SIZE);
     let mut queue = options.create_anonymous().expect("there is memory");
     queue.set_tuning(Tuning { spin: 0, recheck: Duration::from_millis(1) });
-    let memory = SharedMemory::try_from(rustix::io::dup(&queue).map(OwnedFd::from).expect("a descriptor"));
-    let memory = memory.expect("it is memory");
+    let memory = SharedMemory::try_from(rustix::io::dup(&queue).expect("a descriptor")).expect("it is memory");
     let room = memory.size().expect("a size") as usize - CONTROL;
     memory.write_at(CONTROL as u64, &data[..data.len().min(room)]).expect("it fits");
     let mut buffer = MessageBuffer::<SIZE>::new();
