@@ -3,7 +3,7 @@
 use std::hint::spin_loop;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rawipc::{Semaphore, SharedMemory, Tuning};
 
@@ -33,7 +33,7 @@ const WAYS: [(&str, Way); 5] = [
     ("a line of cache", Way::Line),
     ("glibc", Way::Library),
     ("rawipc, default", Way::Own(Tuning::DEFAULT)),
-    ("rawipc, no spinning", spinning(0)),
+    ("rawipc, never looking again", Way::Own(Tuning { spin: 0, recheck: Duration::ZERO })),
     ("rawipc, 200 looks", spinning(200)),
 ];
 
@@ -176,7 +176,7 @@ fn contention(run: &mut Run, processes: u32, processors: usize) {
         return;
     }
     let ways =
-        [("glibc", Way::Library), ("rawipc, default", Way::Own(Tuning::DEFAULT)), ("rawipc, no spinning", spinning(0))];
+        [("glibc", Way::Library), ("rawipc, default", Way::Own(Tuning::DEFAULT)), ("rawipc, 40 looks", spinning(40))];
     let subjects = ways.map(|(name, way)| timed(name, move || turns(way, processes, processors, 16_000)));
     let rounds = in_turns(run.rounds(11), subjects.into());
     let title = format!("{processes} processes take turns with one token on {processors} processors: ns a turn");

@@ -103,9 +103,10 @@ const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 /// never unlocks, or overwrites the words, keeps others waiting up to their time limits. Nothing worse happens.
 ///
 /// # References
-/// [`pthread_mutexattr_setrobust` in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_mutexattr_getrobust.html),
-/// for what an owner's death means; [`fcntl(2)`](https://man7.org/linux/man-pages/man2/fcntl.2.html) for open file
-/// description locks
+/// [`pthread_mutexattr_setrobust` in
+/// POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_mutexattr_getrobust.html), for what an
+/// owner's death means; [`fcntl(2)`](https://man7.org/linux/man-pages/man2/fcntl.2.html) for open file description
+/// locks
 #[doc(alias = "pthread_mutex_t")]
 pub struct RobustMutex {
     words: Placed<Words>,
@@ -153,7 +154,8 @@ impl RobustMutex {
     /// [`in_memory`](Self::in_memory) says of taking part.
     ///
     /// # References
-    /// [`pthread_mutex_lock` in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_mutex_lock.html)
+    /// [`pthread_mutex_lock` in
+    /// POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_mutex_lock.html)
     #[doc(alias = "pthread_mutex_lock")]
     #[inline]
     pub fn lock(&self) -> Result<RobustGuard<'_>> {
@@ -185,7 +187,8 @@ impl RobustMutex {
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`lock`](Self::lock).
     ///
     /// # References
-    /// [`pthread_mutex_clocklock` in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_mutex_clocklock.html)
+    /// [`pthread_mutex_clocklock` in
+    /// POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_mutex_clocklock.html)
     #[doc(alias = "pthread_mutex_timedlock")]
     #[doc(alias = "pthread_mutex_clocklock")]
     #[inline]
@@ -284,7 +287,8 @@ impl RobustGuard<'_> {
     /// guard makes the mutex unusable for good.
     ///
     /// # References
-    /// [`pthread_mutex_consistent` in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_mutex_consistent.html)
+    /// [`pthread_mutex_consistent` in
+    /// POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_mutex_consistent.html)
     #[doc(alias = "pthread_mutex_consistent")]
     pub fn mark_consistent(&mut self) {
         if self.inconsistent && self.mutex.participant.is_me(self.owner) {

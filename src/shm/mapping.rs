@@ -347,8 +347,7 @@ impl Mapping {
 impl<T: Shareable> Placed<T> {
     #[inline]
     pub(crate) fn get(&self) -> &T {
-        // SAFETY: the place has been checked to be inside the mapping, which stays where it is for as long as `self`
-        // lives.
+        // SAFETY: the place was found inside the mapping, which stays where it is for as long as `self` lives.
         unsafe { self.place.as_ref() }
     }
 }

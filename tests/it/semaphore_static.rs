@@ -35,7 +35,7 @@ fn program() -> Result<PathBuf, Lacking> {
     build.arg("--target-dir").arg(&target).current_dir(folder);
     let built = build.env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTFLAGS").status();
     if !built.is_ok_and(|status| status.success()) {
-        return Err(Lacking("the standard library's source (`rustup component add rust-src`)".into()));
+        return Err(Lacking("what builds it: rust-lld, and `rustup component add rust-src`".into()));
     }
     Ok(target.join(TRIPLE).join("release/named"))
 }

@@ -223,7 +223,7 @@ fn values() -> Vec<Case> {
         ]),
         // It looks again, until its patience is over.
         case("Shared::open, held by another", OpenShared, || {
-            let options = Shared::<AtomicU32>::options().unlink_on_drop(true).patience(Duration::from_millis(8));
+            let options = Shared::<AtomicU32>::options().unlink_on_drop(true).patience(Duration::from_millis(30));
             freely(move || options.open(OTHER, |_| unreachable!("another initialises it")))
         })
         .where_calls_fail(|call| (call.number == libc::SYS_flock).then_some(Errno::WOULDBLOCK))

@@ -38,7 +38,7 @@ const PROGRAMS: [(&str, u64); 8] = [
     ("semaphore", 4096),
     ("named", 7680),
     ("objects", 16 << 10),
-    ("arena", 16 << 10),
+    ("arena", 20 << 10),
     ("beyond", 20 << 10),
 ];
 

@@ -3,7 +3,7 @@
 use core::fmt::Write;
 use core::mem::MaybeUninit;
 
-use rawipc::{Abi, Listing, MessageQueue, Name, NamedSemaphore, ObjectKind, Result, SharedMemory};
+use rawipc::{Abi, Listing, MessageQueue, Name, NamedSemaphore, ObjectKind, Result, SharedMemory, SharedQueue};
 use rustix::process::Pid;
 
 use crate::console::Text;
@@ -24,25 +24,26 @@ impl Prefix {
     }
 }
 
-/// Removes what a test left behind, as far as it can be seen.
-pub fn remove_objects(prefix: &Prefix) {
+/// Removes what a test left behind, as far as it can be seen; returns how much that was.
+pub fn remove_objects(prefix: &Prefix) -> u32 {
     let mut buffer = [MaybeUninit::uninit(); Listing::BUFFER_SIZE];
-    remove_listed(Listing::queues(&mut buffer), prefix);
-    remove_listed(Listing::semaphores(&mut buffer), prefix);
-    remove_listed(Listing::shared_memory(&mut buffer), prefix);
+    remove_listed(Listing::queues(&mut buffer), prefix)
+        + remove_listed(Listing::semaphores(&mut buffer), prefix)
+        + remove_listed(Listing::shared_memory(&mut buffer), prefix)
+        + remove_listed(Listing::shared_queues(&mut buffer), prefix)
 }
 
-fn remove_listed(listing: Result<Listing<'_>>, prefix: &Prefix) {
-    let Ok(mut listing) = listing else { return };
+fn remove_listed(listing: Result<Listing<'_>>, prefix: &Prefix) -> u32 {
+    let Ok(mut listing) = listing else { return 0 };
+    let mut count = 0;
     while let Some(entry) = listing.next() {
         let Ok(entry) = entry else { continue };
-        let name = entry.name().as_bytes();
-        // A queue in shared memory is a file of its own naming.
-        let name = name.strip_prefix(b"/mq.").or(name.strip_prefix(b"/")).unwrap_or(name);
-        if name.starts_with(&prefix.name().as_bytes()[1..]) {
-            let _ = remove(entry.kind, entry.name());
+        if entry.name().as_bytes().starts_with(prefix.name().as_bytes()) {
+            // A semaphore of musl's is in two lists.
+            count += u32::from(remove(entry.kind, entry.name()).is_ok());
         }
     }
+    count
 }
 
 fn remove(kind: ObjectKind, name: &Name) -> Result<()> {
@@ -51,5 +52,6 @@ fn remove(kind: ObjectKind, name: &Name) -> Result<()> {
         ObjectKind::Semaphore => NamedSemaphore::options().abi(Abi::Gnu64).unlink(name),
         ObjectKind::MuslSemaphore => NamedSemaphore::options().abi(Abi::Musl).unlink(name),
         ObjectKind::SharedMemory => SharedMemory::unlink(name),
+        ObjectKind::SharedQueue => SharedQueue::unlink(name),
     }
 }

@@ -3,7 +3,8 @@
 use core::mem::MaybeUninit;
 
 use rawipc::{
-    Abi, Listing, MessageQueue, NamedSemaphore, ObjectKind, Platform, Priority, SharedMemory, VERSION, VERSION_NUMBERS,
+    Abi, Listing, MessageQueue, NamedSemaphore, ObjectKind, Platform, Priority, SharedMemory, SharedQueue, VERSION,
+    VERSION_NUMBERS,
 };
 use rustix::fs::{Mode, mkdir};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
@@ -62,7 +63,7 @@ fn files_are_listed() {
     let memory =
         SharedMemory::options().write(true).size(77).unlink_on_drop(true).create_unique(prefix().name()).unwrap();
     let mut buffer = [MaybeUninit::uninit(); Listing::BUFFER_SIZE];
-    let mut seen = [0; 3];
+    let mut seen = [0; 4];
     let mut semaphores = Listing::semaphores(&mut buffer).unwrap();
     while let Some(entry) = semaphores.next() {
         let Ok(entry) = entry else { continue };
@@ -74,7 +75,13 @@ fn files_are_listed() {
         let Ok(entry) = entry else { continue };
         seen[2] += u32::from(Some(entry.name()) == memory.name() && entry.size == 77);
     }
-    assert_eq!(seen, [1; 3]);
+    let queue = SharedQueue::options().read(true).unlink_on_drop(true).create_unique(prefix().name()).unwrap();
+    let mut queues = Listing::shared_queues(&mut buffer).unwrap();
+    while let Some(entry) = queues.next() {
+        let Ok(entry) = entry else { continue };
+        seen[3] += u32::from(Some(entry.name()) == queue.name() && entry.kind == ObjectKind::SharedQueue);
+    }
+    assert_eq!(seen, [1; 4]);
 }
 
 fn the_version_is_one() {

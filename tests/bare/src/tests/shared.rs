@@ -93,7 +93,9 @@ fn is_taken_over_from_the_dead() {
     });
     ready.wait_timeout(LONG).unwrap();
     peer.kill();
-    let options = Shared::<Value>::options().unlink_on_drop(true);
-    let value = options.open(name, |fresh| assert_eq!(fresh.count.swap(9, Relaxed), 0)).unwrap();
+    let initialise = |fresh: &Value| assert_eq!(fresh.count.swap(9, Relaxed), 0);
+    let value = Shared::<Value>::options().open(name, initialise).unwrap();
     assert_eq!(value.count.load(Relaxed), 9);
+    // It was created by the dead.
+    SharedMemory::unlink(name).unwrap();
 }

@@ -3,6 +3,8 @@
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use rawipc::{ErrorKind, Priority, SharedMemory, SharedQueue, SharedQueueOptions};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::OwnedFd;
 
 use super::support::{LONG, SHORT, common_memory, kind, prefix, timed};
 use crate::harness::{Peer, tests};
@@ -16,6 +18,7 @@ tests![
     lose_no_message_of_many_processes,
     go_on_when_a_peer_is_killed,
     refuse_what_is_no_queue,
+    ring_a_doorbell,
 ];
 
 fn options(messages: usize) -> SharedQueueOptions {
@@ -121,6 +124,18 @@ fn go_on_when_a_peer_is_killed() {
 fn refuse_what_is_no_queue() {
     let memory = SharedMemory::anonymous(4096).create().unwrap();
     memory.write_at(0, b"something else").unwrap();
-    let refused = SharedQueue::try_from(rustix::fd::OwnedFd::from(memory)).unwrap_err();
+    let refused = SharedQueue::try_from(OwnedFd::from(memory)).unwrap_err();
     assert_eq!(refused.error.kind(), ErrorKind::Malformed);
+}
+
+fn ring_a_doorbell() {
+    let queue = queue(2);
+    let mut doorbell = queue.doorbell().unwrap();
+    for _ in 0..2 {
+        doorbell.arm().unwrap();
+        let peer = Peer::start(|| queue.send(b"", Priority::MIN).unwrap());
+        assert_eq!(poll(&mut [PollFd::new(&doorbell, PollFlags::IN)], None), Ok(1));
+        peer.join();
+        queue.receive(&mut [0; 16]).unwrap();
+    }
 }
