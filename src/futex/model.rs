@@ -18,7 +18,6 @@ use loom::thread::{Thread, current, park, yield_now};
 use rustix::io::{Errno, Result};
 
 use super::{Nap, Scope};
-use crate::time::Deadline;
 
 /// What a load sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

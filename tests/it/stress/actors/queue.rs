@@ -99,8 +99,9 @@ pub fn consumer_died(_: &Stage<'_>, dead: &Dead<'_>, account: &mut Account) {
         return;
     }
     match dead.place {
-        Place::Call { number: libc::SYS_mq_timedreceive, done: true } => account.taken += 1,
-        Place::Call { number: libc::SYS_mq_timedreceive | libc::SYS_ppoll, .. } => {}
+        Place::Call { number: libc::SYS_mq_timedreceive, answer: Some(1..) } => account.taken += 1,
+        Place::Call { number: libc::SYS_mq_timedreceive, answer: None } => {}
+        Place::Call { number: libc::SYS_ppoll, .. } => {}
         _ => account.maybe_taken += 1,
     }
 }
