@@ -143,7 +143,7 @@ impl RobustMutex {
         words.get().claim()?;
         let (memory, table) = (memory.try_clone()?, &words.get().table);
         let participant = Participant::new(memory, b"", offset as u64, table, Operation::OpenMutex)?;
-        Ok(Self { words, participant, tuning: Tuning::watchful() })
+        Ok(Self { words, participant, tuning: Tuning::WATCHFUL })
     }
 
     /// Locks it, waiting without a limit. No system call if it is free.
@@ -202,8 +202,7 @@ impl RobustMutex {
         self.words.get().lock.is_taken()
     }
 
-    /// How waits of this handle spin and sleep: 40 looks, none if one processor was allowed when it was opened, then
-    /// sleeps of at most 50 ms.
+    /// How waits of this handle spin and sleep: no looks but the first, then sleeps of at most 50 ms.
     #[must_use]
     pub const fn tuning(&self) -> Tuning {
         self.tuning

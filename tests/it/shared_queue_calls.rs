@@ -64,7 +64,7 @@ fn messages_and_locks_make_no_call() -> Ending {
 
 fn an_end_of_a_wait_is_one_sleep() -> Ending {
     let pieces = calls_of(&mut role("shared_queue_trace", &[]))?;
-    // Where there is one processor, others may run before. A sleep that a signal-free kernel ends early is begun anew.
+    // Others may run before. A sleep that the kernel ends early is begun anew.
     let sleeps = numbers(&pieces, 3);
     let sleeps: Vec<_> = sleeps.into_iter().filter(|number| *number != libc::SYS_sched_yield).collect();
     assert!([libc::SYS_futex, 422].contains(&sleeps[0]) && sleeps.len() <= 2, "{sleeps:?}");
