@@ -63,8 +63,8 @@ fn interrupted(call: impl FnOnce() -> Result<(), Error> + Send) -> Error {
     })
 }
 
-/// Lets a call wait that sleeps a little at a time, and interrupts it again and again, since a signal between two sleeps
-/// ends none.
+/// Lets a call wait that sleeps a little at a time, and interrupts it again and again, since a signal between two
+/// sleeps ends none.
 pub fn interrupted_between_sleeps(call: impl FnOnce() -> Result<(), Error> + Send) -> Error {
     install_handlers();
     thread::scope(|scope| {
