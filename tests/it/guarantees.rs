@@ -80,8 +80,9 @@ extern "C" fn post_and_send(_: i32) {
 /// They take no lock, so it does not matter where in them the handler has interrupted the same operations.
 fn a_handler_may_post_and_send() {
     const SIGNALS: u32 = 500;
-    SENT.set(small_queue()).expect("it is set once");
-    let queue = SENT.get().expect("it is set");
+    let queue = small_queue();
+    // What is static is never dropped, so the name goes with the other handle.
+    SENT.set(queue.try_clone().unwrap()).expect("it is set once");
     // SAFETY: the handler does what may be done in one: no lock, no allocation.
     unsafe { libc::signal(libc::SIGALRM, post_and_send as extern "C" fn(i32) as libc::sighandler_t) };
     let timer = libc::itimerval { it_interval: microseconds(200), it_value: microseconds(200) };
