@@ -83,9 +83,12 @@ impl Record {
 }
 
 impl Slot {
-    pub fn is_late(&self, slack: Duration) -> bool {
-        let until = self.until.load(SeqCst);
-        until != 0 && until + (slack.as_nanos() as u64) < now()
+    /// For how long its present call should have been over.
+    pub fn lateness(&self) -> Duration {
+        match self.until.load(SeqCst) {
+            0 => Duration::ZERO,
+            until => Duration::from_nanos(now().saturating_sub(until)),
+        }
     }
 }
 

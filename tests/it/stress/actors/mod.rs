@@ -76,8 +76,8 @@ pub struct Dead<'a> {
 /// Where a process was stopped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Place {
-    /// In a system call of this number, which answers this unless it fails. Where a signal's handler is about to run,
-    /// the answer shows as 0, whatever it is.
+    /// In a system call of this number, which answers this unless it fails. Where a signal's handler is about to
+    /// run, the answer shows as 0, whatever it is.
     Call { number: libc::c_long, answer: Option<libc::c_long> },
     /// Anywhere else, or the machine does not tell.
     Unknown,
