@@ -6,7 +6,9 @@ use core::ops::ControlFlow;
 use std::error::Error;
 use std::time::Duration;
 
-use rawipc::{MessageBuffer, MessageQueue, NamedSemaphore, Priority, Semaphore, name};
+use rawipc::{
+    MessageBuffer, MessageQueue, NamedSemaphore, Priority, RobustMutex, Semaphore, SharedMemory, SharedQueue, name,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -19,6 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "queue-try-empty" => queue_try_empty(count)?,
         "queue-many" => queue_many(count)?,
         "queue-open" => queue_open(count)?,
+        "robust" => robust(count)?,
+        "shared-queue" => shared_queue::<64>(count)?,
+        "shared-queue-long" => shared_queue::<2048>(count)?,
         "semaphore" => semaphore(&Semaphore::new(1), count)?,
         "semaphore-five" => semaphore(&Semaphore::new(5), count)?,
         "semaphore-named" => named(count)?,
@@ -106,6 +111,31 @@ fn queue_many(count: u32) -> rawipc::Result<()> {
         })?;
     }
     assert_eq!(received, count as usize);
+    Ok(())
+}
+
+/// `send` and `receive` of a shared queue; messages of 64 bytes are copied under the lock, those of 2048 outside.
+#[inline(never)]
+fn shared_queue<const N: usize>(count: u32) -> rawipc::Result<()> {
+    let options = SharedQueue::options().read(true).write(true).max_messages(2).max_message_size(N);
+    let queue = options.create_anonymous()?;
+    let (message, mut buffer, mut received) = (black_box([7; N]), MessageBuffer::<N>::new(), 0);
+    for _ in 0..count {
+        queue.send(&message, Priority::MIN)?;
+        received += queue.receive(&mut buffer)?.payload().len();
+    }
+    assert_eq!(received, message.len() * count as usize);
+    Ok(())
+}
+
+/// `lock` and unlocking of a robust mutex.
+#[inline(never)]
+fn robust(count: u32) -> rawipc::Result<()> {
+    let memory = SharedMemory::anonymous(RobustMutex::SIZE as u64).create()?;
+    let mutex = RobustMutex::in_memory(&memory, 0)?;
+    for _ in 0..count {
+        drop(black_box(&mutex).lock()?);
+    }
     Ok(())
 }
 

@@ -33,6 +33,7 @@ replay!(
     memory_operations,
     names,
     options,
+    queue_memory,
     queue_operations,
     semaphore,
     semaphore_operations,

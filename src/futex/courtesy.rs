@@ -1,4 +1,4 @@
-//! Letting others run before going to sleep, where there is one processor for all.
+//! Letting others run before going to sleep, as long as that is worth it.
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
@@ -7,56 +7,59 @@ use rustix::thread::{sched_getaffinity, sched_yield};
 
 use crate::time::{Clock, Time};
 
-/// What a call that lets others run may take, and be worth it.
+/// What letting others run may take, and be worth it.
 const WORTH_IT: Duration = Duration::from_micros(200);
 
-/// How many waits do without after one that took longer, at first and at most.
+/// How many waits do without after one for which it was not worth it, at first and at most.
 const FIRST_PAUSE: u32 = 64;
-const LONGEST_PAUSE: u32 = 1 << 16;
+const LONGEST_PAUSE: u32 = 1 << 14;
 
 /// Whether and when a handle's waits let others run.
 ///
-/// Where there is one processor, whoever would wake a waiter runs only if the waiter does not. Then one call, and no
-/// sleep and no wake-up, lets that one do its work. But if others compute there, they may run first, for milliseconds;
-/// so after a call that took long, waits do without for a while, twice as long each time.
+/// Two processes that hand messages over are often put on one processor, and always where there is but one. Then
+/// whoever would wake a waiter runs only if the waiter does not, and one call, without a sleep and a wake-up, lets that
+/// one do its work. Where it runs elsewhere, the call brings nothing; and where others compute, they may run first, for
+/// milliseconds. So after a call that brought nothing or took long, waits do without for a while, twice as long each
+/// time.
 pub(crate) struct Courtesy {
+    /// Nothing changes while this process spins.
     one_processor: bool,
     /// How many waits still do without.
     left: AtomicU32,
-    /// How many will after the next one that takes long.
+    /// How many will after the next one that is not worth it.
     pause: AtomicU32,
 }
 
 impl Courtesy {
     /// As the calling thread may run now.
     pub(crate) fn new() -> Self {
-        Self { one_processor: one_processor(), left: AtomicU32::new(0), pause: AtomicU32::new(FIRST_PAUSE) }
+        let one_processor = sched_getaffinity(None).is_ok_and(|processors| processors.count() == 1);
+        Self { one_processor, left: AtomicU32::new(0), pause: AtomicU32::new(FIRST_PAUSE) }
     }
 
-    /// Lets others run, if that is worth it.
-    pub(crate) fn let_others_run(&self) {
-        if !self.one_processor {
-            return;
-        }
+    /// How often to look, of so many times that were asked for.
+    pub(crate) const fn spin(&self, asked: u32) -> u32 {
+        if self.one_processor { 0 } else { asked }
+    }
+
+    /// Lets others run, if that is worth it; whether what is waited for is there then.
+    pub(crate) fn let_others_run(&self, is_there: impl Fn() -> bool) -> bool {
         // Threads that race here change how many waits do without, and nothing else.
         let left = self.left.load(Relaxed);
         if left > 0 {
             self.left.store(left - 1, Relaxed);
-            return;
+            return false;
         }
         let start = Time::now(Clock::Monotonic);
         sched_yield();
-        if Time::now(Clock::Monotonic).saturating_since(start) <= WORTH_IT {
+        let found = is_there();
+        if found && Time::now(Clock::Monotonic).saturating_since(start) <= WORTH_IT {
             self.pause.store(FIRST_PAUSE, Relaxed);
         } else {
             let pause = self.pause.load(Relaxed);
             self.left.store(pause, Relaxed);
             self.pause.store((2 * pause).min(LONGEST_PAUSE), Relaxed);
         }
+        found
     }
-}
-
-/// Whether the calling thread may run on one processor only: then nothing changes while it spins.
-pub(super) fn one_processor() -> bool {
-    sched_getaffinity(None).is_ok_and(|processors| processors.count() == 1)
 }

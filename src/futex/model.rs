@@ -17,8 +17,7 @@ use std::thread_local;
 use loom::thread::{Thread, current, park, yield_now};
 use rustix::io::{Errno, Result};
 
-use super::Scope;
-use crate::time::Deadline;
+use super::{Nap, Scope};
 
 /// What a load sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use rustix::io::{Errno, Result};
 
-use super::courtesy::one_processor;
 use crate::time::{Deadline, Time};
 
 /// How a wait spins and sleeps.
@@ -29,11 +28,8 @@ impl Tuning {
 }
 
 impl Tuning {
-    /// For waits that also look whether somebody has died: 40 looks, or none where only one processor is allowed, and
-    /// sleeps of at most 50 ms.
-    pub(crate) fn watchful() -> Self {
-        Self { spin: if one_processor() { 0 } else { 40 }, recheck: WATCH }
-    }
+    /// For waits that also look whether somebody has died: sleeps of at most 50 ms.
+    pub(crate) const WATCHFUL: Self = Self { recheck: WATCH, ..Self::DEFAULT };
 
     /// The same, but with an end of each sleep.
     pub(crate) const fn watching(self) -> Self {

@@ -22,7 +22,6 @@ use core::sync::atomic::{
 use core::time::Duration;
 
 use rustix::io::{self, Errno};
-use rustix::param::page_size;
 
 use super::lock::{Lock, Taken};
 use super::owner::Owner;
@@ -32,6 +31,9 @@ use crate::futex::{Patience, Tuning};
 use crate::shareable;
 use crate::shm::{Placed, SharedMemory};
 use crate::time::Deadline;
+
+/// A multiple of the size of pages, whatever that is.
+const WHOLE_PAGES: usize = 1 << 16;
 
 const MAGIC: u32 = u32::from_ne_bytes(*b"rwM1");
 
@@ -133,15 +135,15 @@ impl RobustMutex {
         if !offset.is_multiple_of(align_of::<Words>()) {
             return Err(Error::argument(Operation::OpenMutex, Argument::Unaligned, align_of::<Words>() as u32));
         }
-        // Pages are mapped, so it begins in the first of them.
-        let start = offset % page_size();
+        // Whole pages are mapped.
+        let start = offset % WHOLE_PAGES;
         let begin = (offset - start) as u64;
         let mapping = memory.map_options().offset(begin).length(start.saturating_add(Self::SIZE)).map()?;
         let words = mapping.into_placed::<Words>(start)?;
         words.get().claim()?;
         let (memory, table) = (memory.try_clone()?, &words.get().table);
         let participant = Participant::new(memory, b"", offset as u64, table, Operation::OpenMutex)?;
-        Ok(Self { words, participant, tuning: Tuning::watchful() })
+        Ok(Self { words, participant, tuning: Tuning::WATCHFUL })
     }
 
     /// Locks it, waiting without a limit. No system call if it is free.
@@ -200,8 +202,7 @@ impl RobustMutex {
         self.words.get().lock.is_taken()
     }
 
-    /// How waits of this handle spin and sleep: 40 looks, none if one processor was allowed when it was opened, then
-    /// sleeps of at most 50 ms.
+    /// How waits of this handle spin and sleep: no looks but the first, then sleeps of at most 50 ms.
     #[must_use]
     pub const fn tuning(&self) -> Tuning {
         self.tuning

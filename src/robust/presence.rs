@@ -12,8 +12,10 @@ use core::sync::atomic::{
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, Result};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
-use rustix::param::page_size;
 use rustix::thread::futex;
+
+/// Less than a page, which the kernel rounds up in each of its calls.
+const PAGE: usize = size_of::<AtomicU32>();
 
 /// Somebody is at it. Above all other values, seen as a signed number below them.
 const BUSY: u32 = 1 << 31;
@@ -41,11 +43,11 @@ impl Presence {
     pub(super) fn new() -> Result<Self> {
         let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: the kernel chooses the address, so nothing that exists is replaced.
-        let page = unsafe { mmap_anonymous(ptr::null_mut(), page_size(), access, MapFlags::PRIVATE) }?;
+        let page = unsafe { mmap_anonymous(ptr::null_mut(), PAGE, access, MapFlags::PRIVATE) }?;
         let number = NonNull::new(page.cast()).ok_or(Errno::NOMEM)?;
         let presence = Self { number, anchor: AtomicPtr::new(ptr::null_mut()) };
         // SAFETY: the range is the page just made.
-        unsafe { madvise(page, page_size(), Advice::LinuxWipeOnFork) }?;
+        unsafe { madvise(page, PAGE, Advice::LinuxWipeOnFork) }?;
         Ok(presence)
     }
 
@@ -92,11 +94,11 @@ impl Drop for Presence {
         // Without a number the anchor is null, or a parent's, at whose address there may be anything here.
         if self.number().is_some() {
             // SAFETY: the mapping is this object's own, and nothing has ever been lent from it.
-            let unmapped = unsafe { munmap(*self.anchor.get_mut(), page_size()) };
+            let unmapped = unsafe { munmap(*self.anchor.get_mut(), PAGE) };
             debug_assert_eq!(unmapped, Ok(()));
         }
         // SAFETY: the page is this object's own.
-        let unmapped = unsafe { munmap(self.number.as_ptr().cast(), page_size()) };
+        let unmapped = unsafe { munmap(self.number.as_ptr().cast(), PAGE) };
         debug_assert_eq!(unmapped, Ok(()));
     }
 }
@@ -104,11 +106,11 @@ impl Drop for Presence {
 /// A mapping that nobody can touch, for the sake of the open file description behind it.
 fn anchor(file: &OwnedFd) -> Result<*mut c_void> {
     // SAFETY: the kernel chooses the address, so nothing that exists is replaced.
-    let anchor = unsafe { mmap(ptr::null_mut(), page_size(), ProtFlags::empty(), MapFlags::SHARED, file, 0) }?;
+    let anchor = unsafe { mmap(ptr::null_mut(), PAGE, ProtFlags::empty(), MapFlags::SHARED, file, 0) }?;
     // SAFETY: the range is the mapping just made, of which nothing can be lent.
-    let kept_from_children = unsafe { madvise(anchor, page_size(), Advice::LinuxDontFork) };
+    let kept_from_children = unsafe { madvise(anchor, PAGE, Advice::LinuxDontFork) };
     kept_from_children.map(|()| anchor).inspect_err(|_| {
         // SAFETY: as above.
-        let _ = unsafe { munmap(anchor, page_size()) };
+        let _ = unsafe { munmap(anchor, PAGE) };
     })
 }

@@ -151,7 +151,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
 
     /// Arms the doorbell, unless there is a message already: whether there is.
     pub(super) fn arm(&self) -> Result<bool> {
-        let locked = self.lock(&mut Wait::new(Limit::None, Tuning::watchful()))?;
+        let locked = self.lock(&mut Wait::new(Limit::None, Tuning::WATCHFUL))?;
         let ready = locked.view.messages()? > 0;
         locked.view.control.armed.store(u32::from(!ready), Relaxed);
         Ok(ready)

@@ -73,9 +73,9 @@ pub(crate) const PREFIX: &[u8] = b"mq.";
 /// | `send_timeout`, `receive_timeout` | so long, by the monotonic clock |
 /// | `send_deadline`, `receive_deadline` | until a moment on the clock that the deadline names |
 ///
-/// A call that waits looks a few times, then sleeps, for 50 ms at most before it looks again ([`Tuning`]). There is no
-/// order among those who wait. A sender that finds the queue full sleeps until it is half empty or a millisecond has
-/// passed; after that it is woken for each free place.
+/// A call that waits lets others run, if that has been of use lately, looks as often as [`Tuning`] says, and sleeps,
+/// for 50 ms at most before it looks again. There is no order among those who wait. A sender that finds the queue full
+/// sleeps until it is half empty or a millisecond has passed; after that it is woken for each free place.
 ///
 /// # When a peer dies
 /// at whatever instruction, others go on, after 50 ms at most (and what the forms that do not wait find, they find at
@@ -150,15 +150,14 @@ impl SharedQueue {
         self.member.file_mut().remove_name().map_err(|errno| Error::system(Operation::UnlinkQueue, errno))
     }
 
-    /// How waits of this handle spin and sleep: 40 looks, none if one processor was allowed when it was opened, then
-    /// sleeps of at most 50 ms.
+    /// How waits of this handle spin and sleep: no looks but the first, then sleeps of at most 50 ms.
     #[must_use]
     pub const fn tuning(&self) -> Tuning {
         self.tuning
     }
 
-    /// Sets how waits of this handle spin and sleep. A longest sleep of zero stands for 50 ms: who sleeps without an
-    /// end notices no death.
+    /// Sets how waits of this handle spin and sleep. Nothing spins if one processor was allowed when the handle was
+    /// made. A longest sleep of zero stands for 50 ms: who sleeps without an end notices no death.
     pub const fn set_tuning(&mut self, tuning: Tuning) {
         self.tuning = tuning.watching();
     }
@@ -166,7 +165,7 @@ impl SharedQueue {
     fn new(member: Member, flags: OpenFlags) -> Self {
         let nonblocking = AtomicBool::new(flags.contains(OpenFlags::NONBLOCKING));
         let (access, courtesy) = (flags & OpenFlags::READ_WRITE, Courtesy::new());
-        Self { member, access, nonblocking, tuning: Tuning::watchful(), courtesy }
+        Self { member, access, nonblocking, tuning: Tuning::WATCHFUL, courtesy }
     }
 
     /// What a call waits by, on this handle.

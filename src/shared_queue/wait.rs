@@ -91,19 +91,20 @@ impl<'handle> Wait<'handle> {
 
     /// Whether to give others a moment before the first sleep.
     fn may_dally(&self) -> bool {
-        self.sleeps == 0 && !matches!(self.limit, Limit::Now | Limit::Within(Duration::ZERO))
+        self.courtesy.is_some() && self.sleeps == 0 && !matches!(self.limit, Limit::Now | Limit::Within(Duration::ZERO))
     }
 
-    /// Gives others a moment: looks a few times, and lets them run.
+    /// Gives others a moment: lets them run, and looks as often as the handle was told to.
     fn dally(&self, is_there: impl Fn() -> bool) {
-        for _ in 0..self.tuning.spin {
+        let Some(courtesy) = self.courtesy else { return };
+        if courtesy.let_others_run(&is_there) {
+            return;
+        }
+        for _ in 0..courtesy.spin(self.tuning.spin) {
             spin_loop();
             if is_there() {
                 return;
             }
-        }
-        if let Some(courtesy) = self.courtesy {
-            courtesy.let_others_run();
         }
     }
 }

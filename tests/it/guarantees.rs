@@ -5,7 +5,9 @@ use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::{Abi, MessageQueue, NamedSemaphore, NotificationSocket, Priority, Semaphore, Shared, SharedMemory};
+use rawipc::{
+    Abi, MessageQueue, NamedSemaphore, NotificationSocket, Priority, RobustMutex, Semaphore, Shared, SharedMemory,
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::waiting::PATIENCE;
@@ -35,11 +37,19 @@ fn a_program_started_by_exec_gets_nothing() {
     let second = anonymous.map().unwrap();
     let name = shm_support::FreeName::new();
     let value = Shared::<AtomicU32>::options().unlink_on_drop(true).open(&name, |_| ()).unwrap();
+    let mutexes = shm_support::memory(4096);
+    let mutex = RobustMutex::in_memory(&mutexes, 0).unwrap();
+    let guard = mutex.lock().unwrap();
+    let shared = crate::shared_queue_support::small_queue();
+    shared.send(b"stays", Priority::MIN).unwrap();
     let report = Peer::start_reporting(&mut role("guarantees_inherited", &[])).report();
     assert_eq!(String::from_utf8(report).unwrap(), "");
     // All of it was there the whole time.
     assert_eq!((mapping.len(), second.len(), value.load(Relaxed), semaphore.value()), (100, 100, 0, 0));
     assert!(socket.is_armed());
+    drop(guard);
+    assert!(!mutex.lock().unwrap().owner_died());
+    assert_eq!(shared.receive(&mut [0; 64]).unwrap().payload(), b"stays");
 }
 
 /// Prints what this program has of other objects.
@@ -70,8 +80,9 @@ extern "C" fn post_and_send(_: i32) {
 /// They take no lock, so it does not matter where in them the handler has interrupted the same operations.
 fn a_handler_may_post_and_send() {
     const SIGNALS: u32 = 500;
-    SENT.set(small_queue()).expect("it is set once");
-    let queue = SENT.get().expect("it is set");
+    let queue = small_queue();
+    // What is static is never dropped, so the name goes with the other handle.
+    SENT.set(queue.try_clone().unwrap()).expect("it is set once");
     // SAFETY: the handler does what may be done in one: no lock, no allocation.
     unsafe { libc::signal(libc::SIGALRM, post_and_send as extern "C" fn(i32) as libc::sighandler_t) };
     let timer = libc::itimerval { it_interval: microseconds(200), it_value: microseconds(200) };

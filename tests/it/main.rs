@@ -80,6 +80,7 @@ mod stress;
 
 mod robust_kills;
 mod robust_mutex;
+mod robust_signals;
 mod robust_support;
 mod shared_queue;
 mod shared_queue_calls;
@@ -215,6 +216,7 @@ fn robust() -> Vec<harness::Test> {
     [
         robust_kills::tests(),
         robust_mutex::tests(),
+        robust_signals::tests(),
         shared_queue::tests(),
         shared_queue_calls::tests(),
         shared_queue_hostile::tests(),

@@ -230,7 +230,7 @@ fn any_words_are_survived() {
     other.set_tuning(Tuning { spin: 1, recheck: Duration::from_millis(1) });
     let word: &AtomicU32 = arena.mapping.get(4).unwrap();
     let generations: &[AtomicU32; 128] = arena.mapping.get(64).unwrap();
-    for _ in 0..3000 {
+    for _ in 0..1000 {
         let before: Vec<u32> = generations.iter().map(|generation| generation.load(Relaxed)).collect();
         let scribble = match random.below(4) {
             0 => random.below(1 << 31) as u32,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rawipc::{MessageBuffer, Priority, RobustMutex, SharedMemory, name};
+use rawipc::{Deadline, MessageBuffer, Priority, RobustMutex, SharedMemory, name};
 
 use crate::harness::allocator::without_allocation;
 use crate::harness::tracer::{Call, be_traced, calls_of, piece};
@@ -30,6 +30,8 @@ fn trace(_: &[String]) {
     let memory = SharedMemory::anonymous(4096).create().unwrap();
     let mutex = RobustMutex::in_memory(&memory, 0).unwrap();
     let mut buffer = MessageBuffer::<4096>::new();
+    // The clock is looked for when it is read first.
+    assert!(!Deadline::after(Duration::from_secs(1)).has_passed());
     be_traced();
     piece(1, || {
         for length in [0, 64, 1024, 1025, 4096] {
@@ -62,7 +64,7 @@ fn messages_and_locks_make_no_call() -> Ending {
 
 fn an_end_of_a_wait_is_one_sleep() -> Ending {
     let pieces = calls_of(&mut role("shared_queue_trace", &[]))?;
-    // Where there is one processor, others may run before. A sleep that a signal-free kernel ends early is begun anew.
+    // Others may run before. A sleep that the kernel ends early is begun anew.
     let sleeps = numbers(&pieces, 3);
     let sleeps: Vec<_> = sleeps.into_iter().filter(|number| *number != libc::SYS_sched_yield).collect();
     assert!([libc::SYS_futex, 422].contains(&sleeps[0]) && sleeps.len() <= 2, "{sleeps:?}");

@@ -63,11 +63,26 @@ fn interrupted(call: impl FnOnce() -> Result<(), Error> + Send) -> Error {
     })
 }
 
+/// Lets a call wait that sleeps a little at a time, and interrupts it again and again, since a signal between two
+/// sleeps ends none.
+pub fn interrupted_between_sleeps(call: impl FnOnce() -> Result<(), Error> + Send) -> Error {
+    install_handlers();
+    thread::scope(|scope| {
+        let waiter = Waiter::start(scope, call);
+        wait_until("the wait is interrupted", || {
+            // SAFETY: takes numbers only; the signal has a handler. A thread that has ended gets none.
+            unsafe { libc::syscall(libc::SYS_tgkill, std::process::id() as i32, waiter.tid, INTERRUPTING) };
+            waiter.is_finished()
+        });
+        waiter.join().unwrap_err()
+    })
+}
+
 /// A time limit of a call: a time-out, a deadline, or none.
-type Limits = (Option<Duration>, Option<Deadline>);
+pub type Limits = (Option<Duration>, Option<Deadline>);
 
 /// No limit, a time-out, a deadline on each clock.
-const WAYS: [fn() -> Limits; 4] = [
+pub const WAYS: [fn() -> Limits; 4] = [
     || (None, None),
     || (Some(PATIENCE), None),
     || (None, Some(Deadline::after(PATIENCE))),

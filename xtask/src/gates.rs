@@ -10,12 +10,15 @@ use crate::root;
 use crate::steps::Steps;
 
 /// An operation of `benches/gates/instructions.rs`, and the most instructions that it may take, its loop included.
-const INSTRUCTIONS: [(&str, u64); 9] = [
+const INSTRUCTIONS: [(&str, u64); 12] = [
     ("queue", 25),
     ("queue-timeout", 53),
     ("queue-try", 106),
     ("queue-try-empty", 76),
     ("queue-many", 72),
+    ("robust", 30),
+    ("shared-queue", 610),
+    ("shared-queue-long", 2_090),
     ("semaphore", 16),
     ("semaphore-five", 20),
     ("semaphore-named", 28),

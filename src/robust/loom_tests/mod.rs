@@ -18,7 +18,7 @@ use super::owner::Owner;
 use crate::futex::model::{AtomicU32, let_slices_end};
 use crate::futex::primitive::Ordering::{Acquire, Release};
 use crate::futex::primitive::{sleep, wake};
-use crate::futex::{Patience, Scope, Tuning};
+use crate::futex::{Forever, Patience, Scope, Tuning};
 
 /// A participant of a model.
 pub(crate) const fn participant(number: usize) -> Owner {
@@ -46,8 +46,8 @@ impl Others for &Graves {
 }
 
 /// For waits that last until they are ended: their slices end only when the model says so.
-pub(crate) fn patience() -> Patience {
-    Patience::new(None, Tuning { spin: 0, recheck: Duration::from_secs(1 << 32) })
+pub(crate) fn patience() -> Patience<Forever> {
+    Patience::new(Forever, Tuning { spin: 0, recheck: Duration::from_secs(1 << 32) })
 }
 
 /// A lock as the models need it.

@@ -85,7 +85,7 @@ impl Protocol for ForgottenWaiter {
             if word == 0 || self.0.word.compare_exchange(word, word | WAITED_FOR, Relaxed, Relaxed).is_err() {
                 continue;
             }
-            look_again(sleep(&self.0.word, word | WAITED_FOR, Scope::Shared, patience().slice()?))?;
+            look_again(sleep(&self.0.word, word | WAITED_FOR, Scope::Shared, patience().nap()?))?;
         }
     }
 }

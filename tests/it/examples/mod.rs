@@ -2,6 +2,7 @@
 
 mod activated;
 mod event_loop;
+mod frames;
 mod rate_limiter;
 mod semaphores;
 mod shared_memory;
@@ -16,6 +17,7 @@ pub fn tests() -> Vec<Test> {
     let tests = [
         activated::tests(),
         event_loop::tests(),
+        frames::tests(),
         rate_limiter::tests(),
         semaphores::tests(),
         shared_memory::tests(),

@@ -1,0 +1,37 @@
+//! A shared queue whose memory holds anything: errors or messages, and calls that come back.
+
+use core::time::Duration;
+
+use rawipc::{ErrorKind, MessageBuffer, Priority, SharedMemory, SharedQueue, Tuning};
+
+/// Where the words begin that change.
+const CONTROL: usize = 64;
+const SIZE: usize = 64;
+
+/// Takes the bytes as what lies behind the header of a queue of four messages, and uses that queue.
+pub fn queue_memory(data: &[u8]) {
+    let options = SharedQueue::options().read(true).write(true).max_messages(4).max_message_size(SIZE);
+    let mut queue = options.create_anonymous().expect("there is memory");
+    queue.set_tuning(Tuning { spin: 0, recheck: Duration::from_millis(1) });
+    let memory = SharedMemory::try_from(rustix::io::dup(&queue).expect("a descriptor")).expect("it is memory");
+    let room = memory.size().expect("a size") as usize - CONTROL;
+    memory.write_at(CONTROL as u64, &data[..data.len().min(room)]).expect("it fits");
+    let mut buffer = MessageBuffer::<SIZE>::new();
+    for number in 0..6 {
+        let results = [
+            queue.try_send(&[number; SIZE], Priority::from(number)).map(|()| 0),
+            queue.try_receive(&mut buffer).map(|message| message.payload().len()),
+            queue.try_borrow().and_then(|message| message.put_back()).map(|()| 0),
+            queue.try_reserve().and_then(|message| message.publish(1, Priority::MIN)).map(|()| 0),
+        ];
+        for result in results {
+            match result {
+                Ok(length) => assert!(length <= SIZE),
+                Err(error) => {
+                    assert!([ErrorKind::Malformed, ErrorKind::WouldBlock].contains(&error.kind()), "{error}");
+                }
+            }
+        }
+    }
+    assert!(queue.len().is_ok_and(|length| length <= 4));
+}

@@ -1,0 +1,66 @@
+//! Signals that arrive while somebody waits for a robust lock or at a shared queue.
+
+use rawipc::{ErrorKind, Priority, SharedQueue, name};
+
+use crate::robust_support::Arena;
+use crate::shared_queue_support::small;
+use crate::signals::{WAYS, interrupted_between_sleeps};
+
+crate::tests!(
+    a_handler_interrupts_every_way_to_lock,
+    a_handler_interrupts_every_way_to_receive_and_nothing_is_taken,
+    a_handler_interrupts_every_way_to_send_and_nothing_is_sent,
+);
+
+fn a_handler_interrupts_every_way_to_lock() {
+    let arena = Arena::new();
+    let other = arena.another();
+    let guard = arena.mutex.lock().unwrap();
+    for way in WAYS {
+        let error = interrupted_between_sleeps(|| match way() {
+            (Some(timeout), _) => other.lock_timeout(timeout).map(drop),
+            (_, Some(deadline)) => other.lock_deadline(deadline).map(drop),
+            _ => other.lock().map(drop),
+        });
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+    }
+    drop(guard);
+    assert!(!arena.step(other.lock().unwrap()));
+}
+
+/// With room for one message.
+fn queue() -> SharedQueue {
+    small().max_messages(1).create_unique(name!("/rawipc-test-")).unwrap()
+}
+
+fn a_handler_interrupts_every_way_to_receive_and_nothing_is_taken() {
+    let queue = queue();
+    for way in WAYS {
+        let error = interrupted_between_sleeps(|| {
+            let buffer = &mut [0; 64];
+            match way() {
+                (Some(timeout), _) => queue.receive_timeout(buffer, timeout).map(drop),
+                (_, Some(deadline)) => queue.receive_deadline(buffer, deadline).map(drop),
+                _ => queue.receive(buffer).map(drop),
+            }
+        });
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        queue.try_send(b"not taken", Priority::MIN).unwrap();
+        assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"not taken");
+    }
+}
+
+fn a_handler_interrupts_every_way_to_send_and_nothing_is_sent() {
+    let queue = queue();
+    queue.send(b"full", Priority::MIN).unwrap();
+    for way in WAYS {
+        let error = interrupted_between_sleeps(|| match way() {
+            (Some(timeout), _) => queue.send_timeout(b"x", Priority::MAX, timeout),
+            (_, Some(deadline)) => queue.send_deadline(b"x", Priority::MAX, deadline),
+            _ => queue.send(b"x", Priority::MAX),
+        });
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+    }
+    assert_eq!(queue.receive(&mut [0; 64]).unwrap().payload(), b"full");
+    assert!(queue.is_empty().unwrap());
+}
