@@ -19,20 +19,33 @@ use crate::{root, setup, workspace};
 struct Target {
     triple: &'static str,
     c_target: &'static [&'static str],
+    /// The compiler's choice among the processor's instructions.
+    code: &'static str,
     emulator: Option<&'static str>,
 }
 
+/// What the target has by itself.
+const USUAL: &str = "-Ctarget-feature=";
+
 const TARGETS: [Target; 4] = [
-    Target { triple: "x86_64-unknown-linux-musl", c_target: &["x86_64-linux-musl"], emulator: None },
-    Target { triple: "aarch64-unknown-linux-musl", c_target: &["aarch64-linux-musl"], emulator: Some("qemu-aarch64") },
+    Target { triple: "x86_64-unknown-linux-musl", c_target: &["x86_64-linux-musl"], code: USUAL, emulator: None },
+    Target {
+        triple: "aarch64-unknown-linux-musl",
+        c_target: &["aarch64-linux-musl"],
+        code: USUAL,
+        emulator: Some("qemu-aarch64"),
+    },
     Target {
         triple: "armv7-unknown-linux-musleabihf",
         c_target: &["arm-linux-musleabihf", "-mcpu=generic+v7a+vfp3"],
+        // Half as long.
+        code: "-Ctarget-feature=+thumb-mode",
         emulator: Some("qemu-arm"),
     },
     Target {
         triple: "riscv64gc-unknown-linux-musl",
         c_target: &["riscv64-linux-musl"],
+        code: USUAL,
         emulator: Some("qemu-riscv64"),
     },
 ];
@@ -66,7 +79,10 @@ fn build(shell: &Shell, target: &Target) -> Result<PathBuf> {
     let settings = [
         "profile.dist.panic=\"immediate-abort\"".to_owned(),
         format!("target.{triple}.linker={:?}", linker.display().to_string()),
-        format!("target.{triple}.rustflags=[\"-Clink-self-contained=no\", \"-Cforce-unwind-tables=no\"]"),
+        format!(
+            "target.{triple}.rustflags=[\"-Clink-self-contained=no\", \"-Cforce-unwind-tables=no\", \"{}\"]",
+            target.code
+        ),
     ];
     let settings = &settings.map(|setting| format!("--config={setting}"));
     let unstable = ["-Zpanic-immediate-abort", "-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];

@@ -43,8 +43,17 @@ const PROGRAMS: [(&str, u64); 8] = [
 ];
 
 pub fn all(shell: &Shell, steps: &mut Steps, record: bool) -> Result<()> {
+    of_targets(shell, steps, &TARGETS, record)
+}
+
+/// Those of this machine alone.
+pub fn native(shell: &Shell, steps: &mut Steps) -> Result<()> {
+    of_targets(shell, steps, &TARGETS[..1], false)
+}
+
+fn of_targets(shell: &Shell, steps: &mut Steps, targets: &[Target], record: bool) -> Result<()> {
     let mut found = Vec::new();
-    for target in &TARGETS {
+    for target in targets {
         steps.run(&format!("freestanding {}", target.name), || {
             build(shell, target, "tests/freestanding")?;
             for (program, _) in PROGRAMS {

@@ -16,8 +16,10 @@ const TOLERANCE: u64 = 5;
 /// The bytes of a target's program.
 type Size = (&'static str, &'static str, u64);
 
+/// The sizes of the targets that were built.
 pub fn check(found: &[Size], record: bool) -> Result<()> {
-    let table = table(found)?;
+    let is_built = |target: &str| found.iter().any(|(name, ..)| *name == target);
+    let table = table(found, is_built)?;
     print!("{table}");
     for (program, most) in PROGRAMS {
         let size = size_of(found, TARGETS[0].name, program)?;
@@ -32,6 +34,9 @@ pub fn check(found: &[Size], record: bool) -> Result<()> {
     let programs: Vec<&str> = rows.next().with_context(|| format!("{RECORD} is empty"))?.skip(1).collect();
     for mut row in rows {
         let target = row.next().unwrap_or_default();
+        if !is_built(target) {
+            continue;
+        }
         for (program, recorded) in programs.iter().zip(row) {
             let (size, recorded): (u64, u64) = (size_of(found, target, program)?, recorded.parse()?);
             let most = recorded + recorded * TOLERANCE / 100;
@@ -49,12 +54,12 @@ fn size_of(found: &[Size], target: &str, program: &str) -> Result<u64> {
     size.map(|(_, _, size)| *size).with_context(|| format!("{program} for {target} is recorded, but not built"))
 }
 
-fn table(found: &[Size]) -> Result<String> {
+fn table(found: &[Size], is_built: impl Fn(&str) -> bool) -> Result<String> {
     let mut table = format!("{:8}", "bytes");
     for (program, _) in PROGRAMS {
         write!(table, " {program:>9}")?;
     }
-    for target in &TARGETS {
+    for target in TARGETS.iter().filter(|target| is_built(target.name)) {
         write!(table, "\n{:8}", target.name)?;
         for (program, _) in PROGRAMS {
             write!(table, " {:>9}", size_of(found, target.name, program)?)?;
