@@ -44,10 +44,12 @@ const TARGETS: [(&str, Depth); 13] = [
 const UNSUPPORTED: &str = "s390x-unknown-linux-gnu";
 const SENTENCE: &str = "error: rawipc makes Linux system calls by itself and knows how on";
 
-pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
-    for (triple, depth) in &TARGETS {
-        steps.run(&format!("no_std {triple}"), || build(shell, triple, depth))?;
+/// Every target. `quick` makes for each the code that is hardest to make, with one build of core.
+pub fn all(shell: &Shell, steps: &mut Steps, quick: bool) -> Result<()> {
+    for (triple, depth) in TARGETS.iter().filter(|(_, depth)| !matches!(depth, Checked)) {
+        steps.run(&format!("no_std {triple}"), || build(shell, triple, depth, quick))?;
     }
+    steps.run("no_std by the C libraries' names", || check(shell))?;
     let (triple, _) = TARGETS[0];
     steps.run("no_std with alloc", || {
         unstable(cmd!(shell, "cargo check --quiet --lib --features alloc,zerocopy --target {triple}"), "core,alloc")
@@ -55,25 +57,29 @@ pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
     steps.run(&format!("no support for {UNSUPPORTED}"), || refuse(shell))
 }
 
-fn build(shell: &Shell, triple: &str, depth: &Depth) -> Result<()> {
+/// All at once, so that they share what is built for this machine.
+fn check(shell: &Shell) -> Result<()> {
+    let checked = TARGETS.iter().filter(|(_, depth)| matches!(depth, Checked));
+    let triples: Vec<&str> = checked.map(|(triple, _)| *triple).collect();
+    triples.iter().try_for_each(|triple| no_libc(shell, triple))?;
+    let command = cmd!(shell, "cargo check --quiet --manifest-path tests/nostd/Cargo.toml --target-dir target/nostd");
+    unstable(command.args(triples.iter().flat_map(|triple| ["--target", triple])), "core")
+}
+
+fn build(shell: &Shell, triple: &str, depth: &Depth, quick: bool) -> Result<()> {
     no_libc(shell, triple)?;
-    if let Checked = depth {
-        let check = cmd!(
-            shell,
-            "cargo check --quiet --manifest-path tests/nostd/Cargo.toml --target-dir target/nostd --target {triple}"
-        );
-        return unstable(check, "core");
+    let (optimisations, flags): (&[&str], _) = match depth {
+        FewRegisters => (&["0", "3"], "-Cforce-frame-pointers=yes"),
+        ScalableVectors => (&["3"], "-Ctarget-feature=+sve"),
+        Code | Checked => (&["0", "3"], ""),
+    };
+    for optimisation in optimisations {
+        probe(shell, triple, optimisation, flags)?;
     }
-    for optimisation in ["0", "3", "s"] {
-        probe(shell, triple, optimisation, "")?;
-    }
-    if let FewRegisters = depth {
-        for optimisation in ["0", "3"] {
-            probe(shell, triple, optimisation, "-Cforce-frame-pointers=yes")?;
+    if !quick {
+        for optimisation in ["0", "3", "s"] {
+            probe(shell, triple, optimisation, "")?;
         }
-    }
-    if let ScalableVectors = depth {
-        probe(shell, triple, "3", "-Ctarget-feature=+sve")?;
     }
     Ok(())
 }
