@@ -51,8 +51,9 @@ pub fn all(run: &mut Run) {
 
 fn latencies(kind: Kind, count: u32) -> Vec<f64> {
     let options = MessageQueue::options().read(true).write(true).max_messages(2).max_message_size(16);
-    let queue =
-        Arc::new(options.unlink_on_drop(true).create_unique(name!("/rawipc-bench-")).expect("it can be created"));
+    let queue = Arc::new(options.create_unique(name!("/rawipc-bench-")).expect("it can be created"));
+    // At once: a thread that waits for notifications keeps the queue for as long as the process lives.
+    MessageQueue::unlink(queue.name().expect("it was opened by it")).expect("it is there");
     let memory = SharedMemory::anonymous(4096).create().and_then(|memory| memory.map()).expect("there is memory");
     let (go, processors): (&Semaphore, _) = (memory.get(0).expect("it fits"), Processors::of_this_process());
     let child = in_child(|| {
