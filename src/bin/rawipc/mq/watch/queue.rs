@@ -58,14 +58,14 @@ impl Watched {
         Look::at(self.arrivals.queue()).map_err(Failure::about(self.name))
     }
 
-    /// A look that no change came right before unseen: what `has_changed` says next came after it. Gives up where
-    /// others never stop to send and receive; one of their changes is then seen twice.
-    pub(super) fn look_apart(&self) -> Result<Look> {
+    /// A look that no change and no arrival came right before unseen: what `has_changed` and `has_arrived` say next
+    /// came after it. Gives up where others never stop to send and receive; one of their changes is then seen twice.
+    pub(super) fn look_apart(&mut self) -> Result<Look> {
         const TRIES: u32 = 100;
-        self.has_changed()?;
+        self.has_news()?;
         let mut look = self.look()?;
         for _ in 0..TRIES {
-            if !self.has_changed()? {
+            if !self.has_news()? {
                 break;
             }
             look = self.look()?;
@@ -100,6 +100,10 @@ impl Watched {
         let none = Timespec { tv_sec: 0, tv_nsec: 0 };
         let count = retry_on_intr(|| epoll::wait(&self.changes, &mut events[..], Some(&none)));
         count.map(|count| count > 0).map_err(|errno| Failure::new(self.name, errno))
+    }
+
+    fn has_news(&mut self) -> Result<bool> {
+        Ok(self.has_arrived()? | self.has_changed()?)
     }
 
     /// Waits for an arrival, for more messages than there are, or for none.
