@@ -9,6 +9,7 @@ use super::PREFIX;
 use super::client::Client;
 use super::format::{HEADER, Header};
 use super::view::{self, Memory};
+use super::wait::For;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
 use crate::robust::{Everybody, Owner, Participant};
 use crate::shm::{Mapping, SharedMemory};
@@ -83,6 +84,11 @@ impl Member {
     /// How many messages there are at this moment, as its users say.
     pub(super) fn messages(&self) -> usize {
         self.memory.view().messages().unwrap_or(self.max_messages())
+    }
+
+    /// Whether it is there, as its users say.
+    pub(super) fn seems_there(&self, what: For) -> bool {
+        self.memory.view().seems_there(what)
     }
 
     pub(super) const fn file(&self) -> &SharedMemory {

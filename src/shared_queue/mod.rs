@@ -1,5 +1,6 @@
 //! Message queues in shared memory.
 
+mod batch;
 mod client;
 mod doorbell;
 mod format;
@@ -13,8 +14,10 @@ mod options;
 mod receive;
 mod repair;
 mod send;
+mod spin;
 mod state;
 mod status;
+mod stream;
 mod view;
 mod wait;
 

@@ -111,7 +111,7 @@ impl<'handle> Wait<'handle> {
 
 impl View<'_> {
     /// Whether it is there, as far as can be told without the lock.
-    fn seems_there(&self, what: For) -> bool {
+    pub(super) fn seems_there(&self, what: For) -> bool {
         let count = match what {
             For::Message => &self.control.messages,
             For::Room => &self.control.free,
