@@ -60,7 +60,9 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         if length > SHORT {
             let block = self.reserve(wait)?;
             fill(block)?;
-            return self.publish(block, length, priority, wait);
+            let record = self.view.record(block)?;
+            let locked = self.lock(wait).inspect_err(|_| abandon(record))?;
+            return self.publish_in_hand(locked, block, length, priority);
         }
         let mut locked = self.lock_with_room(wait)?;
         let (block, record) = locked.pop_free()?;
@@ -76,10 +78,20 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         Ok(block)
     }
 
-    /// Makes what lies in a block that this participant has reserved a message.
+    /// Makes what lies in a block that this participant has reserved a message. If the lock cannot be had, it has the
+    /// block in hand still.
     pub(super) fn publish(&self, block: usize, length: usize, priority: Priority, wait: &mut Wait<'_>) -> Result<bool> {
+        self.publish_in_hand(self.lock(wait)?, block, length, priority)
+    }
+
+    fn publish_in_hand(
+        &self,
+        mut locked: Locked<'view, 'memory>,
+        block: usize,
+        length: usize,
+        priority: Priority,
+    ) -> Result<bool> {
         let record = self.view.record(block)?;
-        let mut locked = self.lock(wait).inspect_err(|_| abandon(record))?;
         if State::of_word(record.state.load(Relaxed)) != State::Reserved(self.me) {
             return Err(DAMAGED);
         }
