@@ -62,7 +62,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
             fill(block)?;
             let record = self.view.record(block)?;
             let locked = self.lock(wait).inspect_err(|_| abandon(record))?;
-            return self.publish_in_hand(locked, block, length, priority);
+            return self.publish_in_hand(locked, block, record, length, priority);
         }
         let mut locked = self.lock_with_room(wait)?;
         let (block, record) = locked.pop_free()?;
@@ -81,17 +81,17 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     /// Makes what lies in a block that this participant has reserved a message. If the lock cannot be had, it has the
     /// block in hand still.
     pub(super) fn publish(&self, block: usize, length: usize, priority: Priority, wait: &mut Wait<'_>) -> Result<bool> {
-        self.publish_in_hand(self.lock(wait)?, block, length, priority)
+        self.publish_in_hand(self.lock(wait)?, block, self.view.record(block)?, length, priority)
     }
 
     fn publish_in_hand(
         &self,
         mut locked: Locked<'view, 'memory>,
         block: usize,
+        record: &Record,
         length: usize,
         priority: Priority,
     ) -> Result<bool> {
-        let record = self.view.record(block)?;
         if State::of_word(record.state.load(Relaxed)) != State::Reserved(self.me) {
             return Err(DAMAGED);
         }

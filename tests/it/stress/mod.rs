@@ -1,5 +1,5 @@
-//! Everything at once, for as long as asked: many processes that send, receive, wait, initialise and use up limits,
-//! under signals, some of them killed or stopped at any moment. What must hold is checked all the time.
+//! Everything at once, for as long as asked: many processes that send, receive, wait, lock, initialise and use up
+//! limits, under signals, some of them killed or stopped at any moment. What must hold is checked all the time.
 //!
 //! A run is made of rounds of a second, each with objects and numbers of its own. A failing round prints its seed;
 //! `cargo xtask stress 1 --seed SEED` begins with that round. The choices are the same then, the kernel's scheduling is
