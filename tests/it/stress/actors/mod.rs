@@ -154,6 +154,12 @@ impl Actor<'_> {
         };
     }
 
+    /// Lets some time pass with something in hand, now and then enough to be killed or stopped there.
+    pub fn dally(&mut self) {
+        let longest = if self.random.below(100) == 0 { 100_000 } else { 300 };
+        (0..self.random.below(longest)).for_each(|_| std::hint::spin_loop());
+    }
+
     pub fn moment(&mut self) -> Duration {
         Duration::from_micros(self.random.below(3000) as u64)
     }

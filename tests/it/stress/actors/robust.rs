@@ -46,10 +46,8 @@ fn change(actor: &mut Actor<'_>, arena: &Arena, mut guard: RobustGuard<'_>) {
     let before = ledger.locker.swap(actor.bit, SeqCst);
     assert!(before == 0 || guard.owner_died(), "slots {before:#x} and {:#x} have the lock", actor.bit);
     ledger.inherited.fetch_add(u64::from(guard.owner_died()), SeqCst);
-    let longest = if actor.random.below(100) == 0 { 100_000 } else { 300 };
-    let pause = actor.random.below(longest);
     actor.is_at(CHANGING);
-    arena.change(&mut guard, || (0..pause).for_each(|_| std::hint::spin_loop()));
+    arena.change(&mut guard, || actor.dally());
     ledger.changes.fetch_add(1, SeqCst);
     actor.is_at(0);
     assert_eq!(ledger.locker.swap(0, SeqCst), actor.bit, "somebody else has the lock");

@@ -42,6 +42,7 @@ fn send(actor: &mut Actor<'_>, queue: &SharedQueue, message: &[u8], priority: Pr
             let mut reservation = reserve(actor, queue)?;
             let middle = actor.random.below(message.len());
             reservation.write_at(middle, &message[middle..]).expect("there is room");
+            actor.dally();
             reservation.write_at(0, &message[..middle]).expect("there is room");
             reservation.publish(message.len(), priority)
         }
@@ -112,6 +113,7 @@ fn receive(actor: &mut Actor<'_>, queue: &SharedQueue, buffer: &mut [u8]) -> Res
 fn read_in_place(actor: &mut Actor<'_>, queue: &SharedQueue, buffer: &mut [u8]) -> Result<(usize, u32)> {
     let borrowed = borrow(actor, queue)?;
     let (length, priority) = (borrowed.len(), borrowed.priority().into());
+    actor.dally();
     borrowed.read_at(0, &mut buffer[..length]).expect("it is that long");
     if length == 0 || actor.random.below(8) > 0 {
         return Ok((length, priority));
