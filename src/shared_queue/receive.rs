@@ -5,7 +5,6 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use super::SharedQueue;
-use super::view::DAMAGED;
 use super::wait::Limit;
 use crate::buffer::{Buffer, Incoming, Message, MessageBuffer};
 use crate::error::{Cause, Error, Operation, Result, saturate};
@@ -94,8 +93,7 @@ impl SharedQueue {
         self.check_receiving(incoming.free())?;
         let client = self.member.client(Operation::Receive)?;
         let result = client.receive(&mut self.wait(limit), |found| {
-            let message = self.member.room(found.block)?.get(..found.length).ok_or(DAMAGED)?;
-            incoming.load(message, found.priority);
+            incoming.load(self.member.words(found.block)?, found.length, found.priority);
             Ok(())
         });
         match result {
