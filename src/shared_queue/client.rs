@@ -77,7 +77,9 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     ) -> Result<bool> {
         let block = self.reserve(wait)?;
         fill(block)?;
-        self.publish(block, length, priority, wait)
+        let record = self.view.record(block)?;
+        let locked = self.lock(wait).inspect_err(|_| abandon(record))?;
+        self.publish_in_hand(locked, block, record, length, priority)
     }
 
     /// Takes a block in hand, to write a message into it.
@@ -88,10 +90,20 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         Ok(block)
     }
 
-    /// Makes what lies in a block that this participant has reserved a message.
+    /// Makes what lies in a block that this participant has reserved a message. If the lock cannot be had, it has the
+    /// block in hand still.
     pub(super) fn publish(&self, block: usize, length: usize, priority: Priority, wait: &mut Wait<'_>) -> Result<bool> {
-        let record = self.view.record(block)?;
-        let mut locked = self.lock(wait).inspect_err(|_| abandon(record))?;
+        self.publish_in_hand(self.lock(wait)?, block, self.view.record(block)?, length, priority)
+    }
+
+    fn publish_in_hand(
+        &self,
+        mut locked: Locked<'view, 'memory>,
+        block: usize,
+        record: &Record,
+        length: usize,
+        priority: Priority,
+    ) -> Result<bool> {
         if State::of_word(record.state.load(Relaxed)) != State::Reserved(self.me) {
             return Err(Damaged.into());
         }
