@@ -38,7 +38,7 @@ const INTERRUPTED: usize = 3;
 const TIMED_OUT: usize = 4;
 
 /// A run that takes longer hangs.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(100);
 
 /// How many items may be under way between producers and consumers.
 const SLOTS: u32 = 3;
