@@ -81,7 +81,7 @@ pub type Role = (&'static str, fn(&[String]));
 const ROLE: &str = "RAWIPC_ROLE";
 
 /// No process of the tests lives longer, in seconds, whatever goes wrong in it.
-const LONGEST_LIFE: u32 = 240;
+pub const LONGEST_LIFE: u32 = 240;
 
 /// The exit code of a lonely test that the machine lacks something for; standard output says what.
 const LACKING: i32 = 77;
