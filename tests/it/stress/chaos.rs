@@ -12,7 +12,7 @@ use super::ledger::{DRAIN, Ledger, RECORDS, SLOTS, STOP, VALUES};
 use super::place;
 use crate::harness::kernel::die_with_parent;
 use crate::harness::random::Random;
-use crate::harness::waiting::pause;
+use crate::harness::waiting::{PATIENCE, pause};
 use crate::semaphore_stress::interrupt_every;
 
 /// How much later than its bound a call may be over: the machine is busy, and processes are stopped for a while.
@@ -22,7 +22,7 @@ const SLACK: Duration = Duration::from_secs(10);
 const STOPPED: Duration = Duration::from_millis(40);
 
 /// How long the actors may take to end once they are told to.
-const ENDING: Duration = Duration::from_secs(30);
+const ENDING: Duration = PATIENCE;
 
 /// A process that plays an actor.
 struct Player {
