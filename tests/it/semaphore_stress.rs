@@ -285,7 +285,7 @@ impl Player {
                 self.add(TIMED_OUT, 1);
                 continue;
             }
-            let yields = part == "greedy" || self.below(16) == 0;
+            let yields = part == "greedy" || self.below(64) == 0;
             self.arena.increment(COUNTER, || {
                 if yields {
                     thread::yield_now()

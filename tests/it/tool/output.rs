@@ -138,7 +138,7 @@ fn progress_is_shown_on_a_terminal_alone() {
     }
 }
 
-/// Both ends of a new terminal; the second one is for the program. Programs that other tests start meanwhile get neither:
+/// Both ends of a new terminal; the second one is for the program. What other tests start meanwhile gets neither:
 /// that would keep the terminal open.
 pub(super) fn pseudo_terminal() -> [File; 2] {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;

@@ -201,7 +201,8 @@ fn progress_is_shown_on_a_terminal() {
     let mut input = writer.stdin.take().unwrap();
     input.write_all(b"first").unwrap();
     eventually(|| ioctl_fionread(&input).unwrap() == 0);
-    // It is under way. Nothing is shown of short transfers, and this one is long: its one piece ends when the input does.
+    // It is under way now. Nothing is shown of short transfers, and this one is long: its one piece ends when the input
+    // does.
     let start = Instant::now();
     eventually(|| start.elapsed() > Duration::from_millis(600));
     input.write_all(b"second").unwrap();
