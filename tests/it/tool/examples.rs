@@ -95,7 +95,8 @@ fn succeed(line: &str, scratch: &Path) {
 /// It goes on until it is ended, and has shown something by then, or written it to its log.
 #[track_caller]
 fn end(line: &str, scratch: &Path) {
-    let mut running = Peer::start_reporting(&mut shell(line, scratch));
+    // In the shell's place, so that its end is waited for: the next line may need what it has.
+    let mut running = Peer::start_reporting(&mut shell(&format!("exec {line}"), scratch));
     if line.contains(">> jobs.log") {
         eventually(|| fs::metadata(scratch.join("jobs.log")).is_ok_and(|log| log.len() > 0));
     } else {
