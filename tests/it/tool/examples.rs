@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rawipc::{Listing, MessageQueue};
 
@@ -88,7 +88,7 @@ fn examples(command: &str) -> Vec<String> {
 /// It succeeds, and has nothing to complain of.
 #[track_caller]
 fn succeed(line: &str, scratch: &Path) {
-    let ran = run(&mut shell(line, scratch));
+    let ran = run(&mut in_scratch("timeout", &["60", "sh", "-c", line], scratch));
     assert_eq!((ran.code, ran.errors.as_str()), (Some(0), ""), "{line}: {ran:?}");
 }
 
@@ -96,7 +96,8 @@ fn succeed(line: &str, scratch: &Path) {
 #[track_caller]
 fn end(line: &str, scratch: &Path) {
     // In the shell's place, so that its end is waited for: the next line may need what it has.
-    let mut running = Peer::start_reporting(&mut shell(&format!("exec {line}"), scratch));
+    let mut command = in_scratch("sh", &["-c", &format!("exec {line}")], scratch);
+    let mut running = Peer::start_reporting(command.stderr(Stdio::piped()));
     if line.contains(">> jobs.log") {
         eventually(|| fs::metadata(scratch.join("jobs.log")).is_ok_and(|log| log.len() > 0));
     } else {
@@ -107,13 +108,13 @@ fn end(line: &str, scratch: &Path) {
     assert_eq!(running.wait().unwrap().signal(), Some(libc::SIGTERM), "{line}");
 }
 
-/// A shell that runs a line; `timeout` passes signals on to all that the line has started.
-fn shell(line: &str, scratch: &Path) -> Command {
+/// A program that finds the tool and what lies beside it.
+fn in_scratch(program: &str, arguments: &[&str], scratch: &Path) -> Command {
     let tool = Path::new(env!("CARGO_BIN_EXE_rawipc")).parent().unwrap();
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths([tool, scratch].into_iter().map(Into::into).chain(env::split_paths(&path))).unwrap();
-    let mut command = Command::new("timeout");
-    command.args(["60", "sh", "-c", line]).current_dir(scratch).env("PATH", path).env("HOME", scratch);
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(scratch).env("PATH", path).env("HOME", scratch);
     command
 }
 
