@@ -209,8 +209,8 @@ fn many_open_one_name_and_one_of_them_creates_it() {
     }
 }
 
-/// Alone, with a `/dev/shm` of its own: a child that another test forks while a handle is made keeps that one's slot for
-/// a moment, and `rawipc list` takes one while it looks.
+/// Alone, with a `/dev/shm` of its own: a child that another test forks while a handle is made keeps that one's slot
+/// for a moment, and `rawipc list` takes one while it looks.
 fn no_more_take_part_than_there_are_slots() -> Ending {
     tiny_dev_shm(1 << 20)?;
     let queue = small_queue();
