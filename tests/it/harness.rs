@@ -14,9 +14,12 @@ pub mod tracer;
 pub mod waiting;
 
 use std::env;
-use std::process::Command;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::process::{Command, Stdio};
 
 use libtest_mimic::{Completion, Failed, Trial};
+use rustix::fs::{MemfdFlags, memfd_create};
 
 pub use peer::Peer;
 pub use queues::{exists, name_of, small, small_queue};
@@ -82,7 +85,7 @@ pub type Role = (&'static str, fn(&[String]));
 const ROLE: &str = "RAWIPC_ROLE";
 
 /// No process of the tests lives longer, in seconds, whatever goes wrong in it.
-const LONGEST_LIFE: u32 = 120;
+pub const LONGEST_LIFE: u32 = 240;
 
 /// The exit code of a lonely test that the machine lacks something for; standard output says what.
 const LACKING: i32 = 77;
@@ -134,11 +137,25 @@ pub fn trials(tests: Vec<Test>) -> Vec<Trial> {
 }
 
 fn run_alone(name: &str) -> Result<Ending, Failed> {
-    let output = role(name, &[]).output().expect("the test program starts again");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match output.status.code() {
+    // Files rather than pipes: a process that a failed test has left behind would keep a pipe open, and this waiting.
+    let [mut output, mut errors] = [(); 2].map(|()| memory_file());
+    let stdio = |file: &File| Stdio::from(file.try_clone().expect("there is a free descriptor"));
+    let mut command = role(name, &[]);
+    let status = command.stdin(Stdio::null()).stdout(stdio(&output)).stderr(stdio(&errors)).status();
+    let status = status.expect("the test program starts again");
+    match status.code() {
         Some(0) => Ok(Ok(())),
-        Some(LACKING) => Ok(Err(Lacking(text(&output.stdout)))),
-        _ => Err(format!("{}\n{}{}", output.status, text(&output.stdout), text(&output.stderr)).into()),
+        Some(LACKING) => Ok(Err(Lacking(text(&mut output)))),
+        _ => Err(format!("{status}\n{}{}", text(&mut output), text(&mut errors)).into()),
     }
+}
+
+fn memory_file() -> File {
+    File::from(memfd_create("test-output", MemfdFlags::CLOEXEC).expect("the kernel offers it"))
+}
+
+fn text(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("it lies in memory");
+    String::from_utf8_lossy(&bytes).into_owned()
 }

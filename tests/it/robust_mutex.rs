@@ -23,10 +23,10 @@ crate::tests!(
     whoever_dies_repairing_leaves_it_to_the_next,
     a_mutex_lies_anywhere_in_an_object,
     what_is_no_mutex_is_refused,
-    no_more_take_part_than_there_are_slots,
     any_words_are_survived,
     ;
     alone:
+    no_more_take_part_than_there_are_slots,
     a_child_is_another_participant,
 );
 
@@ -209,6 +209,7 @@ fn what_is_no_mutex_is_refused() {
     }
 }
 
+/// Alone: a child that another test forks while a handle is made keeps that one's slot for a moment.
 fn no_more_take_part_than_there_are_slots() {
     let arena = Arena::new();
     let mut others: Vec<_> = (1..128).map(|_| arena.another()).collect();

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use rawipc::{Mapping, Name, RobustGuard, RobustMutex, SharedMemory};
 
+use crate::harness::waiting::PATIENCE;
 use crate::harness::{Peer, Role, role};
 use crate::shm_support::{memory, name_of, text};
 
 /// Longer than any survivor waits for a dead one's lock: two longest sleeps, and a busy machine.
-pub const BOUND: Duration = Duration::from_secs(5);
+pub const BOUND: Duration = PATIENCE;
 
 pub const ROLES: &[Role] = &[("robust_holder", hold)];
 

@@ -186,7 +186,7 @@ fn with_python_as_producers_and_consumers() -> Ending {
 
 /// The check of the tests above, when one participant does not keep to the rules.
 fn one_that_counts_without_the_token_is_caught() -> Ending {
-    let participants = &[plain(Rawipc, TURNS), plain(Rawipc, TURNS), (Rawipc, TURNS, Some("greedy"))];
+    let participants = &[plain(Rawipc, TURNS), plain(Rawipc, TURNS), (Rawipc, FEW, Some("greedy"))];
     let setting = Setting { mode: Mode::Mutex, creator: Rawipc, abi: Abi::NATIVE, participants, interval: 0 };
     let error = setting.run()?.expect_err("the counter cannot be right");
     assert!(error.contains("were counted"), "{error}");

@@ -7,14 +7,11 @@ use std::process::Command;
 
 use rawipc::Abi;
 
-use crate::harness::Lacking;
 use crate::harness::kernel::{die_in, die_with_parent};
 use crate::harness::languages::{c_compiler, compiled, python_with, source};
+use crate::harness::{LONGEST_LIFE, Lacking};
 
 const SOURCE: &str = "semaphore.c";
-
-/// No peer lives longer, in seconds, whatever goes wrong in it.
-const LONGEST_LIFE: u32 = 120;
 
 /// A library by which another program uses semaphores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

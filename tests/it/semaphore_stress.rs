@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use rawipc::{Abi, Deadline, ErrorKind, Name, NamedSemaphore};
 
 use crate::harness::random::Random;
-use crate::harness::waiting::pause;
+use crate::harness::waiting::{PATIENCE, pause};
 use crate::harness::{Lacking, Peer, Role};
 use crate::semaphore_peers::Library;
 use crate::semaphore_support::{Arena, FreeName};
@@ -36,9 +36,6 @@ const DONE: usize = 1;
 const SLEEPS: usize = 2;
 const INTERRUPTED: usize = 3;
 const TIMED_OUT: usize = 4;
-
-/// A run that takes longer hangs.
-const LONGEST: Duration = Duration::from_secs(60);
 
 /// How many items may be under way between producers and consumers.
 const SLOTS: u32 = 3;
@@ -155,19 +152,19 @@ impl Setting<'_> {
 
     /// Starts all at once and waits for their ends.
     fn watch(&self, arena: &Arena, peers: &mut [Peer]) -> Result<(), String> {
-        let start = Instant::now();
-        let numbers = |at: usize| (0..peers.len()).map(move |index| of(arena, index, at));
-        let ready = numbers(READY);
-        let mut ready: Vec<_> = ready.collect();
+        let count = peers.len();
+        let sum = |at: usize| (0..count).map(|index| of(arena, index, at)).sum::<u64>();
+        let progress = || sum(READY) + sum(DONE) + sum(TIMED_OUT);
+        let mut seen = (progress(), Instant::now());
         let mut running: Vec<_> = peers.iter_mut().collect();
         while !running.is_empty() {
-            if start.elapsed() > LONGEST {
+            if progress() != seen.0 {
+                seen = (progress(), Instant::now());
+            } else if seen.1.elapsed() > PATIENCE {
                 return Err(format!("{} participants hang", running.len()));
             }
-            if ready.iter().sum::<u64>() == ready.len() as u64 {
+            if sum(READY) == count as u64 {
                 arena.word(GO).store(1, SeqCst);
-            } else {
-                ready = (0..ready.len()).map(|index| of(arena, index, READY)).collect();
             }
             if self.mode == Mode::Items {
                 check_items(arena, self.participants.len())?;
@@ -288,7 +285,7 @@ impl Player {
                 self.add(TIMED_OUT, 1);
                 continue;
             }
-            let yields = part == "greedy" || self.below(16) == 0;
+            let yields = part == "greedy" || self.below(64) == 0;
             self.arena.increment(COUNTER, || {
                 if yields {
                     thread::yield_now()

@@ -1,17 +1,18 @@
 //! Deadlines on both clocks, and signals during waits.
 
+use std::process::ExitStatus;
 use std::sync::Once;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rawipc::{
-    Clock, Deadline, Errno, Error, ErrorKind, Layout, Name, NamedSemaphore, Operation, SemaphoreOf, Time, Tuning,
+    Abi, Clock, Deadline, Errno, Error, ErrorKind, Layout, Name, NamedSemaphore, Operation, SemaphoreOf, Time, Tuning,
     retry_on_interrupt,
 };
 
 use crate::harness::queues::assert_error;
-use crate::harness::waiting::{PATIENCE, wait_until};
-use crate::harness::{Ending, Peer, Role, role};
+use crate::harness::waiting::{PATIENCE, wait_until, with_enough_time};
+use crate::harness::{Peer, Role, role};
 use crate::in_every_layout;
 use crate::semaphore_stress::interrupt_every;
 use crate::semaphore_support::{ABIS, Sleeper, created, sleeps_on_futex, text_of};
@@ -213,27 +214,30 @@ fn a_handler_with_sa_restart_lets_an_unlimited_sleep_go_on() {
 }
 
 /// Signals every millisecond, in a process of one thread.
-fn retrying_under_a_storm_of_signals_does_not_drift() -> Ending {
+fn retrying_under_a_storm_of_signals_does_not_drift() {
     for (abi, clock) in ABIS.into_iter().flat_map(|abi| CLOCKS.map(|clock| (abi, clock))) {
-        let semaphore = created(abi, 0);
-        let (start, duration) = (Instant::now(), Duration::from_millis(100));
-        let deadline = after(clock, duration);
-        let mut interrupted = 0;
-        interrupt_every(1_000);
-        let result = retry_on_interrupt(|| {
-            semaphore.wait_deadline(deadline).inspect_err(|error| {
-                interrupted += u32::from(error.kind() == ErrorKind::Interrupted);
-            })
-        });
-        interrupt_every(0);
-        assert_timed_out(result);
-        assert!(deadline.has_passed());
-        // A wait that began anew each time would last as long as the signals come.
-        assert!(start.elapsed() < duration + Duration::from_secs(10), "{:?}", start.elapsed());
-        assert!(interrupted > 3, "only {interrupted} signals hit the wait");
-        assert_eq!((semaphore.value(), semaphore.waiters()), (0, 0));
+        with_enough_time(Duration::from_millis(100), |duration| interruptions_within(duration, abi, clock) > 3);
     }
-    Ok(())
+}
+
+/// How many signals hit a wait for so long.
+fn interruptions_within(duration: Duration, abi: Abi, clock: Clock) -> u32 {
+    let semaphore = created(abi, 0);
+    let (start, deadline) = (Instant::now(), after(clock, duration));
+    let mut interrupted = 0;
+    interrupt_every(1_000);
+    let result = retry_on_interrupt(|| {
+        semaphore.wait_deadline(deadline).inspect_err(|error| {
+            interrupted += u32::from(error.kind() == ErrorKind::Interrupted);
+        })
+    });
+    interrupt_every(0);
+    assert_timed_out(result);
+    assert!(deadline.has_passed());
+    // A wait that began anew each time would last as long as the signals come.
+    assert!(start.elapsed() < duration + PATIENCE, "{:?}", start.elapsed());
+    assert_eq!((semaphore.value(), semaphore.waiters()), (0, 0));
+    interrupted
 }
 
 /// The role: waits without a limit, or for so many milliseconds by the wall clock.
@@ -250,32 +254,44 @@ fn wait_and_report(arguments: &[String]) {
     }
 }
 
-/// Starts the role; stops it when it sleeps, and lets it go on when it is stopped.
-fn stopped_and_continued(semaphore: &NamedSemaphore, milliseconds: &str) -> Peer {
-    let peer = Peer::start(&mut role("semaphore_timed", &[text_of(semaphore), milliseconds]));
-    wait_until("the peer sleeps", || semaphore.waiters() == 1 && sleeps_on_futex(peer.id(), peer.pid()));
+/// Starts the role; stops it when it sleeps, and lets it go on when it is stopped. Its end, if that came too soon.
+fn stopped_and_continued(semaphore: &NamedSemaphore, milliseconds: u128) -> (Peer, Option<ExitStatus>) {
+    let mut peer = Peer::start(&mut role("semaphore_timed", &[text_of(semaphore), &milliseconds.to_string()]));
+    let (pid, mut end) = (peer.pid(), None);
+    let mut wait_for = |what, condition: &dyn Fn() -> bool| {
+        wait_until(what, || {
+            end = peer.try_wait().expect("the child is ours");
+            end.is_some() || condition()
+        });
+        end.is_none()
+    };
     let send = |signal| {
-        // SAFETY: the child is ours and not waited for yet.
-        assert_eq!(unsafe { libc::kill(peer.pid(), signal) }, 0);
+        // SAFETY: the child is ours; whoever has ended was waited for only where no more signals are sent.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     };
     let is_stopped = || {
-        let status = std::fs::read_to_string(format!("/proc/{}/stat", peer.pid())).expect("it is there");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");
         status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
     };
+    let mut goes_on = wait_for("the peer sleeps", &|| semaphore.waiters() == 1 && sleeps_on_futex(pid as u32, pid));
     for _ in 0..3 {
-        send(libc::SIGSTOP);
-        wait_until("the peer is stopped", is_stopped);
-        send(libc::SIGCONT);
-        wait_until("the peer goes on", || !is_stopped());
+        goes_on = goes_on && {
+            send(libc::SIGSTOP);
+            wait_for("the peer is stopped", &is_stopped)
+        };
+        goes_on = goes_on && {
+            send(libc::SIGCONT);
+            wait_for("the peer goes on", &|| !is_stopped())
+        };
     }
-    peer
+    (peer, end)
 }
 
 fn a_stopped_and_continued_wait_goes_on() {
     for abi in ABIS {
         let semaphore = created(abi, 0);
-        let peer = stopped_and_continued(&semaphore, "0");
-        assert_eq!(semaphore.value(), 0);
+        let (peer, end) = stopped_and_continued(&semaphore, 0);
+        assert_eq!((end, semaphore.value()), (None, 0));
         semaphore.post().unwrap();
         peer.succeed();
         assert_eq!((semaphore.value(), semaphore.waiters()), (0, 0));
@@ -284,11 +300,13 @@ fn a_stopped_and_continued_wait_goes_on() {
 
 fn a_stopped_and_continued_wait_ends_in_time() {
     for abi in ABIS {
-        let semaphore = created(abi, 0);
-        // Long enough that it is stopped in time on a busy machine.
-        let start = Instant::now();
-        stopped_and_continued(&semaphore, "1500").succeed();
-        assert!(start.elapsed() >= Duration::from_millis(1500));
-        assert_eq!((semaphore.value(), semaphore.waiters()), (0, 0));
+        with_enough_time(Duration::from_millis(1500), |time| {
+            let (semaphore, start) = (created(abi, 0), Instant::now());
+            let (peer, end) = stopped_and_continued(&semaphore, time.as_millis());
+            peer.succeed();
+            assert!(start.elapsed() >= time);
+            assert_eq!((semaphore.value(), semaphore.waiters()), (0, 0));
+            end.is_none()
+        });
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rawipc::{Deadline, Errno, Error, ErrorKind, MessageQueue, Operation, Priority, name, retry_on_interrupt};
 
 use crate::harness::queues::assert_error;
-use crate::harness::waiting::{PATIENCE, Waiter, wait_until};
+use crate::harness::waiting::{PATIENCE, Waiter, wait_until, with_enough_time};
 use crate::harness::{small, small_queue};
 
 crate::tests!(
@@ -181,30 +181,36 @@ fn retrying_goes_on_until_a_message_comes() {
 /// A wait that began anew after each signal would not end while signals go on.
 fn retrying_with_a_deadline_does_not_drift() {
     install_handlers();
-    let queue = small_queue();
     for deadline in [Deadline::after, Deadline::realtime_after] {
-        let start = Instant::now();
-        let wait = Duration::from_millis(150);
-        let deadline = deadline(wait);
-        thread::scope(|scope| {
-            let waiter = Waiter::start(scope, || {
-                retry_on_interrupt(|| queue.receive_deadline(&mut [0; 64], deadline).map(drop)).unwrap_err()
-            });
-            let mut signals = 0;
-            wait_until("the deadline ends the wait", || {
-                if waiter.is_blocked() {
-                    // It may end in this moment; then the signal finds no thread, and nothing is lost.
-                    // SAFETY: takes numbers only; the signal has a handler.
-                    unsafe { libc::syscall(libc::SYS_tgkill, std::process::id() as i32, waiter.tid, INTERRUPTING) };
-                    signals += 1;
-                }
-                waiter.is_finished()
-            });
-            assert_eq!(waiter.join().kind(), ErrorKind::TimedOut);
-            assert!(deadline.has_passed() && start.elapsed() >= wait, "the wait ended early");
-            assert!(signals > 1, "the wait was not interrupted again and again");
+        with_enough_time(Duration::from_millis(150), |wait| {
+            let start = Instant::now();
+            let interruptions = interruptions_until(deadline(wait));
+            assert!(start.elapsed() >= wait, "the wait ended early");
+            interruptions > 1
         });
     }
+}
+
+/// Interrupts a wait again and again until its deadline ends it; how often.
+fn interruptions_until(deadline: Deadline) -> u32 {
+    let (queue, mut signals) = (small_queue(), 0);
+    thread::scope(|scope| {
+        let waiter = Waiter::start_free(scope, || {
+            retry_on_interrupt(|| queue.receive_deadline(&mut [0; 64], deadline).map(drop)).unwrap_err()
+        });
+        wait_until("the deadline ends the wait", || {
+            if waiter.is_blocked() {
+                // It may end in this moment; then the signal finds no thread, and nothing is lost.
+                // SAFETY: takes numbers only; the signal has a handler.
+                unsafe { libc::syscall(libc::SYS_tgkill, std::process::id() as i32, waiter.tid, INTERRUPTING) };
+                signals += 1;
+            }
+            waiter.is_finished()
+        });
+        assert_eq!(waiter.join().kind(), ErrorKind::TimedOut);
+        assert!(deadline.has_passed());
+    });
+    signals
 }
 
 fn retrying_returns_other_errors() {

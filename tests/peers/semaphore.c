@@ -127,7 +127,7 @@ static int take_soon(sem_t *semaphore, int turn)
 static void count(void)
 {
     uint64_t number = arena[COUNTER];
-    if (below(16) == 0)
+    if (below(64) == 0)
         sched_yield();
     arena[COUNTER] = number + 1;
     mine[DONE]++;

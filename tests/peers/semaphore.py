@@ -70,7 +70,7 @@ def play(semaphores, arena, mine, part, name, operations, seed):
                 arena[mine + TIMED_OUT] += 1
                 continue
             number = arena[COUNTER]
-            if numbers.randrange(16) == 0:
+            if numbers.randrange(64) == 0:
                 os.sched_yield()
             arena[COUNTER] = number + 1
             arena[mine + DONE] += 1

@@ -48,7 +48,7 @@ fn run(shell: &Shell, host: &str, name: &str, seconds: u32) -> Result<()> {
     let seed = (SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u32).to_string();
     let output = cmd!(
         shell,
-        "{program} -seed={seed} -max_total_time={seconds} -timeout=10 -artifact_prefix={artifacts} {found} {corpus}"
+        "{program} -seed={seed} -max_total_time={seconds} -timeout=60 -artifact_prefix={artifacts} {found} {corpus}"
     );
     let output = output.ignore_status().output()?;
     let log = String::from_utf8_lossy(&output.stderr);

@@ -38,6 +38,6 @@ fn python_accepts_no_torn_frame() -> Ending {
     python_with("mmap")?;
     let (text, errors) = run("seqlock")?;
     assert!(text.ends_with(" read back, none torn\n"), "{text}");
-    assert!(errors.starts_with("Python has accepted 2000 frames and tried again "), "{errors}");
+    assert!(errors.starts_with("Python has accepted 500 frames and tried again "), "{errors}");
     Ok(())
 }

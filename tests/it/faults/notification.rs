@@ -17,6 +17,7 @@ pub fn cases() -> Vec<Case> {
 
 const SIGNAL: Notify = Notify::Signal { number: 35, value: 1 };
 const SOON: Duration = Duration::from_millis(10);
+const LATE: Duration = Duration::from_secs(60);
 
 fn registering() -> Vec<Case> {
     vec![
@@ -92,7 +93,7 @@ fn waits() -> Vec<Case> {
     vec![
         case("socket.wait", AwaitNotification, || on_arrival(NotificationSocket::wait)),
         case("socket.try_wait", AwaitNotification, || on_arrival(NotificationSocket::try_wait)),
-        case("socket.wait_timeout", AwaitNotification, || on_arrival(|socket| socket.wait_timeout(SOON))).unless(&[(
+        case("socket.wait_timeout", AwaitNotification, || on_arrival(|socket| socket.wait_timeout(LATE))).unless(&[(
             "recv",
             &[Errno::AGAIN],
             Nothing,

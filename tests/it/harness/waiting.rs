@@ -9,7 +9,7 @@ use rawipc::MessageQueue;
 use rustix::thread::gettid;
 
 /// Far more than anything observable takes, also on a machine that is busy.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until a condition holds; panics if it does not come to hold.
 #[track_caller]
@@ -24,6 +24,17 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 /// A moment between two looks at a condition; whoever looks has a bound of its own.
 pub fn pause() {
     thread::sleep(Duration::from_micros(100));
+}
+
+/// Tries with a longer and longer time, until it says that this was enough: on a busy machine a short one may be over
+/// before anything has happened in it.
+#[track_caller]
+pub fn with_enough_time(first: Duration, mut attempt: impl FnMut(Duration) -> bool) {
+    let mut time = first;
+    while !attempt(time) {
+        time *= 2;
+        assert!(time < PATIENCE, "no time is enough");
+    }
 }
 
 /// Waits until a queue holds so many messages.

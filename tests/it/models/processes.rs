@@ -10,16 +10,13 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::harness::waiting::{is_blocked, wait_until};
+use crate::harness::waiting::{PATIENCE, is_blocked, wait_until};
 use crate::harness::{Peer, role};
 use crate::model::{Disagreement, Expected, Model, Operation, System};
 use crate::semaphore_support::sleeps_on_futex;
 
 /// How many processes there are.
 pub const PROCESSES: usize = 4;
-
-/// How long a process may take to answer that has nothing to wait for.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An operation that asks what the process sees. No process is told by itself that it is to be killed.
 const LOOK: [u8; 5] = [0xff; 5];

@@ -13,7 +13,7 @@ use super::place;
 use crate::harness::kernel::die_with_parent;
 use crate::harness::message::HEADER;
 use crate::harness::random::Random;
-use crate::harness::waiting::pause;
+use crate::harness::waiting::{PATIENCE, pause};
 use crate::robust_support::Arena;
 use crate::semaphore_stress::interrupt_every;
 
@@ -24,7 +24,7 @@ const SLACK: Duration = Duration::from_secs(10);
 const STOPPED: Duration = Duration::from_millis(40);
 
 /// How long the actors may take to end once they are told to.
-const ENDING: Duration = Duration::from_secs(30);
+const ENDING: Duration = PATIENCE;
 
 /// A process that plays an actor.
 struct Player {

@@ -2,17 +2,20 @@
 
 use std::env;
 use std::fs::{self, Permissions};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rawipc::{Listing, MessageQueue};
 
 use super::limits::cover;
+use super::semaphore::send_signal;
 use super::usage::COMMANDS;
-use super::{run, tool};
+use super::{eventually, run, tool};
 use crate::harness::kernel::private_ipc_and_mounts;
-use crate::harness::{Ending, Lacking};
+use crate::harness::{Ending, Lacking, Peer};
 
 crate::tests!(
     ;
@@ -43,9 +46,6 @@ const BEFORE: [(&str, &str); 18] = [
 
 /// Programs that examples use and that are none of ours: here they do nothing.
 const OTHERS: [&str; 2] = ["convert", "make"];
-
-/// Its exit code tells that it had to end a program.
-const ENDED: i32 = 124;
 
 fn every_example_of_help_works() -> Ending {
     if Command::new("jq").arg("--version").output().is_err() {
@@ -88,24 +88,33 @@ fn examples(command: &str) -> Vec<String> {
 /// It succeeds, and has nothing to complain of.
 #[track_caller]
 fn succeed(line: &str, scratch: &Path) {
-    let ran = run(&mut shell("60", line, scratch));
+    let ran = run(&mut in_scratch("timeout", &["60", "sh", "-c", line], scratch));
     assert_eq!((ran.code, ran.errors.as_str()), (Some(0), ""), "{line}: {ran:?}");
 }
 
-/// It goes on until it is ended, and has shown something by then.
+/// It goes on until it is ended, and has shown something by then, or written it to its log.
 #[track_caller]
 fn end(line: &str, scratch: &Path) {
-    let ran = run(&mut shell("1", line, scratch));
-    assert_eq!(ran.code, Some(ENDED), "{line}: {ran:?}");
-    assert!(!line.contains("--timeout") || !ran.output.is_empty(), "{line}: {ran:?}");
+    // In the shell's place, so that its end is waited for: the next line may need what it has.
+    let mut command = in_scratch("sh", &["-c", &format!("exec {line}")], scratch);
+    let mut running = Peer::start_reporting(command.stderr(Stdio::piped()));
+    if line.contains(">> jobs.log") {
+        eventually(|| fs::metadata(scratch.join("jobs.log")).is_ok_and(|log| log.len() > 0));
+    } else {
+        assert_eq!(running.stdout.as_mut().unwrap().read(&mut [0]).unwrap(), 1, "{line}");
+    }
+    assert_eq!(running.try_wait().unwrap(), None, "{line}");
+    send_signal(&running, libc::SIGTERM);
+    assert_eq!(running.wait().unwrap().signal(), Some(libc::SIGTERM), "{line}");
 }
 
-fn shell(seconds: &str, line: &str, scratch: &Path) -> Command {
+/// A program that finds the tool and what lies beside it.
+fn in_scratch(program: &str, arguments: &[&str], scratch: &Path) -> Command {
     let tool = Path::new(env!("CARGO_BIN_EXE_rawipc")).parent().unwrap();
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths([tool, scratch].into_iter().map(Into::into).chain(env::split_paths(&path))).unwrap();
-    let mut command = Command::new("timeout");
-    command.args([seconds, "sh", "-c", line]).current_dir(scratch).env("PATH", path).env("HOME", scratch);
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(scratch).env("PATH", path).env("HOME", scratch);
     command
 }
 

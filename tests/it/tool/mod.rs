@@ -24,10 +24,11 @@ mod watch;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rawipc::{MessageQueue, Name};
 
+use crate::harness::waiting::PATIENCE;
 use crate::harness::{Test, small_queue};
 
 pub fn tests() -> Vec<Test> {
@@ -55,9 +56,6 @@ pub fn tests() -> Vec<Test> {
     ];
     tests.into_iter().flatten().collect()
 }
-
-/// Bounds what should never take long, even where the machine is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The tool with these arguments, no input, and its output kept for the test.
 fn tool(arguments: &[&str]) -> Command {

@@ -21,7 +21,8 @@ crate::tests!(
     a_thousand_messages_in_bursts_are_all_taken,
     a_full_queue_with_a_waiting_sender_is_emptied,
     a_message_taken_and_another_sent_is_no_stall,
-    a_command_that_takes_none_is_not_run_for_ever,
+    a_command_that_takes_none_is_run_once_for_each_message,
+    a_command_that_takes_none_is_not_run_for_fewer_messages,
     a_command_that_fails_is_reported_and_run_again,
     a_command_that_cannot_be_run_ends_it,
 );
@@ -187,10 +188,10 @@ fn a_message_taken_and_another_sent_is_no_stall() {
     ran.done("first\nsecond\nthird\n");
 }
 
-fn a_command_that_takes_none_is_not_run_for_ever() {
+fn a_command_that_takes_none_is_run_once_for_each_message() {
     let queue = small_queue();
     let name = name_of(&queue);
-    let (mut watch, mut output) = watching(&queue, &["--timeout", "2", "--", "echo", "run"]);
+    let (mut watch, mut output) = watching(&queue, &["--", "echo", "run"]);
     let mut errors = BufReader::new(watch.stderr.take().unwrap());
     for number in 1..=3 {
         queue.send(b"message", Priority::MIN).unwrap();
@@ -202,12 +203,28 @@ fn a_command_that_takes_none_is_not_run_for_ever() {
         }
     }
     wait_until_blocked(watch.pid(), watch.pid());
-    // Fewer messages are nobody's arrival; nor is nothing at all.
+    watch.kill().unwrap();
+    assert_eq!((line_of(&mut output), line_of(&mut errors)), (String::new(), String::new()));
+    assert_eq!(queue.len().unwrap(), 3);
+}
+
+fn a_command_that_takes_none_is_not_run_for_fewer_messages() {
+    let queue = small_queue();
+    let name = name_of(&queue);
+    for message in ["first", "second"] {
+        queue.send(message.as_bytes(), Priority::MIN).unwrap();
+    }
+    let mut watch = Peer::start(&mut tool(&["mq", "watch", &name, "--timeout", "1", "--", "echo", "run"]));
+    let mut output = BufReader::new(watch.stdout.take().unwrap());
+    let mut errors = BufReader::new(watch.stderr.take().unwrap());
+    assert_eq!(line_of(&mut output), "run\n");
+    let stalled = "echo left 2 messages in the queue and took none; waiting for more to come";
+    assert_eq!(line_of(&mut errors), format!("rawipc: {name}: {stalled}\n"));
     queue.receive(&mut [0; 64]).unwrap();
-    assert_eq!(line_of(&mut output), "", "it is not run again");
+    assert_eq!(line_of(&mut output), "", "it is not run again, nor for nothing at all");
     let over = format!("rawipc: {name}: the time is over, and no more messages have come\n");
     assert_eq!((line_of(&mut errors), watch.wait().unwrap().code()), (over, Some(3)));
-    assert_eq!(queue.len().unwrap(), 2);
+    assert_eq!(queue.len().unwrap(), 1);
 }
 
 fn a_command_that_fails_is_reported_and_run_again() {

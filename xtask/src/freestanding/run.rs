@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -13,9 +14,8 @@ const NOT_FOUND: i32 = 2;
 /// The turns of each participant.
 const TURNS: u32 = 1000;
 
-/// How often to look for what another process is about to do. Each look starts a process or reads a file, so this is
-/// many seconds.
-const PATIENCE: u32 = 20_000;
+/// How long to look for what another process is about to do: far more than that takes, also on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// 2038 and 2106: seconds with one bit more than 31 and than 32 bits hold, which cut off would long be over.
 const FAR: [u64; 2] = [(1 << 31) + 1, (1 << 32) + 1];
@@ -93,7 +93,8 @@ impl Running {
 
     /// Waits until it sleeps, in another system call than before; returns which.
     fn asleep(&mut self, before: &str) -> Result<String> {
-        for _ in 0..PATIENCE {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
             if let Some(status) = self.0.try_wait()? {
                 anyhow::bail!("it does not wait, but ends by {status}");
             }
@@ -142,7 +143,8 @@ fn usage(target: &Target, name: &str) -> Result<()> {
 /// Sends as soon as the queue is there.
 fn send(target: &Target, queue: &str, messages: &[&str]) -> Result<()> {
     let arguments = [&[queue], messages].concat();
-    for _ in 0..PATIENCE {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
         match target.code("send", &arguments)? {
             NOT_FOUND => {}
             0 => return Ok(()),

@@ -103,9 +103,8 @@ fn round_trips(
     buffer: &mut MessageBuffer<MAX_MESSAGE_SIZE>,
 ) -> rawipc::Result<[Duration; ROUND_TRIPS]> {
     let mut times = [Duration::ZERO; ROUND_TRIPS];
-    let deadline = patience();
     for time in &mut times {
-        let start = Instant::now();
+        let (deadline, start) = (patience(), Instant::now());
         requests.send_deadline(b"ping", Priority::MIN, deadline)?;
         replies.receive_deadline(buffer, deadline)?;
         *time = start.elapsed();
