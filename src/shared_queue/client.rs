@@ -60,7 +60,8 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         if length > SHORT {
             let block = self.reserve(wait)?;
             fill(block)?;
-            return self.publish(block, length, priority, wait);
+            let locked = self.lock(wait).inspect_err(|_| self.abandon(block))?;
+            return self.publish(locked, block, length, priority);
         }
         let mut locked = self.lock_with_room(wait)?;
         let (block, record) = locked.pop_free()?;
@@ -77,9 +78,14 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     }
 
     /// Makes what lies in a block that this participant has reserved a message.
-    pub(super) fn publish(&self, block: usize, length: usize, priority: Priority, wait: &mut Wait<'_>) -> Result<bool> {
+    pub(super) fn publish(
+        &self,
+        mut locked: Locked<'view, 'memory>,
+        block: usize,
+        length: usize,
+        priority: Priority,
+    ) -> Result<bool> {
         let record = self.view.record(block)?;
-        let mut locked = self.lock(wait).inspect_err(|_| abandon(record))?;
         if State::of_word(record.state.load(Relaxed)) != State::Reserved(self.me) {
             return Err(DAMAGED);
         }
@@ -126,9 +132,16 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         match self.lock(&mut Wait::new(Limit::Now, Tuning::DEFAULT)) {
             // What is damaged will be seen by the next one.
             Ok(mut locked) => _ = locked.push_free(block, record),
-            Err(_) => abandon(record),
+            Err(_) => self.abandon(block),
         }
         Ok(())
+    }
+
+    /// Leaves a block in hand to whoever looks for such: it is nobody's, and thereby free.
+    fn abandon(&self, block: usize) {
+        if let Ok(record) = self.view.record(block) {
+            record.state.store(State::Reserved(Owner::NOBODY).word(), Release);
+        }
     }
 
     #[inline]
@@ -168,9 +181,4 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         let locked = self.lock(&mut Wait::new(Limit::Now, Tuning::DEFAULT))?;
         locked.view.rebuild(&self.others)
     }
-}
-
-/// Leaves a block in hand to whoever looks for such: it is nobody's, and thereby free.
-fn abandon(record: &Record) {
-    record.state.store(State::Reserved(Owner::NOBODY).word(), Release);
 }
