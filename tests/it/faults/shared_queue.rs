@@ -335,6 +335,7 @@ fn in_place() -> Vec<Case> {
         ("fcntl 0", &[Errno::INTR], Nothing, Done),
         // Whether this process itself lives, which puts the queue right: if it is not known, it does.
         ("fcntl 1", ALL, Nothing, Done),
+        ("fcntl 2", ALL, Nothing, Done),
         ("futex 1", ALL, Nothing, Done),
         ("futex 2", ALL, Nothing, Done),
         ("futex 3", ALL, Nothing, Done),

@@ -135,6 +135,9 @@ const MODULES: &[&str] = &[
     "shm/mapping.rs",
     "shm/object.rs",
     "shm/shared.rs",
+    "shared_queue/doorbell.rs",
+    "shared_queue/mod.rs",
+    "shared_queue/options.rs",
     "shared_queue/receive.rs",
     "shared_queue/send.rs",
 ];
