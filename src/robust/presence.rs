@@ -58,8 +58,8 @@ impl Presence {
         (number.cast_signed() > 0).then_some(number)
     }
 
-    /// The number: once in this process, however many threads come. `lock` gets the description that holds the lock, and
-    /// what then makes the number known to others; when it is done, nothing fails any more.
+    /// The number: once in this process, however many threads come. `lock` gets the description that holds the lock,
+    /// and what then makes the number known to others; when it is done, nothing fails any more.
     #[cold]
     pub(super) fn establish<F: FnOnce() -> u32>(&self, lock: impl FnOnce() -> Result<(OwnedFd, F)>) -> Result<u32> {
         loop {

@@ -50,9 +50,9 @@ pub fn plays() -> Vec<Play> {
         }),
         play("`RobustMutex::is_locked`", mutex, |mutex| mutex.is_locked()),
         play("`RobustGuard::mark_consistent`", mutex, |mutex| mutex.lock().unwrap().mark_consistent()),
-        play("`RobustMutex::try_lock`, held", held, |(mutex, _)| drop(mutex.try_lock().unwrap_err())),
+        play("`RobustMutex::try_lock`, held", held, |(mutex, _)| mutex.try_lock().unwrap_err()),
         play("`RobustMutex::lock_timeout`, held until the end", held, |(mutex, _)| {
-            drop(mutex.lock_timeout(SOON).unwrap_err());
+            mutex.lock_timeout(SOON).unwrap_err()
         }),
         play("`RobustMutex::try_lock`, its owner dead", left, |mutex| std::mem::forget(mutex.try_lock().unwrap())),
         play("`RobustMutex::lock`, its owner dead", left, |mutex| std::mem::forget(mutex.lock().unwrap())),
