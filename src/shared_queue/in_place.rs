@@ -200,7 +200,7 @@ impl Reservation<'_> {
         let ring = self.0.give(|hand| {
             hand.check(Operation::Send)?;
             let client = queue.member.client(Operation::Send)?;
-            let publish = || client.publish(client.lock(&mut unlimited())?, hand.block, length, priority);
+            let publish = || client.publish(hand.block, length, priority, &mut unlimited());
             uninterrupted(publish).map_err(|errno| queue.failed(Operation::Send, errno))
         })?;
         queue.ring_if(ring)
@@ -269,7 +269,7 @@ impl Borrowed<'_> {
 
 /// For the lock, which others have for moments only.
 fn unlimited() -> Wait<'static> {
-    Wait::new(Limit::None, Tuning::WATCHFUL)
+    Wait::new(Limit::None, &Tuning::WATCHFUL)
 }
 
 /// The lock is waited for whatever signals come.
