@@ -97,8 +97,9 @@ impl Participant {
         })
     }
 
-    /// Locks a slot's byte and begins a new generation: first of the slots that were given up, then of any.
-    fn take_slot(&self, table: &Table) -> io::Result<(OwnedFd, u32)> {
+    /// Locks a slot's byte: first of the slots that were given up, then of any. What it returns begins the slot's new
+    /// generation.
+    fn take_slot<'table>(&self, table: &'table Table) -> io::Result<(OwnedFd, impl FnOnce() -> u32 + use<'table>)> {
         let file = self.second_description()?;
         for also_of_the_dead in [false, true] {
             for (slot, generation) in table.iter().enumerate() {
@@ -106,10 +107,12 @@ impl Participant {
                     continue;
                 }
                 if sys::lock_byte(file.as_fd(), self.locks + slot as u64)? {
-                    // Only who has the byte changes it.
-                    let new = generation.load(Relaxed).wrapping_add(1) | 1;
-                    generation.store(new, Release);
-                    return Ok((file, Owner::new(slot, new).bits()));
+                    return Ok((file, move || {
+                        // Only who has the byte changes it.
+                        let new = generation.load(Relaxed).wrapping_add(1) | 1;
+                        generation.store(new, Release);
+                        Owner::new(slot, new).bits()
+                    }));
                 }
             }
         }

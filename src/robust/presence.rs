@@ -58,10 +58,10 @@ impl Presence {
         (number.cast_signed() > 0).then_some(number)
     }
 
-    /// The number, which `lock` gets together with the description that holds the lock: once in this process, however
-    /// many threads come.
+    /// The number: once in this process, however many threads come. `lock` gets the description that holds the lock,
+    /// and what then makes the number known to others; when it is done, nothing fails any more.
     #[cold]
-    pub(super) fn establish(&self, lock: impl FnOnce() -> Result<(OwnedFd, u32)>) -> Result<u32> {
+    pub(super) fn establish<F: FnOnce() -> u32>(&self, lock: impl FnOnce() -> Result<(OwnedFd, F)>) -> Result<u32> {
         loop {
             match self.word().compare_exchange(0, BUSY, Acquire, Acquire) {
                 Ok(_) => {}
@@ -72,7 +72,7 @@ impl Presence {
                 }
                 Err(number) => return Ok(number),
             }
-            let result = lock().and_then(|(file, number)| Ok((anchor(&file)?, number)));
+            let result = lock().and_then(|(file, publish)| Ok((anchor(&file)?, publish())));
             let number = result.as_ref().map_or(0, |(anchor, number)| {
                 self.anchor.store(*anchor, Relaxed);
                 *number

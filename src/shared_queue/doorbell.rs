@@ -8,10 +8,11 @@
 //! anew for them.
 
 use core::fmt;
+use core::mem::MaybeUninit;
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, fchmod};
-use rustix::io::Errno;
+use rustix::io::{self, Errno};
 
 use super::SharedQueue;
 use crate::error::{Error, Operation, Result};
@@ -117,8 +118,11 @@ impl SharedQueue {
             let exclusive = flags | OFlags::CREATE | OFlags::EXCL;
             match sys::mq_open(name.c_str(), exclusive.bits(), 0o600, Some(&sizes)) {
                 Ok(bell) => {
-                    fchmod(&bell, Mode::from_raw_mode(mode)).map_err(system)?;
-                    return Ok(bell);
+                    let result = fchmod(&bell, Mode::from_raw_mode(mode)).inspect_err(|_| {
+                        // What was made a moment ago is of no use to anybody; if this fails there is nobody to tell.
+                        let _ = sys::mq_unlink(name.c_str());
+                    });
+                    return result.map(|()| bell).map_err(system);
                 }
                 Err(Errno::EXIST) => {}
                 Err(errno) => return Err(system(errno)),
@@ -139,7 +143,7 @@ impl Doorbell<'_> {
     pub fn arm(&mut self) -> Result<bool> {
         let system = |errno| Error::system(Operation::Doorbell, errno);
         loop {
-            while sys::mq_timedreceive(&self.bell, &mut [core::mem::MaybeUninit::uninit(); 1], None).is_ok() {}
+            self.silence().map_err(system)?;
             let client = self.queue.member.client(Operation::Doorbell)?;
             let ready = client.arm().map_err(|errno| self.queue.failed(Operation::Doorbell, errno))?;
             // Whoever removes the name later rings.
@@ -147,6 +151,19 @@ impl Doorbell<'_> {
                 return Ok(ready);
             }
             self.bell = self.queue.make_bell(&self.name)?;
+        }
+    }
+}
+
+impl Doorbell<'_> {
+    /// Takes the rings that nobody has taken.
+    fn silence(&self) -> io::Result<()> {
+        loop {
+            match sys::mq_timedreceive(&self.bell, &mut [MaybeUninit::uninit(); 1], None) {
+                Ok(_) => {}
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(errno) => return Err(errno),
+            }
         }
     }
 }

@@ -254,7 +254,8 @@ impl Borrowed<'_> {
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) in a child of `fork`;
-    /// [`Malformed`](crate::ErrorKind::Malformed) if a peer has damaged the queue.
+    /// [`Malformed`](crate::ErrorKind::Malformed) if a peer has damaged the queue. Its room is free then, as if it had
+    /// been dropped.
     pub fn put_back(self) -> Result<()> {
         let queue = self.hand.queue;
         self.hand.give(|hand| {
@@ -268,7 +269,7 @@ impl Borrowed<'_> {
 
 /// For the lock, which others have for moments only.
 fn unlimited() -> Wait<'static> {
-    Wait::new(Limit::None, &Tuning::DEFAULT)
+    Wait::new(Limit::None, &Tuning::WATCHFUL)
 }
 
 /// The lock is waited for whatever signals come.

@@ -116,10 +116,11 @@ impl SharedQueueOptions {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn create_anonymous(&self) -> Result<SharedQueue> {
-        self.create_new(true).check()?;
+        let options = self.create_new(true);
+        options.check()?;
         let file = SharedMemory::anonymous(self.sizes().total()).create()?;
         file.seal_size()?;
-        let doorbell = random_suffix().map_err(|errno| self.system(errno))?;
+        let doorbell = random_suffix().map_err(|errno| options.system(errno))?;
         let memory = member::format(file.map()?, self.sizes(), doorbell)?;
         Ok(SharedQueue::new(Member::new(memory, file, Operation::CreateQueue)?, self.flags))
     }

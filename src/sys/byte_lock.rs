@@ -34,7 +34,8 @@ impl FileLock {
 /// last mapping of it are gone. `false` if another description holds it.
 pub(crate) fn lock_byte(file: BorrowedFd<'_>, byte: u64) -> Result<bool> {
     match control(file, F_OFD_SETLK, &mut FileLock::of_byte(byte)) {
-        Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
+        // Not EACCES, which POSIX has for it too: Linux says so where a security module forbids locks.
+        Err(Errno::AGAIN) => Ok(false),
         result => result.map(|()| true),
     }
 }
@@ -49,5 +50,7 @@ pub(crate) fn is_byte_locked(file: BorrowedFd<'_>, byte: u64) -> Result<bool> {
 fn control(file: BorrowedFd<'_>, command: usize, lock: &mut FileLock) -> Result<()> {
     let arguments = [file.as_raw_fd() as usize, command, ptr::from_mut(lock).expose_provenance(), 0, 0];
     // SAFETY: `lock` is a whole `struct flock` that the kernel may overwrite.
-    check(unsafe { syscall(number::FCNTL, arguments) }).map(drop)
+    let result = check(unsafe { syscall(number::FCNTL, arguments) });
+    // EINVAL: the command is not known, as in some sandboxes.
+    result.map(drop).map_err(|errno| if errno == Errno::INVAL { Errno::NOSYS } else { errno })
 }

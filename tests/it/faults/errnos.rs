@@ -49,7 +49,7 @@ const ROWS: &[Row] = &[
     row("stat", STAT, errnos!(ACCESS BADF FAULT INVAL LOOP NAMETOOLONG NOENT NOMEM NOTDIR OVERFLOW)),
     row("statfs", &[libc::SYS_statfs], errnos!(ACCESS FAULT INTR IO LOOP NAMETOOLONG NOENT NOMEM NOTDIR OVERFLOW)),
     row("fstatfs", &[libc::SYS_fstatfs], errnos!(BADF FAULT INTR IO NOMEM OVERFLOW)),
-    row("fcntl", &[libc::SYS_fcntl], errnos!(ACCESS AGAIN BADF BUSY FAULT INTR INVAL MFILE NOTDIR PERM)),
+    row("fcntl", &[libc::SYS_fcntl], errnos!(ACCESS AGAIN BADF BUSY FAULT INTR INVAL MFILE NOLCK NOTDIR PERM)),
     row("fchmod", &[libc::SYS_fchmod], errnos!(BADF IO PERM ROFS)),
     row("fallocate", &[libc::SYS_fallocate], ALLOCATE),
     row("ftruncate", &[libc::SYS_ftruncate], errnos!(BADF FBIG INTR INVAL IO PERM TXTBSY ROFS)),
@@ -66,6 +66,7 @@ const ROWS: &[Row] = &[
     row("memfd_create", &[libc::SYS_memfd_create], errnos!(FAULT INVAL MFILE NFILE NOMEM)),
     row("getrandom", &[libc::SYS_getrandom], errnos!(AGAIN FAULT INTR INVAL)),
     row("futex", &[libc::SYS_futex, 422], errnos!(ACCESS AGAIN FAULT INTR INVAL NFILE TIMEDOUT)),
+    row("sched_getaffinity", &[libc::SYS_sched_getaffinity], errnos!(FAULT INVAL SRCH)),
     row("poll", older!(SYS_poll, SYS_ppoll), errnos!(FAULT INTR INVAL NOMEM)),
     row("socket", &[libc::SYS_socket], errnos!(ACCESS AFNOSUPPORT INVAL MFILE NFILE NOBUFS NOMEM PROTONOSUPPORT)),
     row("recv", &[libc::SYS_recvfrom], errnos!(AGAIN BADF CONNREFUSED FAULT INTR INVAL NOMEM NOTCONN NOTSOCK)),
@@ -96,6 +97,7 @@ const MMAP: &[libc::c_long] = &[libc::SYS_mmap];
 /// The calls that cannot fail as they are made here, with the reason.
 const SAFE: &[(libc::c_long, &str)] = &[
     (libc::SYS_getpid, "it has no errors"),
+    (libc::SYS_sched_yield, "it always succeeds on Linux, and rustix relies on that"),
     (libc::SYS_prlimit64, "it reads a limit of the process itself, into memory of its own"),
     (libc::SYS_munmap, "it unmaps whole mappings of its own; only a part of one can be refused"),
 ];

@@ -32,15 +32,15 @@ pub fn opens(call: &Call) -> bool {
     flags(call).is_some()
 }
 
-/// What a call should have and has not; empty if all is well.
-pub fn missing(call: &Call) -> &'static str {
+/// What a call should have and has not; empty if all is well. What the process has open itself may be a link.
+pub fn missing(call: &Call, is_own: bool) -> &'static str {
     let Some((flags, cloexec)) = flags(call) else { return "" };
     if flags & cloexec == 0 {
         return "close-on-exec";
     }
     let Some(flags) = file_flags(call) else { return "" };
     let has = |flag: i32| flags & flag as u64 == flag as u64;
-    if has(libc::O_EXCL) || has(libc::O_TMPFILE) {
+    if is_own || has(libc::O_EXCL) || has(libc::O_TMPFILE) {
         return "";
     }
     match (has(libc::O_CREAT), has(libc::O_RDWR)) {

@@ -2,6 +2,7 @@
 
 mod memory;
 mod queues;
+mod robust;
 mod semaphores;
 mod shared_queues;
 
@@ -77,12 +78,15 @@ fn name_of(call: &Call) -> Option<&'static str> {
         libc::SYS_getpid => Some("getpid"),
         libc::SYS_munmap => Some("munmap"),
         libc::SYS_prlimit64 => Some("prlimit64"),
+        libc::SYS_sched_yield => Some("sched_yield"),
         _ => row_of(call).map(|row| row.name),
     }
 }
 
 fn all() -> impl Iterator<Item = Play> {
-    [queues::plays(), semaphores::plays(), memory::plays(), shared_queues::plays()].into_iter().flatten()
+    [queues::plays(), semaphores::plays(), memory::plays(), shared_queues::plays(), robust::plays()]
+        .into_iter()
+        .flatten()
 }
 
 fn every_operation_makes_the_calls_in_the_table() -> Ending {
@@ -129,6 +133,7 @@ const MODULES: &[&str] = &[
     "mqueue/spin.rs",
     "mqueue/status.rs",
     "mqueue/stream.rs",
+    "robust/mutex.rs",
     "semaphore/mod.rs",
     "semaphore/named.rs",
     "semaphore/options.rs",
@@ -136,6 +141,9 @@ const MODULES: &[&str] = &[
     "shm/mapping.rs",
     "shm/object.rs",
     "shm/shared.rs",
+    "shared_queue/doorbell.rs",
+    "shared_queue/mod.rs",
+    "shared_queue/options.rs",
     "shared_queue/receive.rs",
     "shared_queue/send.rs",
 ];

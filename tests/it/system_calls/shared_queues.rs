@@ -1,13 +1,16 @@
 //! Queues in shared memory: no call for a message unless somebody sleeps.
 
 use std::mem::MaybeUninit;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use rawipc::{Deadline, Listing, Name, Priority, SharedQueue, SharedQueueOptions, name};
+use rustix::fd::{AsFd, OwnedFd};
 
 use super::{Play, play};
 
 const NAME: &Name = name!("/rawipc-test-shared");
+const OTHER: &Name = name!("/rawipc-test-other");
 const LATE: Duration = Duration::from_secs(60);
 const MIN: Priority = Priority::MIN;
 
@@ -25,6 +28,91 @@ fn with(messages: usize) -> SharedQueue {
 }
 
 pub fn plays() -> Vec<Play> {
+    [opening(), doorbells(), messages()].into_iter().flatten().collect()
+}
+
+fn opening() -> Vec<Play> {
+    fn create(options: SharedQueueOptions) -> SharedQueue {
+        options.create_new(true).unlink_on_drop(true).open(OTHER).unwrap()
+    }
+    /// One whose name stays, until it is dropped after all.
+    fn kept(options: SharedQueueOptions) -> Removed {
+        Removed(Some(options.open(OTHER).unwrap()))
+    }
+    vec![
+        play("`SharedQueueOptions::open` of what is there", || with(0), |_| options().open(NAME).unwrap()),
+        play("`SharedQueueOptions::open` with `create_new`", || (), |()| kept(options().create_new(true))),
+        play("`SharedQueueOptions::open` with `create`, nothing there", || (), |()| kept(options().create(true))),
+        play("`SharedQueueOptions::open` with `create_new`, `unlink_on_drop`", || (), |()| create(options())),
+        play(
+            "`SharedQueueOptions::open` with `create_new`, `exact_mode`",
+            || (),
+            |()| kept(options().create_new(true).exact_mode(0o600)),
+        ),
+        play(
+            "`SharedQueueOptions::create_unique`",
+            || (),
+            |()| options().unlink_on_drop(true).create_unique(name!("/rawipc-test-unique-")).unwrap(),
+        ),
+        play("`SharedQueueOptions::create_anonymous`", || (), |()| options().create_anonymous().unwrap()),
+        play("`SharedQueue::try_clone`", || with(0), |queue| queue.try_clone().unwrap()),
+        play(
+            "`SharedQueue::try_from` a descriptor",
+            || Some(descriptor()),
+            |descriptor| SharedQueue::try_from(descriptor.take().unwrap()).unwrap(),
+        ),
+        play(
+            "`SharedQueue::close`",
+            || kept(options().create_new(true)),
+            |queue| queue.0.take().unwrap().close().unwrap(),
+        ),
+        play(
+            "`SharedQueue::close` with `unlink_on_drop`",
+            || Some(create(options())),
+            |queue| {
+                queue.take().unwrap().close().unwrap();
+            },
+        ),
+        play("`SharedQueue::unlink`", || kept(options().create_new(true)), |_| SharedQueue::unlink(OTHER).unwrap()),
+        play("`SharedQueue::mode`", || with(0), |queue| queue.mode().unwrap()),
+    ]
+}
+
+fn descriptor() -> OwnedFd {
+    options().create_anonymous().unwrap().as_fd().try_clone_to_owned().unwrap()
+}
+
+/// A name that is removed in the end, whoever created it.
+struct Removed(Option<SharedQueue>);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let _ = SharedQueue::unlink(OTHER);
+    }
+}
+
+/// A doorbell borrows its queue, so this one is there as long as the process.
+static QUEUE: LazyLock<SharedQueue> = LazyLock::new(|| options().create_anonymous().unwrap());
+
+fn doorbells() -> Vec<Play> {
+    let bell = || {
+        while QUEUE.try_receive(&mut [0; 8]).is_ok() {}
+        QUEUE.doorbell().unwrap()
+    };
+    let armed = move || {
+        let mut bell = bell();
+        bell.arm().unwrap();
+        Some(bell)
+    };
+    vec![
+        play("`SharedQueue::doorbell`", || LazyLock::force(&QUEUE), |queue| queue.doorbell().unwrap()),
+        play("`Doorbell::arm`", bell, |bell| bell.arm().unwrap()),
+        play("`SharedQueue::send`, the doorbell armed", armed, |_| QUEUE.send(b"x", MIN).unwrap()),
+        play("`Doorbell` dropped", armed, |bell| drop(bell.take())),
+    ]
+}
+
+fn messages() -> Vec<Play> {
     vec![
         play("`SharedQueue::send`", || with(1), |queue| queue.send(b"x", MIN).unwrap()),
         play("`SharedQueue::try_send`", || with(1), |queue| queue.try_send(b"x", MIN).unwrap()),

@@ -1,0 +1,106 @@
+//! The operations of doorbells, all of one queue that is there as long as the process: a doorbell borrows its queue.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use rawipc::{Doorbell, Errno, ErrorKind, Limit, Mapping, Operation, Priority, SharedMemory, SharedQueue};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::AsFd;
+
+use super::case::Left::{Before, Done, Shows};
+use super::case::Told::{As, Kind, Nothing, Usually};
+use super::case::{ALL, Case, Prepared, case, on};
+use super::shared_queue::{content, options};
+use Operation::{Doorbell as Bell, MemoryStatus, Send};
+
+static QUEUE: LazyLock<(SharedQueue, Mapping)> = LazyLock::new(|| {
+    let queue = options().create_anonymous().unwrap();
+    let memory = SharedMemory::try_from(queue.as_fd().try_clone_to_owned().unwrap()).unwrap();
+    (queue, memory.map().unwrap())
+});
+
+/// Where the queue says that its bell is armed, see `src/shared_queue/format.rs`.
+const ARMED: usize = 120;
+
+pub fn cases() -> Vec<Case> {
+    LazyLock::force(&QUEUE);
+    vec![
+        case("SharedQueue doorbell", Bell, || {
+            reset();
+            on(None, look, |bell| {
+                *bell = Some(QUEUE.0.doorbell()?);
+                Ok(())
+            })
+        })
+        .unless(&[
+            ("stat", ALL, As(MemoryStatus), Before),
+            ("mq_open", &[Errno::EXIST], Nothing, Done),
+            ("mq_open", &[Errno::NOSPC], Kind(ErrorKind::LimitExceeded(Limit::Queues)), Before),
+        ]),
+        case("Doorbell arm", Bell, || on_bell(|bell| bell.as_mut().expect("it is there").arm())).unless(&[
+            ("mq_timedreceive", &[Errno::AGAIN], Nothing, Done),
+            ("mq_timedreceive", &[Errno::MSGSIZE], Kind(ErrorKind::MessageTooLong), Before),
+            // It only says whether the name is there still.
+            ("stat", ALL, Usually, Shows("armed: 1")),
+        ]),
+        // The message is sent in any case. What could not be rung, the next message rings.
+        case("SharedQueue send, the bell armed", Send, || on_bell_armed(|_| QUEUE.0.send(b"x", Priority::MIN))).unless(
+            &[
+                ("mq_open", &[Errno::NOENT], Nothing, Shows("armed: 0, rung: Some(false), [([120], ")),
+                ("mq_timedsend", &[Errno::AGAIN], Nothing, Shows("armed: 0, rung: Some(false), [([120], ")),
+                ("mq_open", ALL, Nothing, Shows("armed: 1, rung: Some(false), [([120], ")),
+                ("mq_timedsend", ALL, Nothing, Shows("armed: 1, rung: Some(false), [([120], ")),
+                ("close", ALL, Nothing, Done),
+            ],
+        ),
+        case("Doorbell dropped", Bell, || {
+            on_bell_armed(|bell| {
+                drop(bell.take());
+                Ok(())
+            })
+        })
+        // The name stays, for the next doorbell of the queue to remove.
+        .only(&["mq_timedsend", "close"])
+        .unless(&[("mq_timedsend", ALL, Nothing, Done), ("close", ALL, Nothing, Done)]),
+    ]
+}
+
+fn armed() -> &'static AtomicU32 {
+    QUEUE.1.get(ARMED).unwrap()
+}
+
+/// Takes away what the operation before has left.
+fn reset() {
+    while QUEUE.0.try_receive(&mut [0; 16]).is_ok() {}
+    armed().store(0, Relaxed);
+}
+
+type Ringing = Option<Doorbell<'static>>;
+
+/// A doorbell that may be armed, and something to be done with it.
+fn on_ringing<K: std::marker::Send + 'static>(is_armed: bool, act: fn(&mut Ringing) -> rawipc::Result<K>) -> Prepared {
+    reset();
+    let mut bell = QUEUE.0.doorbell().unwrap();
+    assert!(!is_armed || !bell.arm().unwrap(), "the queue is empty");
+    on(Some(bell), look, act)
+}
+
+fn on_bell<K: std::marker::Send + 'static>(act: fn(&mut Ringing) -> rawipc::Result<K>) -> Prepared {
+    on_ringing(false, act)
+}
+
+fn on_bell_armed<K: std::marker::Send + 'static>(act: fn(&mut Ringing) -> rawipc::Result<K>) -> Prepared {
+    on_ringing(true, act)
+}
+
+/// Whether it is armed, whether it has been rung, and what lies in the queue.
+fn look(bell: &Ringing) -> String {
+    let was_armed = armed().swap(0, Relaxed);
+    let content = content(&QUEUE.0);
+    armed().store(was_armed, Relaxed);
+    let is_rung = bell.as_ref().map(|bell| {
+        let mut look = [PollFd::new(bell, PollFlags::IN)];
+        poll(&mut look, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 1
+    });
+    format!("armed: {was_armed}, rung: {is_rung:?}, {content}")
+}
