@@ -6,6 +6,7 @@ mod kernel;
 mod local;
 mod memory;
 mod python;
+mod ring;
 mod shared;
 
 use std::ffi::CString;
@@ -41,7 +42,7 @@ pub struct Way {
 pub type Opened = Result<Box<dyn Passing>, String>;
 
 /// All ways. The first is the floor: what the kernel's queue costs with nothing around it.
-pub const WAYS: [Way; 11] = [
+pub const WAYS: [Way; 12] = [
     Way { name: "bare system calls", open: bare::open, crosses: true },
     Way { name: "rawipc", open: kernel::rawipc, crosses: true },
     Way { name: "rawipc, SharedQueue", open: shared::open, crosses: true },
@@ -50,15 +51,17 @@ pub const WAYS: [Way; 11] = [
     Way { name: "posixmq", open: kernel::posixmq, crosses: true },
     Way { name: "Python posix_ipc", open: python::open, crosses: true },
     Way { name: "Boost.Interprocess", open: boost::open, crosses: true },
+    Way { name: "bare ring", open: ring::open, crosses: true },
     Way { name: "pipe", open: local::pipe, crosses: true },
     Way { name: "seqpacket socket", open: local::socket, crosses: true },
     Way { name: "two copies of memory", open: memory::open, crosses: false },
 ];
 
 /// Those that look again and again before they sleep; of interest between processes.
-pub const SPINNING: [Way; 2] = [
+pub const SPINNING: [Way; 3] = [
     Way { name: "rawipc, spinning", open: kernel::spinning, crosses: true },
     Way { name: "rawipc, SharedQueue, spinning", open: shared::spinning, crosses: true },
+    Way { name: "bare ring, spinning", open: ring::spinning, crosses: true },
 ];
 
 /// What is measured of a way; times are in nanoseconds.
