@@ -5,9 +5,9 @@ mod boost;
 mod kernel;
 mod local;
 mod memory;
+mod ours;
 mod python;
 mod ring;
-mod shared;
 
 use std::ffi::CString;
 use std::time::Instant;
@@ -44,8 +44,8 @@ pub type Opened = Result<Box<dyn Passing>, String>;
 /// All ways. The first is the floor: what the kernel's queue costs with nothing around it.
 pub const WAYS: [Way; 12] = [
     Way { name: "bare system calls", open: bare::open, crosses: true },
-    Way { name: "rawipc", open: kernel::rawipc, crosses: true },
-    Way { name: "rawipc, SharedQueue", open: shared::open, crosses: true },
+    Way { name: "rawipc", open: ours::kernel, crosses: true },
+    Way { name: "rawipc, SharedQueue", open: ours::shared, crosses: true },
     Way { name: "glibc", open: kernel::glibc, crosses: true },
     Way { name: "nix", open: kernel::nix, crosses: true },
     Way { name: "posixmq", open: kernel::posixmq, crosses: true },
@@ -59,8 +59,8 @@ pub const WAYS: [Way; 12] = [
 
 /// Those that look again and again before they sleep; of interest between processes.
 pub const SPINNING: [Way; 3] = [
-    Way { name: "rawipc, spinning", open: kernel::spinning, crosses: true },
-    Way { name: "rawipc, SharedQueue, spinning", open: shared::spinning, crosses: true },
+    Way { name: "rawipc, spinning", open: ours::kernel_spinning, crosses: true },
+    Way { name: "rawipc, SharedQueue, spinning", open: ours::shared_spinning, crosses: true },
     Way { name: "bare ring, spinning", open: ring::spinning, crosses: true },
 ];
 
@@ -195,7 +195,7 @@ impl Drop for Names {
             // SAFETY: the name ends in a NUL. There may be no queue of that name, or none any more.
             unsafe { libc::mq_unlink(name.as_ptr()) };
             boost::remove(name);
-            shared::remove(name);
+            ours::remove(name);
         }
     }
 }

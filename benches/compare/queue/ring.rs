@@ -30,9 +30,12 @@ struct Positions {
 enum Waiting {
     /// Sleeps until it is woken.
     Sleeps,
-    /// Looks again, and lets others run after so many looks; nobody has to see whether it is to be woken.
+    /// Looks so often, then naps; nobody has to see whether it is to be woken.
     Looks(u32),
 }
+
+/// How long one that has looked in vain stays away.
+const NAP: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 50_000 };
 
 struct Ring {
     memory: NonNull<Positions>,
@@ -79,7 +82,7 @@ impl Ring {
         match self.waiting {
             Waiting::Sleeps => {
                 end.awaited.store(1, SeqCst);
-                futex(&end.position, libc::FUTEX_WAIT, seen);
+                futex(&end.position, libc::FUTEX_WAIT, seen, None);
                 end.awaited.store(0, Relaxed);
             }
             Waiting::Looks(count) => {
@@ -89,8 +92,7 @@ impl Ring {
                         return;
                     }
                 }
-                // SAFETY: takes nothing.
-                unsafe { libc::sched_yield() };
+                futex(&end.position, libc::FUTEX_WAIT, seen, Some(NAP));
             }
         }
     }
@@ -102,7 +104,7 @@ impl Ring {
             // Either this sees that it is awaited, or who begins to wait sees the position.
             fence(SeqCst);
             if end.awaited.load(Relaxed) != 0 {
-                futex(&end.position, libc::FUTEX_WAKE, 1);
+                futex(&end.position, libc::FUTEX_WAKE, 1, None);
             }
         }
     }
@@ -166,7 +168,8 @@ fn length(shape: Shape) -> usize {
 }
 
 /// Whatever it returns, the position tells.
-fn futex(word: &AtomicU32, operation: i32, value: u32) {
-    // SAFETY: the word is a live atomic, and there is no time-out.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, ptr::null::<libc::timespec>()) };
+fn futex(word: &AtomicU32, operation: i32, value: u32, limit: Option<libc::timespec>) {
+    let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: the word is a live atomic, and the time a whole one, if there is one.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, limit) };
 }
