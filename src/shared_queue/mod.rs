@@ -76,7 +76,7 @@ pub(crate) const PREFIX: &[u8] = b"mq.";
 /// | `send_timeout`, `receive_timeout` | so long, by the monotonic clock |
 /// | `send_deadline`, `receive_deadline` | until a moment on the clock that the deadline names |
 ///
-/// A call that waits lets others run, if that has been of use lately, looks as often as [`Tuning`] says, and sleeps,
+/// A call that waits looks as often as [`Tuning`] says, lets others run, if that has been of use lately, and sleeps,
 /// for 50 ms at most before it looks again. There is no order among those who wait. A sender that finds the queue full
 /// sleeps until it is half empty or a millisecond has passed; after that it is woken for each free place.
 ///

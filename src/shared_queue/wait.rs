@@ -9,7 +9,7 @@ use super::format::Side;
 use super::locked::{Locked, ToWake};
 use super::view::{self, View};
 use crate::futex::primitive::Ordering::Relaxed;
-use crate::futex::primitive::{sleep, spin_loop};
+use crate::futex::primitive::sleep;
 use crate::futex::{Courtesy, Nap, Patience, Scope, Tuning};
 use crate::robust::Others;
 use crate::time::Deadline;
@@ -94,17 +94,10 @@ impl<'handle> Wait<'handle> {
         self.courtesy.is_some() && self.sleeps == 0 && !matches!(self.limit, Limit::Now | Limit::Within(Duration::ZERO))
     }
 
-    /// Gives others a moment: lets them run, and looks as often as the handle was told to.
+    /// Gives others a moment.
     fn dally(&self, is_there: impl Fn() -> bool) {
-        let Some(courtesy) = self.courtesy else { return };
-        if courtesy.let_others_run(&is_there) {
-            return;
-        }
-        for _ in 0..courtesy.spin(self.tuning.spin) {
-            spin_loop();
-            if is_there() {
-                return;
-            }
+        if let Some(courtesy) = self.courtesy {
+            courtesy.linger(self.tuning.spin, is_there);
         }
     }
 }
@@ -174,7 +167,8 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     ) -> Result<Locked<'view, 'memory>> {
         if wait.may_dally() {
             drop(locked);
-            wait.dally(|| self.view.seems_there(what));
+            // Who has just made it be there still has the lock.
+            wait.dally(|| self.view.seems_there(what) && !self.view.control.lock.is_taken());
             locked = self.lock(wait)?;
             if self.view.seems_there(what) {
                 return Ok(locked);
