@@ -55,8 +55,7 @@ impl Courtesy {
                 return;
             }
         }
-        let looks = if self.one_processor { 0 } else { looks };
-        for _ in 0..looks {
+        for _ in 0..self.looks(looks) {
             spin_loop();
             if is_there() {
                 return;
@@ -65,6 +64,11 @@ impl Courtesy {
         if near == 0 && self.let_others_run(&is_there) {
             self.near.store(NEAR, Relaxed);
         }
+    }
+
+    /// How often to look, of so many times that were asked for.
+    pub(crate) const fn looks(&self, asked: u32) -> u32 {
+        if self.one_processor { 0 } else { asked }
     }
 
     /// Lets others run, if that is worth it; whether what is waited for is there then.

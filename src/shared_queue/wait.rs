@@ -17,6 +17,9 @@ use crate::time::Deadline;
 /// How long the lock is waited for by a call that must not wait: somebody may have been stopped while he had it.
 const INSTANT: Duration = Duration::from_millis(50);
 
+/// How often the lock is looked at before a sleep: who has it copies a kilobyte at most. Models have no such time.
+const LOCK_LOOKS: u32 = if cfg!(loom) { 0 } else { 100 };
+
 /// How long a sender lets the queue become half empty, rather than be woken for each free block.
 const LULL: Duration = Duration::from_millis(1);
 
@@ -72,12 +75,17 @@ impl<'handle> Wait<'handle> {
         }
     }
 
+    /// How often to look at the lock, before any clock is read.
+    pub(super) fn looks_at_lock(&self) -> u32 {
+        self.courtesy.map_or(LOCK_LOOKS, |courtesy| courtesy.looks(LOCK_LOOKS))
+    }
+
     /// For the lock, which even an expired wait waits for a little.
     pub(super) fn for_lock(&mut self) -> Patience<Option<Deadline>> {
         let deadline = self
             .deadline()
             .map(|deadline| if deadline.remaining() < INSTANT { Deadline::after(INSTANT) } else { deadline });
-        Patience::new(deadline, *self.tuning)
+        Patience::new(deadline, Tuning { spin: 0, ..*self.tuning })
     }
 
     /// How to sleep; EAGAIN or ETIMEDOUT if no longer.

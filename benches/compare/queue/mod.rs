@@ -60,7 +60,7 @@ pub const WAYS: [Way; 12] = [
 /// Those that look again and again before they sleep; of interest between processes.
 pub const SPINNING: [Way; 3] = [
     Way { name: "rawipc, spinning", open: ours::kernel_spinning, crosses: true },
-    Way { name: "rawipc, SharedQueue, spinning", open: ours::shared_spinning, crosses: true },
+    Way { name: "rawipc, SharedQueue, sleeping", open: ours::shared_sleeping, crosses: true },
     Way { name: "bare ring, spinning", open: ring::spinning, crosses: true },
 ];
 

@@ -18,10 +18,10 @@ pub fn shared(names: &Names, shape: Shape) -> Opened {
     Ends::open(names, shape, |name: &CString, shape| shared_queue(name, shape))
 }
 
-pub fn shared_spinning(names: &Names, shape: Shape) -> Opened {
+pub fn shared_sleeping(names: &Names, shape: Shape) -> Opened {
     Ends::open(names, shape, |name: &CString, shape| {
         let mut queue = shared_queue(name, shape);
-        queue.set_tuning(Tuning { spin: 200, ..queue.tuning() });
+        queue.set_tuning(Tuning { spin: 0, ..queue.tuning() });
         queue
     })
 }
