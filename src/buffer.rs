@@ -8,7 +8,7 @@
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
-use core::sync::atomic::AtomicU8;
+use core::sync::atomic::AtomicUsize;
 
 use rustix::fd::OwnedFd;
 use rustix::io;
@@ -222,8 +222,9 @@ impl<'buffer, B: Buffer + ?Sized> Incoming<'buffer, B> {
 
     /// Copies one more message, that lies in memory which others may change, behind those that are there. It fits.
     #[inline]
-    pub(crate) fn load(&mut self, message: &[AtomicU8], priority: Priority) {
-        self.length += bytes::load(message, self.rest()).len();
+    pub(crate) fn load(&mut self, memory: &[AtomicUsize], length: usize, priority: Priority) {
+        let room = self.rest().get_mut(..length).unwrap_or_default();
+        self.length += bytes::load_words(memory, room).len();
         self.priority = priority;
     }
 

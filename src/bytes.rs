@@ -17,6 +17,7 @@ struct Parts<'memory> {
 }
 
 impl<'memory> Parts<'memory> {
+    #[inline]
     fn of(memory: &'memory [AtomicU8]) -> Self {
         // SAFETY: any bytes are atomic words, and all access to them is atomic.
         let (start, middle, end) = unsafe { memory.align_to() };
@@ -58,18 +59,61 @@ pub(crate) fn store(memory: &[AtomicU8], bytes: &[u8]) {
     store_bytes(parts.end, end);
 }
 
+/// The whole words that lie in memory: all of it, if its start and its length are a word's.
+pub(crate) fn words(memory: &[AtomicU8]) -> &[AtomicUsize] {
+    Parts::of(memory).middle
+}
+
+/// Copies words of memory into a buffer, of the last one what the buffer has room for; the part of the buffer that
+/// was written, which is all of it if there are words enough.
+#[inline]
+pub(crate) fn load_words<'buffer>(memory: &[AtomicUsize], buffer: &'buffer mut [MaybeUninit<u8>]) -> &'buffer mut [u8] {
+    let count = buffer.len().min(memory.len() * WORD);
+    let buffer = buffer.get_mut(..count).unwrap_or_default();
+    let load = |from: &AtomicUsize| from.load(Relaxed).to_ne_bytes().map(MaybeUninit::new);
+    let (whole, rest) = buffer.split_at_mut(count / WORD * WORD);
+    for (to, from) in whole.chunks_exact_mut(WORD).zip(memory) {
+        to.copy_from_slice(&load(from));
+    }
+    if let (false, Some(from)) = (rest.is_empty(), memory.get(count / WORD)) {
+        rest.iter_mut().zip(load(from)).for_each(|(to, from)| *to = from);
+    }
+    // SAFETY: each byte has just been written, and both types have one layout.
+    unsafe { &mut *(core::ptr::from_mut(buffer) as *mut [u8]) }
+}
+
+/// Overwrites whole words of memory with bytes, as many as both have; what the last one has more becomes zeros.
+#[inline]
+pub(crate) fn store_words(memory: &[AtomicUsize], bytes: &[u8]) {
+    let chunks = bytes.chunks_exact(WORD);
+    let rest = chunks.remainder();
+    let store = |to: &AtomicUsize, from: &[u8]| {
+        let mut word = [0; WORD];
+        word.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        to.store(usize::from_ne_bytes(word), Relaxed);
+    };
+    for (to, from) in memory.iter().zip(chunks) {
+        store(to, from);
+    }
+    if let (false, Some(to)) = (rest.is_empty(), memory.get(bytes.len() / WORD)) {
+        store(to, rest);
+    }
+}
+
 /// Bytes that are to be overwritten.
 pub(crate) fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     // SAFETY: both types have one layout, and `load` writes only initialised bytes.
     unsafe { &mut *(core::ptr::from_mut(bytes) as *mut [MaybeUninit<u8>]) }
 }
 
+#[inline]
 fn load_bytes(memory: &[AtomicU8], buffer: &mut [MaybeUninit<u8>]) {
     for (to, from) in buffer.iter_mut().zip(memory) {
         to.write(from.load(Relaxed));
     }
 }
 
+#[inline]
 fn store_bytes(memory: &[AtomicU8], bytes: &[u8]) {
     for (to, from) in memory.iter().zip(bytes) {
         to.store(*from, Relaxed);

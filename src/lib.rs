@@ -34,6 +34,7 @@ mod shared_queue;
 mod shm;
 #[cfg(feature = "std")]
 mod std_interop;
+mod stream;
 mod sys;
 mod sysctl;
 mod text;
@@ -47,8 +48,8 @@ pub use futex::Tuning;
 pub use limits::{Limits, Platform, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION, VERSION_NUMBERS};
 pub use list::{Entry, Listing, ObjectKind};
 pub use mqueue::{
-    Delivery, Drained, Incomplete, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify,
-    PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, Receiver, Registration, SI_MESGQ, Sender, Status, Stop,
+    Delivery, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify, PORTABLE_REALTIME_SIGNALS,
+    REALTIME_SIGNALS, Receiver, Registration, SI_MESGQ, Sender, Status,
 };
 #[cfg(feature = "std")]
 pub use mqueue::{Ended, NotificationThread};
@@ -68,6 +69,7 @@ pub use shm::{
     Advice, AnonymousOptions, MapOptions, Mapping, ReadOnlyMapping, Shareable, Shared, SharedMemory,
     SharedMemoryOptions, SharedOptions,
 };
+pub use stream::{Drained, Incomplete, Stop};
 pub use time::{Clock, Deadline, Time};
 
 /// The descriptor types and traits of rustix; with feature `std` they are those of `std::os::fd`.

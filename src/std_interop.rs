@@ -4,7 +4,7 @@ use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Cause, Error, ErrorKind, Refused};
-use crate::mqueue::Incomplete;
+use crate::stream::Incomplete;
 use crate::time::{Deadline, Time};
 
 impl From<Error> for io::Error {

@@ -6,12 +6,13 @@ use core::time::Duration;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
 
-use super::{Drained, Incomplete, MessageQueue};
+use super::MessageQueue;
 use crate::Priority;
 use crate::buffer::{Buffer, Message, MessageBuffer};
 use crate::error::{Cause, Error, Operation, Refused, Result};
 use crate::flags::OpenFlags;
 use crate::name::Name;
+use crate::stream::{Drained, Incomplete};
 use crate::time::Deadline;
 
 /// The sending end of a queue. What its methods do is said at [`MessageQueue`]'s of the same name.

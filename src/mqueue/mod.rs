@@ -26,7 +26,6 @@ pub use notification_socket::{NotificationSocket, Notified};
 pub use notify::{Notify, PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, SI_MESGQ};
 pub use options::MessageQueueOptions;
 pub use status::{Delivery, Registration, Status};
-pub use stream::{Drained, Incomplete, Stop};
 #[cfg(feature = "std")]
 pub use thread::{Ended, NotificationThread};
 #[cfg(feature = "zerocopy")]

@@ -1,6 +1,5 @@
 //! More than a message at a time: payloads cut into messages, and messages joined.
 
-use core::fmt;
 use core::ops::ControlFlow;
 
 use rustix::io::Errno;
@@ -8,39 +7,10 @@ use rustix::io::Errno;
 use super::{MessageQueue, diagnosis};
 use crate::Priority;
 use crate::buffer::{Buffer, Incoming};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+use crate::stream::{Drained, Incomplete, Stop, cut, what_fits};
 use crate::sys;
 use crate::time::Deadline;
-
-/// A transfer of several messages that failed on its way, and how far it had got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct Incomplete {
-    /// How many bytes had been sent, or received into the start of the buffer, when it failed.
-    pub bytes: usize,
-    /// Why it failed.
-    pub error: Error,
-}
-
-/// What [`MessageQueue::drain`] received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drained<'buffer> {
-    /// The messages, joined.
-    pub payload: &'buffer [u8],
-    /// Why it stopped there.
-    pub stop: Stop,
-}
-
-/// Why [`MessageQueue::drain`] stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stop {
-    /// An empty message came: the end of the stream.
-    End,
-    /// The queue is empty.
-    Empty,
-    /// The rest of the buffer could not hold the queue's longest message.
-    Full,
-}
 
 impl MessageQueue {
     /// Sends as much of a message as one message of the queue can hold; returns how many bytes that is.
@@ -48,11 +18,10 @@ impl MessageQueue {
     /// One system call if the message is short enough, three if it is cut.
     ///
     /// # Errors
-    /// As [`send`](Self::send), but never [`MessageTooLong`](ErrorKind::MessageTooLong).
+    /// As [`send`](Self::send), but never [`MessageTooLong`](crate::ErrorKind::MessageTooLong).
     pub fn send_truncated(&self, message: &[u8], priority: Priority) -> Result<usize> {
         let Err(error) = self.send(message, priority) else { return Ok(message.len()) };
-        let (ErrorKind::MessageTooLong, Some(bounds)) = (error.kind(), error.bounds()) else { return Err(error) };
-        let start = message.get(..bounds.bound as usize).unwrap_or(message);
+        let start = what_fits(message, error)?;
         self.send(start, priority).map(|()| start.len())
     }
 
@@ -64,7 +33,7 @@ impl MessageQueue {
     /// # Errors
     /// As [`send`](Self::send), with the bytes sent so far: what is left is `payload[bytes..]`.
     pub fn send_all(&self, payload: &[u8], priority: Priority) -> core::result::Result<(), Incomplete> {
-        self.send_chunks(payload, |chunk| self.send(chunk, priority))
+        cut(payload, || self.max_message_size(), |chunk| self.send(chunk, priority))
     }
 
     /// Like [`send_all`](Self::send_all), until a deadline for the whole payload.
@@ -77,7 +46,7 @@ impl MessageQueue {
         priority: Priority,
         deadline: Deadline,
     ) -> core::result::Result<(), Incomplete> {
-        self.send_chunks(payload, |chunk| self.send_deadline(chunk, priority, deadline))
+        cut(payload, || self.max_message_size(), |chunk| self.send_deadline(chunk, priority, deadline))
     }
 
     /// Sends from a payload, cut into messages, until it is all sent or the queue is full; never waits. Returns how
@@ -119,9 +88,9 @@ impl MessageQueue {
     /// [`fill`](Self::fill) for an example.
     ///
     /// # Errors
-    /// [`BufferTooSmall`](ErrorKind::BufferTooSmall) if the buffer cannot hold even one message of the queue's longest;
-    /// else as [`receive`](Self::receive), with the number of bytes that had been received: they are at the start of
-    /// the buffer.
+    /// [`BufferTooSmall`](crate::ErrorKind::BufferTooSmall) if the buffer cannot hold even one message of the queue's
+    /// longest; else as [`receive`](Self::receive), with the number of bytes that had been received: they are at the
+    /// start of the buffer.
     pub fn drain<'buffer, B: Buffer + ?Sized>(
         &self,
         buffer: &'buffer mut B,
@@ -154,41 +123,7 @@ impl MessageQueue {
         Ok(stopped.unwrap_or(Stop::Empty))
     }
 
-    /// Sends the payload in pieces, by a way to send one.
-    fn send_chunks(&self, payload: &[u8], send: impl Fn(&[u8]) -> Result<()>) -> core::result::Result<(), Incomplete> {
-        if payload.is_empty() {
-            return send(payload).map_err(Incomplete::at(0));
-        }
-        let size = self.attributes().map_err(Incomplete::at(0))?.max_message_size;
-        let mut sent = 0;
-        for chunk in payload.chunks(size) {
-            send(chunk).map_err(Incomplete::at(sent))?;
-            sent += chunk.len();
-        }
-        Ok(())
-    }
-}
-
-impl Incomplete {
-    fn at(bytes: usize) -> impl FnOnce(Error) -> Self {
-        move |error| Self { bytes, error }
-    }
-}
-
-impl fmt::Display for Incomplete {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "after {} bytes: {}", self.bytes, self.error)
-    }
-}
-
-impl core::error::Error for Incomplete {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
-
-impl From<Incomplete> for Error {
-    fn from(incomplete: Incomplete) -> Self {
-        incomplete.error
+    fn max_message_size(&self) -> Result<usize> {
+        self.attributes().map(|attributes| attributes.max_message_size)
     }
 }

@@ -3,9 +3,9 @@
 use rustix::io::Result;
 
 use super::format::Record;
-use super::locked::{Found, Locked};
+use super::locked::{Found, Locked, ToWake};
 use super::state::State;
-use super::view::{DAMAGED, View};
+use super::view::{Damaged, View};
 use super::wait::{For, Limit, Wait};
 use crate::Priority;
 use crate::futex::Tuning;
@@ -29,7 +29,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         if !self.view.control.lock.take_free(self.me) {
             self.lock_slowly(wait)?;
         }
-        Ok(Locked::new(self.view))
+        Ok(Locked::new(self.view, ToWake::default()))
     }
 
     #[cold]
@@ -40,10 +40,10 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
             Ok(Taken::OwnerDied) => {
                 let rebuilt = self.view.rebuild(&self.others);
                 lock.mark_consistent();
-                rebuilt.inspect_err(|_| lock.give_back())
+                Ok(rebuilt.inspect_err(|_| lock.give_back())?)
             }
             // Nobody gives up what can be made anew.
-            Err(rustix::io::Errno::NOTRECOVERABLE) => Err(DAMAGED),
+            Err(rustix::io::Errno::NOTRECOVERABLE) => Err(Damaged.into()),
             Err(errno) => Err(errno),
         }
     }
@@ -55,47 +55,83 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         length: usize,
         priority: Priority,
         wait: &mut Wait<'_>,
-        fill: impl FnOnce(usize) -> Result<()>,
+        mut fill: impl FnMut(usize) -> Result<()>,
     ) -> Result<bool> {
         if length > SHORT {
-            let block = self.reserve(wait)?;
-            fill(block)?;
-            return self.publish(block, length, priority, wait);
+            return self.send_long(length, priority, wait, &mut fill);
         }
-        let mut locked = self.lock_with_room(wait)?;
+        let mut locked = self.lock_with(For::Room, wait)?;
         let (block, record) = locked.pop_free()?;
         fill(block)?;
-        locked.publish(block, record, length, priority)
+        Ok(locked.publish(block, record, length, priority)?)
+    }
+
+    /// The same for a message that is copied outside the lock.
+    #[inline(never)]
+    fn send_long(
+        &self,
+        length: usize,
+        priority: Priority,
+        wait: &mut Wait<'_>,
+        fill: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<bool> {
+        let block = self.reserve(wait)?;
+        fill(block)?;
+        let record = self.view.record(block)?;
+        let locked = self.lock(wait).inspect_err(|_| abandon(record))?;
+        self.publish_in_hand(locked, block, record, length, priority)
     }
 
     /// Takes a block in hand, to write a message into it.
     pub(super) fn reserve(&self, wait: &mut Wait<'_>) -> Result<usize> {
-        let mut locked = self.lock_with_room(wait)?;
+        let mut locked = self.lock_with(For::Room, wait)?;
         let (block, record) = locked.pop_free()?;
         record.state.store(State::Reserved(self.me).word(), Relaxed);
         Ok(block)
     }
 
-    /// Makes what lies in a block that this participant has reserved a message.
+    /// Makes what lies in a block that this participant has reserved a message. If the lock cannot be had, it has the
+    /// block in hand still.
     pub(super) fn publish(&self, block: usize, length: usize, priority: Priority, wait: &mut Wait<'_>) -> Result<bool> {
-        let record = self.view.record(block)?;
-        let mut locked = self.lock(wait).inspect_err(|_| abandon(record))?;
+        self.publish_in_hand(self.lock(wait)?, block, self.view.record(block)?, length, priority)
+    }
+
+    fn publish_in_hand(
+        &self,
+        mut locked: Locked<'view, 'memory>,
+        block: usize,
+        record: &Record,
+        length: usize,
+        priority: Priority,
+    ) -> Result<bool> {
         if State::of_word(record.state.load(Relaxed)) != State::Reserved(self.me) {
-            return Err(DAMAGED);
+            return Err(Damaged.into());
         }
-        locked.publish(block, record, length, priority)
+        Ok(locked.publish(block, record, length, priority)?)
     }
 
     /// Receives a message, which `take` copies out of the block. If `take` fails, the message stays.
     #[inline]
-    pub(super) fn receive(&self, wait: &mut Wait<'_>, take: impl FnOnce(Found) -> Result<()>) -> Result<()> {
-        let mut locked = self.lock_with_message(wait)?;
+    pub(super) fn receive(&self, wait: &mut Wait<'_>, mut take: impl FnMut(Found) -> Result<()>) -> Result<()> {
+        let mut locked = self.lock_with(For::Message, wait)?;
         let (found, record) = locked.first()?;
-        if found.length <= SHORT {
-            take(found)?;
-            locked.remove_first()?;
-            return locked.push_free(found.block, record);
+        if found.length > SHORT {
+            return self.receive_long(locked, found, record, &mut take);
         }
+        take(found)?;
+        locked.remove_first()?;
+        Ok(locked.push_free(found.block, record)?)
+    }
+
+    /// The same for a message that is copied outside the lock.
+    #[inline(never)]
+    fn receive_long(
+        &self,
+        locked: Locked<'view, 'memory>,
+        found: Found,
+        record: &Record,
+        take: &mut dyn FnMut(Found) -> Result<()>,
+    ) -> Result<()> {
         self.take_in_hand(locked, record)?;
         take(found)?;
         self.release(found.block)
@@ -103,7 +139,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
 
     /// Takes the first message in hand, to read it where it lies.
     pub(super) fn borrow(&self, wait: &mut Wait<'_>) -> Result<Found> {
-        let locked = self.lock_with_message(wait)?;
+        let locked = self.lock_with(For::Message, wait)?;
         let (found, record) = locked.first()?;
         self.take_in_hand(locked, record)?;
         Ok(found)
@@ -111,19 +147,19 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
 
     fn take_in_hand(&self, mut locked: Locked<'view, 'memory>, record: &Record) -> Result<()> {
         record.state.store(State::Taken(self.me).word(), Relaxed);
-        locked.remove_first()
+        Ok(locked.remove_first()?)
     }
 
     /// Makes a message in hand one of the queue's again.
     pub(super) fn put_back(&self, block: usize, wait: &mut Wait<'_>) -> Result<()> {
         let mut locked = self.lock(wait)?;
-        locked.put_back(block, self.view.record(block)?)
+        Ok(locked.put_back(block, self.view.record(block)?)?)
     }
 
     /// Frees a block that this participant has in hand.
     pub(super) fn release(&self, block: usize) -> Result<()> {
         let record = self.view.record(block)?;
-        match self.lock(&mut Wait::new(Limit::Now, Tuning::DEFAULT)) {
+        match self.lock(&mut Wait::new(Limit::Now, &Tuning::DEFAULT)) {
             // What is damaged will be seen by the next one.
             Ok(mut locked) => _ = locked.push_free(block, record),
             Err(_) => abandon(record),
@@ -131,27 +167,20 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         Ok(())
     }
 
+    /// Locks the queue when it has what is waited for.
     #[inline]
-    fn lock_with_room(&self, wait: &mut Wait<'_>) -> Result<Locked<'view, 'memory>> {
+    fn lock_with(&self, what: For, wait: &mut Wait<'_>) -> Result<Locked<'view, 'memory>> {
         let mut locked = self.lock(wait)?;
-        while locked.free()? == 0 {
-            locked = self.await_change(locked, For::Room, wait)?;
-        }
-        Ok(locked)
-    }
-
-    #[inline]
-    fn lock_with_message(&self, wait: &mut Wait<'_>) -> Result<Locked<'view, 'memory>> {
-        let mut locked = self.lock(wait)?;
-        while locked.view.messages()? == 0 {
-            locked = self.await_change(locked, For::Message, wait)?;
+        if !locked.has(what)? {
+            // The lock stays taken, however little of it passes through memory.
+            locked = Locked::new(self.view, self.await_it(locked, what, wait)?);
         }
         Ok(locked)
     }
 
     /// Arms the doorbell, unless there is a message already: whether there is.
     pub(super) fn arm(&self) -> Result<bool> {
-        let locked = self.lock(&mut Wait::new(Limit::None, Tuning::WATCHFUL))?;
+        let locked = self.lock(&mut Wait::new(Limit::None, &Tuning::WATCHFUL))?;
         let ready = locked.view.messages()? > 0;
         locked.view.control.armed.store(u32::from(!ready), Relaxed);
         Ok(ready)
@@ -159,14 +188,14 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
 
     /// Takes back what the dead have in hand.
     pub(super) fn reclaim(&self) -> Result<bool> {
-        self.lock(&mut Wait::new(Limit::Now, Tuning::DEFAULT))?.reclaim(&self.others)
+        Ok(self.lock(&mut Wait::new(Limit::Now, &Tuning::DEFAULT))?.reclaim(&self.others)?)
     }
 
     /// Makes everything anew from the records.
     #[cold]
     pub(super) fn repair(&self) -> Result<()> {
-        let locked = self.lock(&mut Wait::new(Limit::Now, Tuning::DEFAULT))?;
-        locked.view.rebuild(&self.others)
+        let locked = self.lock(&mut Wait::new(Limit::Now, &Tuning::DEFAULT))?;
+        Ok(locked.view.rebuild(&self.others)?)
     }
 }
 

@@ -54,8 +54,10 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 /// ```
 ///
 /// A consumer that is killed while its doorbell is armed costs the next sender one needless ring, and may leave the
-/// kernel queue `/rawipc-bell-…` behind until another doorbell of the same queue is dropped. Senders must have the
-/// right to open that kernel queue: it belongs to the user who made the doorbell, and has the shared queue's mode.
+/// kernel queue `/rawipc-bell-…` behind until another doorbell of the same queue is dropped. One that is killed in the
+/// middle of dropping its doorbell may leave others unrung: where several consumers have one, poll with a time limit.
+/// Senders must have the right to open that kernel queue: it belongs to the user who made the doorbell, and has the
+/// shared queue's mode.
 pub struct Doorbell<'queue> {
     queue: &'queue SharedQueue,
     name: OwnedName,

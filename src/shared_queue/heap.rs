@@ -2,10 +2,8 @@
 //!
 //! Its top lies in the control words, so that a queue of one message needs no other line of the cache.
 
-use rustix::io::Result;
-
 use super::format::Entry;
-use super::view::{DAMAGED, View};
+use super::view::{Damaged, Result, View};
 use crate::Priority;
 use crate::futex::primitive::Ordering::Relaxed;
 
@@ -56,7 +54,7 @@ impl View<'_> {
     fn entry(&self, index: usize) -> Result<&Entry> {
         match index.checked_sub(1) {
             None => Ok(&self.control.top),
-            Some(index) => self.heap.get(index).ok_or(DAMAGED),
+            Some(index) => self.heap.get(index).ok_or(Damaged),
         }
     }
 
@@ -64,7 +62,7 @@ impl View<'_> {
     #[inline]
     pub(super) fn messages(&self) -> Result<usize> {
         let messages = self.control.messages.load(Relaxed) as usize;
-        if messages <= self.capacity() { Ok(messages) } else { Err(DAMAGED) }
+        if messages <= self.capacity() { Ok(messages) } else { Err(Damaged) }
     }
 
     /// The block that is first in order, unless there is none.
@@ -78,7 +76,7 @@ impl View<'_> {
     pub(super) fn push(&self, key: Key, block: usize) -> Result<()> {
         let mut index = self.messages()?;
         if index == self.capacity() {
-            return Err(DAMAGED);
+            return Err(Damaged);
         }
         self.control.messages.store(index as u32 + 1, Relaxed);
         while index > 0 {

@@ -268,7 +268,7 @@ impl Borrowed<'_> {
 
 /// For the lock, which others have for moments only.
 fn unlimited() -> Wait<'static> {
-    Wait::new(Limit::None, Tuning::DEFAULT.watching())
+    Wait::new(Limit::None, &Tuning::DEFAULT)
 }
 
 /// The lock is waited for whatever signals come.

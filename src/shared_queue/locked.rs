@@ -1,11 +1,9 @@
 //! What may be done with a queue's words under the lock.
 
-use rustix::io::Result;
-
 use super::format::{Record, Side};
 use super::heap::Key;
 use super::state::State;
-use super::view::{DAMAGED, View};
+use super::view::{Damaged, Result, View};
 use crate::Priority;
 use crate::futex::Scope;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
@@ -55,8 +53,14 @@ impl Side {
 /// A queue whose lock this process has; dropping it gives the lock back and wakes who is to be woken.
 pub(super) struct Locked<'view, 'memory> {
     pub(super) view: &'view View<'memory>,
-    receiver_to_wake: bool,
-    sender_to_wake: bool,
+    to_wake: ToWake,
+}
+
+/// Who is to be woken when the lock is given back.
+#[derive(Clone, Copy, Default)]
+pub(super) struct ToWake {
+    receiver: bool,
+    sender: bool,
 }
 
 /// A message that lies in a block.
@@ -69,26 +73,33 @@ pub(super) struct Found {
 
 impl<'view, 'memory> Locked<'view, 'memory> {
     #[inline]
-    pub(super) const fn new(view: &'view View<'memory>) -> Self {
-        Self { view, receiver_to_wake: false, sender_to_wake: false }
+    pub(super) const fn new(view: &'view View<'memory>, to_wake: ToWake) -> Self {
+        Self { view, to_wake }
+    }
+
+    /// Keeps the lock, for who goes on with it.
+    pub(super) const fn keep(self) -> ToWake {
+        let to_wake = self.to_wake;
+        core::mem::forget(self);
+        to_wake
     }
 
     /// How many blocks are on the stack.
     #[inline]
     pub(super) fn free(&self) -> Result<usize> {
         let free = self.view.control.free.load(Relaxed) as usize;
-        if free <= self.view.capacity() { Ok(free) } else { Err(DAMAGED) }
+        if free <= self.view.capacity() { Ok(free) } else { Err(Damaged) }
     }
 
     /// Takes a block from the stack, which is not empty.
     #[inline]
     pub(super) fn pop_free(&mut self) -> Result<(usize, &'memory Record)> {
-        let left = self.free()?.checked_sub(1).ok_or(DAMAGED)?;
-        let block = self.view.free.get(left).ok_or(DAMAGED)?.load(Relaxed) as usize;
+        let left = self.free()?.checked_sub(1).ok_or(Damaged)?;
+        let block = self.view.free.get(left).ok_or(Damaged)?.load(Relaxed) as usize;
         let record = self.view.record(block)?;
         // Who freed it has read it to the end.
         if State::of_word(record.state.load(Acquire)) != State::Free {
-            return Err(DAMAGED);
+            return Err(Damaged);
         }
         self.view.control.free.store(left as u32, Relaxed);
         self.wake_sender(left);
@@ -101,7 +112,7 @@ impl<'view, 'memory> Locked<'view, 'memory> {
         // From here on the message is delivered.
         record.state.store(State::Free.word(), Release);
         let free = self.free()?;
-        let place = self.view.free.get(free).ok_or(DAMAGED)?;
+        let place = self.view.free.get(free).ok_or(Damaged)?;
         // It is the same one mostly, and the line can stay in the other processor's cache.
         if place.load(Relaxed) != block as u32 {
             place.store(block as u32, Relaxed);
@@ -114,12 +125,13 @@ impl<'view, 'memory> Locked<'view, 'memory> {
     #[inline]
     fn wake_sender(&mut self, free: usize) {
         if free >= self.view.control.enough.load(Relaxed) as usize {
-            self.sender_to_wake |= free > 0 && self.view.control.senders.next_to_wake();
+            self.to_wake.sender |= self.view.control.senders.next_to_wake();
         }
     }
 
     /// Makes what lies in a block a message. Whether the doorbell is to be rung for it.
-    #[inline]
+    // Of its own accord the compiler makes it a call, which costs a send a tenth of its instructions.
+    #[inline(always)]
     pub(super) fn publish(&mut self, block: usize, record: &Record, length: usize, priority: Priority) -> Result<bool> {
         let control = self.view.control;
         let number = control.next.load();
@@ -130,7 +142,7 @@ impl<'view, 'memory> Locked<'view, 'memory> {
         // From here on the message is accepted.
         record.state.store(State::Published.word(), Release);
         self.view.push(key, block)?;
-        self.receiver_to_wake |= control.receivers.next_to_wake();
+        self.to_wake.receiver |= control.receivers.next_to_wake();
         let ring = control.armed.load(Relaxed) != 0;
         if ring {
             control.armed.store(0, Relaxed);
@@ -145,7 +157,7 @@ impl<'view, 'memory> Locked<'view, 'memory> {
         let record = self.view.record(block)?;
         let length = record.length.load(Relaxed) as usize;
         if State::of_word(record.state.load(Acquire)) != State::Published || length > self.view.sizes.max_message_size {
-            return Err(DAMAGED);
+            return Err(Damaged);
         }
         let priority = Key(record.key.load()).priority();
         Ok((Found { block, length, priority }, record))
@@ -156,10 +168,10 @@ impl<'view, 'memory> Locked<'view, 'memory> {
     pub(super) fn remove_first(&mut self) -> Result<()> {
         let messages = self.view.messages()?;
         if messages == 0 {
-            return Err(DAMAGED);
+            return Err(Damaged);
         }
         self.view.pop(messages)?;
-        self.receiver_to_wake |= messages > 1 && self.view.control.receivers.next_to_wake();
+        self.to_wake.receiver |= messages > 1 && self.view.control.receivers.next_to_wake();
         Ok(())
     }
 
@@ -167,7 +179,7 @@ impl<'view, 'memory> Locked<'view, 'memory> {
     pub(super) fn put_back(&mut self, block: usize, record: &Record) -> Result<()> {
         record.state.store(State::Published.word(), Release);
         self.view.push(Key(record.key.load()), block)?;
-        self.receiver_to_wake |= self.view.control.receivers.next_to_wake();
+        self.to_wake.receiver |= self.view.control.receivers.next_to_wake();
         Ok(())
     }
 }
@@ -177,10 +189,10 @@ impl Drop for Locked<'_, '_> {
     fn drop(&mut self) {
         let control = self.view.control;
         control.lock.give_back();
-        if self.receiver_to_wake {
+        if self.to_wake.receiver {
             wake(&control.receivers.event, 1, Scope::Shared);
         }
-        if self.sender_to_wake {
+        if self.to_wake.sender {
             wake(&control.senders.event, 1, Scope::Shared);
         }
     }

@@ -1,14 +1,15 @@
 //! A queue that is mapped and taken part in.
 
-use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::io::{self, Errno};
+use rustix::io::Errno;
 
 use super::PREFIX;
 use super::client::Client;
 use super::format::{HEADER, Header};
-use super::view::Memory;
+use super::view::{self, Memory};
+use super::wait::For;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
 use crate::robust::{Everybody, Owner, Participant};
 use crate::shm::{Mapping, SharedMemory};
@@ -43,9 +44,14 @@ impl Member {
         Ok(Client { view: self.memory.view(), me, others })
     }
 
-    /// The room of a block for a message.
+    /// The room of a block for a message, and more.
     #[inline]
-    pub(super) fn room(&self, block: usize) -> io::Result<&[AtomicU8]> {
+    pub(super) fn words(&self, block: usize) -> view::Result<&[AtomicUsize]> {
+        self.memory.words(block)
+    }
+
+    /// The room of a block for a message.
+    pub(super) fn room(&self, block: usize) -> view::Result<&[AtomicU8]> {
         self.memory.room(block)
     }
 
@@ -78,6 +84,11 @@ impl Member {
     /// How many messages there are at this moment, as its users say.
     pub(super) fn messages(&self) -> usize {
         self.memory.view().messages().unwrap_or(self.max_messages())
+    }
+
+    /// Whether it is there, as its users say.
+    pub(super) fn seems_there(&self, what: For) -> bool {
+        self.memory.view().seems_there(what)
     }
 
     pub(super) const fn file(&self) -> &SharedMemory {

@@ -1,5 +1,6 @@
 //! Message queues in shared memory.
 
+mod batch;
 mod client;
 mod doorbell;
 mod format;
@@ -13,8 +14,10 @@ mod options;
 mod receive;
 mod repair;
 mod send;
+mod spin;
 mod state;
 mod status;
+mod stream;
 mod view;
 mod wait;
 
@@ -35,7 +38,7 @@ use crate::futex::{Courtesy, Tuning};
 use crate::name::Name;
 pub(crate) use format::MAGIC;
 use member::Member;
-use view::DAMAGED;
+use view::Damaged;
 use wait::{Limit, Wait};
 
 /// What comes before the name in the file's.
@@ -172,13 +175,13 @@ impl SharedQueue {
     #[inline]
     fn wait(&self, limit: Limit) -> Wait<'_> {
         let limit = if self.nonblocking.load(Relaxed) { Limit::Now } else { limit };
-        Wait::new(limit, self.tuning).with_courtesy(&self.courtesy)
+        Wait::new(limit, &self.tuning).with_courtesy(&self.courtesy)
     }
 
     /// What a failure of a call means. What is damaged is put right for the next one, as far as that can be.
     #[cold]
     fn failed(&self, operation: Operation, errno: Errno) -> Error {
-        if errno != DAMAGED {
+        if errno != Damaged::ERRNO {
             return Error::system(operation, errno);
         }
         if let Ok(client) = self.member.client(operation) {

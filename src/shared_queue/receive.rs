@@ -5,7 +5,7 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use super::SharedQueue;
-use super::view::DAMAGED;
+use super::locked::Found;
 use super::wait::Limit;
 use crate::buffer::{Buffer, Incoming, Message, MessageBuffer};
 use crate::error::{Cause, Error, Operation, Result, saturate};
@@ -91,17 +91,20 @@ impl SharedQueue {
         limit: Limit,
     ) -> Result<Message<'buffer>> {
         let mut incoming = Incoming::new(buffer);
+        self.receive_into(&mut incoming, limit)?;
+        Ok(incoming.finish())
+    }
+
+    /// Receives a message behind those that are there.
+    #[inline]
+    pub(super) fn receive_into<B: Buffer + ?Sized>(&self, incoming: &mut Incoming<'_, B>, limit: Limit) -> Result<()> {
         self.check_receiving(incoming.free())?;
         let client = self.member.client(Operation::Receive)?;
-        let result = client.receive(&mut self.wait(limit), |found| {
-            let message = self.member.room(found.block)?.get(..found.length).ok_or(DAMAGED)?;
-            incoming.load(message, found.priority);
+        let take = |found: Found| {
+            incoming.load(self.member.words(found.block)?, found.length, found.priority);
             Ok(())
-        });
-        match result {
-            Ok(()) => Ok(incoming.finish()),
-            Err(errno) => Err(self.failed(Operation::Receive, errno)),
-        }
+        };
+        client.receive(&mut self.wait(limit), take).map_err(|errno| self.failed(Operation::Receive, errno))
     }
 
     #[inline]

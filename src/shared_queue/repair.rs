@@ -1,11 +1,9 @@
 //! Putting right what the dead have left.
 
-use rustix::io::Result;
-
 use super::heap::Key;
 use super::locked::Locked;
 use super::state::State;
-use super::view::View;
+use super::view::{Result, View};
 use crate::futex::primitive::Ordering::{Acquire, Relaxed};
 use crate::robust::{Others, Owner};
 

@@ -69,7 +69,7 @@ impl SharedQueue {
         self.check_sending(message.len())?;
         let client = self.member.client(Operation::Send)?;
         let fill = |block| {
-            bytes::store(self.member.room(block)?, message);
+            bytes::store_words(self.member.words(block)?, message);
             Ok(())
         };
         match client.send(message.len(), priority, &mut self.wait(limit), fill) {

@@ -6,8 +6,8 @@ use rustix::io::{Errno, Result};
 
 use super::client::Client;
 use super::format::Side;
-use super::locked::Locked;
-use super::view::View;
+use super::locked::{Locked, ToWake};
+use super::view::{self, View};
 use crate::futex::primitive::Ordering::Relaxed;
 use crate::futex::primitive::sleep;
 use crate::futex::{Courtesy, Nap, Patience, Scope, Tuning};
@@ -39,7 +39,7 @@ pub(super) enum For {
 /// A call's waiting so far. Clocks are not read before it has to wait.
 pub(super) struct Wait<'handle> {
     limit: Limit,
-    tuning: Tuning,
+    tuning: &'handle Tuning,
     courtesy: Option<&'handle Courtesy>,
     sleeps: u32,
     /// What is tried is the last attempt.
@@ -48,7 +48,7 @@ pub(super) struct Wait<'handle> {
 
 impl<'handle> Wait<'handle> {
     #[inline]
-    pub(super) const fn new(limit: Limit, tuning: Tuning) -> Self {
+    pub(super) const fn new(limit: Limit, tuning: &'handle Tuning) -> Self {
         Self { limit, tuning, courtesy: None, sleeps: 0, over: false }
     }
 
@@ -77,7 +77,7 @@ impl<'handle> Wait<'handle> {
         let deadline = self
             .deadline()
             .map(|deadline| if deadline.remaining() < INSTANT { Deadline::after(INSTANT) } else { deadline });
-        Patience::new(deadline, self.tuning)
+        Patience::new(deadline, *self.tuning)
     }
 
     /// How to sleep; EAGAIN or ETIMEDOUT if no longer.
@@ -86,7 +86,7 @@ impl<'handle> Wait<'handle> {
             return Err(Errno::AGAIN);
         }
         let recheck = if what == For::Room && self.sleeps == 0 { LULL } else { self.tuning.recheck };
-        Patience::new(self.deadline(), Tuning { recheck, ..self.tuning }).nap()
+        Patience::new(self.deadline(), Tuning { recheck, ..*self.tuning }).nap()
     }
 
     /// Whether to give others a moment before the first sleep.
@@ -104,7 +104,7 @@ impl<'handle> Wait<'handle> {
 
 impl View<'_> {
     /// Whether it is there, as far as can be told without the lock.
-    fn seems_there(&self, what: For) -> bool {
+    pub(super) fn seems_there(&self, what: For) -> bool {
         let count = match what {
             For::Message => &self.control.messages,
             For::Room => &self.control.free,
@@ -121,6 +121,16 @@ impl View<'_> {
 }
 
 impl Locked<'_, '_> {
+    /// Whether it is there.
+    #[inline]
+    pub(super) fn has(&self, what: For) -> view::Result<bool> {
+        let count = match what {
+            For::Message => self.view.messages()?,
+            For::Room => self.free()?,
+        };
+        Ok(count > 0)
+    }
+
     /// Records one more sleeper; the event's value to sleep on.
     fn begin_sleep(&self, what: For, first: bool) -> u32 {
         if what == For::Room {
@@ -133,10 +143,23 @@ impl Locked<'_, '_> {
 }
 
 impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
-    /// Waits for a message or a free block that is not there; comes back with the lock when it may be. An error if it
-    /// must not wait any longer.
+    /// Waits for a message or a free block that is not there; comes back with the lock when it is. An error if it must
+    /// not wait any longer.
     #[cold]
-    pub(super) fn await_change(
+    pub(super) fn await_it(
+        &self,
+        mut locked: Locked<'view, 'memory>,
+        what: For,
+        wait: &mut Wait<'_>,
+    ) -> Result<ToWake> {
+        while !locked.has(what)? {
+            locked = self.await_change(locked, what, wait)?;
+        }
+        Ok(locked.keep())
+    }
+
+    /// Waits once; comes back with the lock when it may be there.
+    fn await_change(
         &self,
         mut locked: Locked<'view, 'memory>,
         what: For,

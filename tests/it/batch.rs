@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use rawipc::{ErrorKind, MessageBuffer, MessageQueue, Priority, name};
+use rawipc::{ErrorKind, MessageBuffer, Priority, name};
 
-use crate::harness::small;
+use super::{Queue, QueueOptions, small};
 
 crate::tests!(
     as_many_are_sent_as_there_is_room_for,
@@ -20,12 +20,12 @@ crate::tests!(
 );
 
 /// A queue of 3 messages of 4 bytes.
-fn narrow_queue() -> MessageQueue {
+fn narrow_queue() -> Queue {
     small().max_messages(3).max_message_size(4).create_unique(name!("/rawipc-test-")).unwrap()
 }
 
 /// What `receive_many` gives.
-fn received(queue: &MessageQueue) -> Vec<(Vec<u8>, Priority)> {
+fn received(queue: &Queue) -> Vec<(Vec<u8>, Priority)> {
     let mut messages = Vec::new();
     let count = queue.receive_many(&mut MessageBuffer::<4>::new(), |message| {
         messages.push((message.payload().to_vec(), message.priority()));
@@ -35,7 +35,7 @@ fn received(queue: &MessageQueue) -> Vec<(Vec<u8>, Priority)> {
     messages
 }
 
-fn payloads(queue: &MessageQueue) -> Vec<Vec<u8>> {
+fn payloads(queue: &Queue) -> Vec<Vec<u8>> {
     received(queue).into_iter().map(|(payload, _)| payload).collect()
 }
 
@@ -100,17 +100,17 @@ fn nonblocking_queues_behave_alike() {
 fn the_wrong_direction_is_an_error_and_changes_nothing() {
     let queue = narrow_queue();
     queue.send(b"kept", Priority::MIN).unwrap();
-    let open = |options: rawipc::MessageQueueOptions| options.open(queue.name().unwrap()).unwrap();
-    let reader = open(MessageQueue::options().read(true));
+    let open = |options: QueueOptions| options.open(queue.name().unwrap()).unwrap();
+    let reader = open(Queue::options().read(true));
     assert_eq!(reader.send_many(&["1"], Priority::MIN).unwrap_err().kind(), ErrorKind::BadDescriptor);
-    let writer = open(MessageQueue::options().write(true));
+    let writer = open(Queue::options().write(true));
     let error = writer.receive_many(&mut [0; 4], |_| panic!("it cannot receive")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BadDescriptor);
     assert_eq!(payloads(&queue), [b"kept"]);
 }
 
 /// A payload that takes from the queue when it is asked for: as another process would between two sends.
-struct Taking<'queue>(&'queue MessageQueue);
+struct Taking<'queue>(&'queue Queue);
 
 impl AsRef<[u8]> for Taking<'_> {
     fn as_ref(&self) -> &[u8] {

@@ -4,6 +4,7 @@ pub mod allocator;
 pub mod injector;
 pub mod kernel;
 pub mod languages;
+pub mod message;
 pub mod peer;
 pub mod property;
 pub mod queues;

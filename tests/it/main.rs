@@ -11,7 +11,6 @@ mod harness;
 mod model;
 
 mod allocation;
-mod batch;
 mod buffers;
 mod denied;
 mod descriptor;
@@ -34,7 +33,6 @@ mod peers;
 mod processes;
 mod rights;
 mod signals;
-mod stream;
 mod system_calls;
 #[cfg(feature = "cli")]
 mod tool;
@@ -148,7 +146,6 @@ fn main() -> ExitCode {
 fn tests() -> Vec<harness::Test> {
     [
         allocation::tests(),
-        batch::tests(),
         buffers::tests(),
         #[cfg(feature = "alloc")]
         buffers::vectors::tests(),
@@ -170,7 +167,6 @@ fn tests() -> Vec<harness::Test> {
         peers::python::tests(),
         processes::tests(),
         signals::tests(),
-        stream::tests(),
         #[cfg(feature = "cli")]
         tool::tests(),
         tracing::tests(),

@@ -1,15 +1,19 @@
 //! Signals that arrive while somebody waits for a robust lock or at a shared queue.
 
-use rawipc::{ErrorKind, Priority, SharedQueue, name};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use rawipc::fd::AsFd;
+use rawipc::{ErrorKind, Priority, SharedMemory, SharedQueue, name};
 
 use crate::robust_support::Arena;
 use crate::shared_queue_support::small;
-use crate::signals::{WAYS, interrupted_between_sleeps};
+use crate::signals::{WAYS, interrupted_between_sleeps, interrupted_in_vain};
 
 crate::tests!(
     a_handler_interrupts_every_way_to_lock,
     a_handler_interrupts_every_way_to_receive_and_nothing_is_taken,
     a_handler_interrupts_every_way_to_send_and_nothing_is_sent,
+    a_handler_does_not_interrupt_publishing_and_putting_back,
 );
 
 fn a_handler_interrupts_every_way_to_lock() {
@@ -63,4 +67,24 @@ fn a_handler_interrupts_every_way_to_send_and_nothing_is_sent() {
     }
     assert_eq!(queue.receive(&mut [0; 64]).unwrap().payload(), b"full");
     assert!(queue.is_empty().unwrap());
+}
+
+fn a_handler_does_not_interrupt_publishing_and_putting_back() {
+    let queue = queue();
+    let descriptor = queue.as_fd().try_clone_to_owned().unwrap();
+    let mapping = SharedMemory::try_from(descriptor).unwrap().map().unwrap();
+    let lock: &AtomicU32 = mapping.get(64).unwrap();
+    // The second participant, in its slot's first generation: it lives, and does not unlock.
+    let _other = queue.try_clone().unwrap();
+    let other = 1 << 8 | 2;
+
+    let mut reservation = queue.reserve().unwrap();
+    reservation.write_at(0, b"whole").unwrap();
+    lock.store(other, Relaxed);
+    interrupted_in_vain(|| reservation.publish(5, Priority::MIN), || lock.store(0, Relaxed)).unwrap();
+
+    let borrowed = queue.try_borrow().unwrap();
+    lock.store(other, Relaxed);
+    interrupted_in_vain(|| borrowed.put_back(), || lock.store(0, Relaxed)).unwrap();
+    assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"whole");
 }

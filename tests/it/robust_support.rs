@@ -55,8 +55,14 @@ impl Arena {
         self.mapping.get(GUARDED).expect("the memory has room")
     }
 
-    /// Changes both words under the lock, after making them equal if an owner died between.
+    /// Changes both words under the lock, and unlocks; whether an owner had died.
     pub fn step(&self, mut guard: RobustGuard<'_>) -> bool {
+        self.change(&mut guard, || ())
+    }
+
+    /// Changes one word, does something else, and changes the other; but first makes them equal if an owner died
+    /// between, which it tells.
+    pub fn change(&self, guard: &mut RobustGuard<'_>, between: impl FnOnce()) -> bool {
         let [first, second] = self.words();
         let died = guard.owner_died();
         if died {
@@ -66,6 +72,7 @@ impl Arena {
         let number = first.load(Relaxed);
         assert_eq!(number, second.load(Relaxed), "somebody else had the lock");
         first.store(number + 1, Relaxed);
+        between();
         second.store(number + 1, Relaxed);
         died
     }

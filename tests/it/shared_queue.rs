@@ -2,18 +2,23 @@
 
 #![allow(clippy::duplicate_mod, reason = "the same tests for another type")]
 
+#[path = "batch.rs"]
+mod batch;
 #[path = "send_receive.rs"]
 mod send_receive;
+#[path = "stream.rs"]
+mod stream;
 #[path = "threads.rs"]
 mod threads;
 #[path = "waits.rs"]
 mod waits;
 
-pub use rawipc::SharedQueue as Queue;
+pub use rawipc::{SharedQueue as Queue, SharedQueueOptions as QueueOptions};
 
 use crate::harness::Test;
-pub use crate::shared_queue_support::{small, small_queue};
+pub use crate::shared_queue_support::{name_of, small, small_queue};
 
 pub fn tests() -> Vec<Test> {
-    [send_receive::tests(), threads::tests(), waits::tests()].into_iter().flatten().collect()
+    let both = [batch::tests(), send_receive::tests(), stream::tests(), threads::tests(), waits::tests()];
+    both.into_iter().flatten().collect()
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rawipc::{ErrorKind, Mapping, Priority, SharedMemory, SharedQueue, name};
 
 use crate::harness::kernel::die_with_parent;
+use crate::harness::message::Label;
 use crate::harness::random::Random;
 use crate::robust_support::BOUND;
 
@@ -77,7 +78,6 @@ impl Round {
     /// Sends until it is told to stop.
     fn produce(&self, queue: &SharedQueue, producer: usize, random: &mut Random) {
         let notes = self.notes();
-        let mut message = [0; SIZE];
         while notes.stop.load(SeqCst) == 0 {
             let number = notes.begun[producer].load(SeqCst) as usize;
             if number == MOST {
@@ -85,15 +85,16 @@ impl Round {
                 continue;
             }
             let length = if random.below(4) == 0 { 1025 + random.below(SIZE - 1024) } else { 16 + random.below(48) };
-            write(&mut message[..length], producer, number);
+            let priority = random.below(3) as u8;
+            let label = Label { record: producer as u32, number: number as u32, priority: priority.into() };
+            let (message, priority) = (label.message(length), Priority::from(priority));
             notes.begun[producer].store(number as u32 + 1, SeqCst);
-            let priority = Priority::from(random.below(3) as u8);
             match random.below(3) {
-                0 => queue.send(&message[..length], priority).expect("it is sent"),
-                1 => while queue.try_send(&message[..length], priority).is_err() {},
+                0 => queue.send(&message, priority).expect("it is sent"),
+                1 => while queue.try_send(&message, priority).is_err() {},
                 _ => {
                     let mut reservation = queue.reserve().expect("room");
-                    reservation.write_at(0, &message[..length]).expect("it fits");
+                    reservation.write_at(0, &message).expect("it fits");
                     reservation.publish(length, priority).expect("it is sent");
                 }
             }
@@ -164,27 +165,10 @@ impl Round {
     }
 }
 
-/// Makes a message that shows whether it is whole.
-fn write(message: &mut [u8], producer: usize, number: usize) {
-    let length = message.len();
-    for (at, byte) in message.iter_mut().enumerate() {
-        *byte = (at * 7 + number * 13 + producer) as u8;
-    }
-    for (at, value) in [producer, number, length].into_iter().enumerate() {
-        message[4 * at..4 * at + 4].copy_from_slice(&(value as u32).to_le_bytes());
-    }
-}
-
 /// Whose message it is and which one, if it is whole. What follows it does not matter.
-fn read(message: &[u8]) -> Option<(usize, usize)> {
-    let word = |at: usize| Some(u32::from_le_bytes(message.get(at..at + 4)?.try_into().ok()?) as usize);
-    let (producer, number, length) = (word(0)?, word(4)?, word(8)?);
-    if producer >= PRODUCERS || number >= MOST || !(16..=message.len()).contains(&length) {
-        return None;
-    }
-    let mut whole = vec![0; length];
-    write(&mut whole, producer, number);
-    (message[..length] == whole).then_some((producer, number))
+fn read(bytes: &[u8]) -> Option<(usize, usize)> {
+    let (label, _) = Label::read(bytes)?;
+    Some((label.record as usize, label.number as usize))
 }
 
 /// A forked process.

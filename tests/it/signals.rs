@@ -78,6 +78,20 @@ pub fn interrupted_between_sleeps(call: impl FnOnce() -> Result<(), Error> + Sen
     })
 }
 
+/// Lets a call wait, interrupts it a few times, and lets it have what it waits for.
+pub fn interrupted_in_vain<T: Send>(call: impl FnOnce() -> T + Send, end: impl FnOnce()) -> T {
+    install_handlers();
+    thread::scope(|scope| {
+        let waiter = Waiter::start(scope, call);
+        for _ in 0..10 {
+            signal(waiter.tid, INTERRUPTING);
+            wait_until("it waits again", || waiter.is_blocked() || waiter.is_finished());
+        }
+        end();
+        waiter.join()
+    })
+}
+
 /// A time limit of a call: a time-out, a deadline, or none.
 pub type Limits = (Option<Duration>, Option<Deadline>);
 

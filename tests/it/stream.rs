@@ -3,12 +3,12 @@
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{Deadline, ErrorKind, Incomplete, MessageBuffer, MessageQueue, Operation, Priority, Stop, name};
+use rawipc::{Deadline, ErrorKind, Incomplete, MessageBuffer, Operation, Priority, Stop, name};
 
-use crate::harness::queues::{Untouched, assert_bounds};
+use super::{Queue, name_of, small, small_queue};
+use crate::harness::queues::assert_bounds;
 use crate::harness::random::Random;
 use crate::harness::waiting::Waiter;
-use crate::harness::{name_of, small, small_queue};
 
 crate::tests!(
     a_truncating_send_says_how_much_it_sent,
@@ -26,12 +26,12 @@ crate::tests!(
 );
 
 /// A queue of 3 messages of 4 bytes.
-fn narrow_queue() -> MessageQueue {
+fn narrow_queue() -> Queue {
     small().max_messages(3).max_message_size(4).create_unique(name!("/rawipc-test-")).unwrap()
 }
 
 /// All messages that are there, in order.
-fn messages(queue: &MessageQueue) -> Vec<Vec<u8>> {
+fn messages(queue: &Queue) -> Vec<Vec<u8>> {
     let mut buffer = MessageBuffer::<64>::new();
     std::iter::from_fn(|| queue.try_receive(&mut buffer).ok().map(|message| message.payload().to_vec())).collect()
 }
@@ -146,7 +146,7 @@ fn drain_stops_at_the_end_when_empty_and_when_full() {
     let queue = narrow_queue();
     let send = |messages: &[&[u8]]| messages.iter().for_each(|message| queue.send(message, Priority::MIN).unwrap());
     let mut buffer = [0; 12];
-    let drain = |queue: &MessageQueue, buffer: &mut [u8]| {
+    let drain = |queue: &Queue, buffer: &mut [u8]| {
         let drained = queue.drain(buffer).unwrap();
         (drained.payload.to_vec(), drained.stop)
     };
@@ -167,24 +167,26 @@ fn drain_stops_at_the_end_when_empty_and_when_full() {
 }
 
 fn drain_refuses_a_buffer_without_room_for_one_message() {
-    let watched = Untouched::new();
-    let incomplete: Incomplete = watched.queue.drain(&mut [0; 63]).unwrap_err();
+    let queue = small_queue();
+    queue.send(b"kept", Priority::MAX).unwrap();
+    let incomplete: Incomplete = queue.drain(&mut [0; 63]).unwrap_err();
     assert_eq!((incomplete.bytes, incomplete.error.kind()), (0, ErrorKind::BufferTooSmall));
     assert_bounds(incomplete.error, 63, 64);
-    watched.assert_untouched();
+    assert_eq!(messages(&queue), [b"kept"]);
 }
 
 fn fill_and_drain_leave_the_wrong_direction_alone() {
-    let watched = Untouched::new();
-    let reader = MessageQueue::options().read(true).open(watched.name()).unwrap();
-    let writer = MessageQueue::options().write(true).open(watched.name()).unwrap();
+    let queue = small_queue();
+    queue.send(b"kept", Priority::MAX).unwrap();
+    let reader = Queue::options().read(true).open(name_of(&queue)).unwrap();
+    let writer = Queue::options().write(true).open(name_of(&queue)).unwrap();
     let filled = reader.fill(b"x", Priority::MIN).unwrap_err();
     let drained = writer.drain(&mut [0; 64]).unwrap_err();
     for (incomplete, operation) in [(filled, Operation::Send), (drained, Operation::Receive)] {
         assert_eq!((incomplete.bytes, incomplete.error.operation()), (0, operation));
         assert_eq!(incomplete.error.kind(), ErrorKind::BadDescriptor);
     }
-    watched.assert_untouched();
+    assert_eq!(messages(&queue), [b"kept"]);
 }
 
 fn fill_and_drain_work_on_a_nonblocking_queue() {

@@ -90,7 +90,7 @@ impl World {
 
     fn view(&self) -> View<'_> {
         let Self { control, heap, free, blocks, sizes, .. } = self;
-        View { control, heap, free, blocks, sizes: *sizes }
+        View { control, heap, free, blocks, sizes: *sizes, lines: sizes.lines() }
     }
 
     /// Does something as one participant.
@@ -131,7 +131,7 @@ impl World {
 
 /// Until it is ended: slices end only when the model says so.
 fn wait() -> Wait<'static> {
-    Wait::new(Limit::None, Tuning { spin: 0, recheck: Duration::from_secs(1 << 32) })
+    Wait::new(Limit::None, &const { Tuning { spin: 0, recheck: Duration::from_secs(1 << 32) } })
 }
 
 fn spawn<T: 'static>(world: &Arc<World>, action: impl FnOnce(&World) -> T + 'static) -> JoinHandle<T> {

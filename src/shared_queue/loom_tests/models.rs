@@ -103,7 +103,7 @@ fn die_in(world: &World, death: Death) {
         Death::Taken => {
             // The other one may be faster, and then there is nobody to die.
             assert_eq!(world.send(2, LONG, 7), Ok(()));
-            let mut now = super::Wait::new(super::Limit::Now, super::Tuning::DEFAULT);
+            let mut now = super::Wait::new(super::Limit::Now, &super::Tuning::DEFAULT);
             let _ = client.borrow(&mut now);
         }
         _ => {
@@ -132,7 +132,7 @@ fn die_in(world: &World, death: Death) {
 /// All blocks are free, and nobody has the lock.
 fn assert_at_rest(world: &World) {
     let view = world.view();
-    let free = world.with(5, |client| client.lock(&mut wait()).and_then(|locked| locked.free()));
+    let free = world.with(5, |client| client.lock(&mut wait()).and_then(|locked| Ok(locked.free()?)));
     assert_eq!((view.messages(), free), (Ok(0), Ok(view.capacity())));
     assert!(!world.control.lock.is_taken());
 }

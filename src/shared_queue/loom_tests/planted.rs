@@ -41,7 +41,8 @@ fn sleep_begun_too_late() {
 }
 
 fn receive_late(world: &World) -> Result<u32> {
-    let is_empty = world.with(1, |client| client.lock(&mut wait()).and_then(|locked| locked.view.messages()))? == 0;
+    let is_empty =
+        world.with(1, |client| client.lock(&mut wait()).and_then(|locked| Ok(locked.view.messages()?)))? == 0;
     if is_empty {
         let side = &world.control.receivers;
         let expected = side.begin_sleep();

@@ -4,15 +4,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use rawipc::{Abi, MessageQueue, NamedSemaphore, Priority};
+use rawipc::{Abi, MessageQueue, NamedSemaphore, Priority, SharedQueue};
 
 use super::account::{Account, Totals};
-use super::actors::{Actor, CONSUMER, Dead, KINDS, Kind, PRODUCER, QUEUE, SEMAPHORE, Stage};
-use super::ledger::{DRAIN, Ledger, RECORDS, SLOTS, STOP, VALUES};
+use super::actors::{Actor, Dead, KINDS, Kind, QUEUE, SEMAPHORE, SHARED_QUEUE, Stage};
+use super::ledger::{DRAIN, LONGEST, Ledger, RECORDS, SLOTS, STOP, VALUES};
 use super::place;
 use crate::harness::kernel::die_with_parent;
+use crate::harness::message::HEADER;
 use crate::harness::random::Random;
 use crate::harness::waiting::pause;
+use crate::robust_support::Arena;
 use crate::semaphore_stress::interrupt_every;
 
 /// How much later than its bound a call may be over: the machine is busy, and processes are stopped for a while.
@@ -49,14 +51,18 @@ pub struct Round<'a> {
 impl<'a> Round<'a> {
     pub fn new(ledger: &'a Ledger, seed: u64) -> Self {
         let mut random = Random::of(seed);
-        let message_size = 16 + random.below(80);
+        let message_size = HEADER + random.below(80);
         let permits = 1 + random.below(4) as u32;
         let abi = [Abi::Gnu64, Abi::Gnu32, Abi::Musl][random.below(3)];
         let queue = MessageQueue::options().read(true).write(true).create_new(true).unlink_on_drop(true);
         let queue = queue.max_messages(1 + random.below(10)).max_message_size(message_size);
         let semaphore = NamedSemaphore::options().abi(abi).create_new(true).initial_value(permits);
+        let shared_queue = SharedQueue::options().read(true).write(true).create_new(true).unlink_on_drop(true);
+        let shared_queue = shared_queue.max_messages(1 + random.below(10));
+        let shared_queue = shared_queue.max_message_size(HEADER + random.below(LONGEST - HEADER + 1));
+        let shared_queue = shared_queue.open(SHARED_QUEUE).expect("there is room");
         Self {
-            stage: Stage { ledger, message_size, permits, abi },
+            stage: Stage { ledger, message_size, permits, abi, shared_queue, arena: Arena::new() },
             random,
             queue: queue.open(QUEUE).expect("the namespace is new, or was left clean"),
             semaphore: semaphore.unlink_on_drop(true).open(SEMAPHORE).expect("it is not there yet"),
@@ -93,7 +99,7 @@ impl<'a> Round<'a> {
         let seed = self.random.below(1 << 30) as u64;
         let (number, record) = (self.started, self.records);
         self.started += 1;
-        self.records += usize::from(kind.name == PRODUCER);
+        self.records += usize::from(kind.produces());
         assert!(record < RECORDS, "the round is too long");
         let (stage, slot_of) = (&self.stage, &self.stage.ledger.slots[slot]);
         slot_of.state.store(0, SeqCst);
@@ -141,7 +147,7 @@ impl<'a> Round<'a> {
         // It may just have ended by itself.
         assert!(status == 0 || libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL, "{status:#x}");
         if let (Ok(place), false) = (place, status == 0) {
-            self.account.kills += 1;
+            *self.account.kills.entry(player.kind.name).or_default() += 1;
             let slot = &self.stage.ledger.slots[player.slot];
             let dead = Dead { slot, bit: 1 << player.slot, number: player.number, place };
             (player.kind.died)(&self.stage, &dead, &mut self.account);
@@ -199,8 +205,7 @@ impl<'a> Round<'a> {
                 signal(player.pid, libc::SIGCONT);
             }
         }
-        let consumes = |player: &Player| player.kind.name == CONSUMER;
-        while !self.players.iter().all(consumes) {
+        while !self.players.iter().all(|player| player.kind.consumes()) {
             self.watch(false);
             // For those who wait without a limit for a token that is gone with a killed one.
             if self.semaphore.value() == 0 && self.semaphore.post().is_ok() {
@@ -210,8 +215,13 @@ impl<'a> Round<'a> {
             pause();
         }
         phase.store(DRAIN, SeqCst);
-        for _ in 0..self.players.len() {
-            self.queue.send_timeout(b"", Priority::MIN, ENDING).expect("consumers make room");
+        for player in &self.players {
+            let shared_queue = &self.stage.shared_queue;
+            let sent = match player.kind.is_of_shared_queue() {
+                true => shared_queue.send_timeout(b"", Priority::MIN, ENDING),
+                false => self.queue.send_timeout(b"", Priority::MIN, ENDING),
+            };
+            sent.expect("consumers make room");
         }
         while !self.players.is_empty() {
             self.watch(false);

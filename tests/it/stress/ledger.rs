@@ -1,6 +1,6 @@
 //! What the actors of a round do, written down by themselves as they do it: what a killed one was doing can be read.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use rawipc::{Clock, Time, shareable};
@@ -9,10 +9,13 @@ use rawipc::{Clock, Time, shareable};
 pub const SLOTS: usize = 64;
 
 /// How many producers there can be in a round, one after the other.
-pub const RECORDS: usize = 4096;
+pub const RECORDS: usize = 2048;
 
 /// How many messages a producer sends.
 pub const MESSAGES: u32 = 512;
+
+/// No message is longer.
+pub const LONGEST: usize = 2048;
 
 /// How many shared values there are in a round, one after the other.
 pub const VALUES: usize = 64;
@@ -27,6 +30,17 @@ shareable! {
         pub tokens: [AtomicU64; VALUES],
         /// A bit for each slot whose actor holds a token of the semaphore.
         pub holders: AtomicU64,
+        /// The bit of the slot whose actor has the mutex, as far as that one has said.
+        pub locker: AtomicU64,
+        /// Changes under the mutex.
+        pub changes: AtomicU64,
+        /// How often it was told that the mutex's owner had died.
+        pub inherited: AtomicU64,
+        /// Doorbells that were waited for, and rung.
+        pub rung: AtomicU64,
+        /// Messages that came after later ones, and nobody had put them back.
+        pub late: AtomicU32,
+        pub unused: AtomicU32,
         /// Calls that a signal has interrupted.
         pub interrupted: AtomicU64,
         /// Limits that were hit.
@@ -45,6 +59,8 @@ shareable! {
         /// When its present call must be over, in nanoseconds; 0 if it makes none, or one without a limit.
         pub until: AtomicU64,
         pub turns: AtomicU64,
+        /// What a consumer receives into.
+        pub buffer: [AtomicU8; LONGEST],
     }
 
     /// A producer.
@@ -53,10 +69,19 @@ shareable! {
         pub sending: AtomicU32,
         /// How many were accepted.
         pub sent: AtomicU32,
-        /// A bit for each message that a consumer has seen.
-        pub received: [AtomicU64; MESSAGES as usize / 64],
+        /// Not 0 if its queue is the one in shared memory.
+        pub shared: AtomicU32,
+        pub unused: AtomicU32,
+        /// What is known of each message.
+        pub notes: [AtomicU8; MESSAGES as usize],
     }
 }
+
+/// What is known of a message: a consumer has received it; a killed one had it in hand, and it may be there again if
+/// the queue is in shared memory; one that had it in hand has put it back.
+pub const RECEIVED: u8 = 1;
+pub const IN_HAND: u8 = 2;
+pub const PUT_BACK: u8 = 4;
 
 /// The phases of a round: all act; all but the consumers end; these end too, when nothing is left.
 pub const ACT: u32 = 0;
@@ -73,16 +98,36 @@ impl Record {
     /// Notes that a message was received.
     pub fn receive(&self, number: u32) {
         assert!(number < self.sending.load(SeqCst), "message {number} was never sent");
-        let (word, bit) = (&self.received[number as usize / 64], 1 << (number % 64));
-        assert_eq!(word.fetch_or(bit, SeqCst) & bit, 0, "message {number} came twice");
+        assert!(!self.note(number, RECEIVED), "message {number} came twice");
     }
 
-    pub fn was_received(&self, number: u32) -> bool {
-        self.received[number as usize / 64].load(SeqCst) & (1 << (number % 64)) != 0
+    /// Notes something of a message; whether it was known.
+    pub fn note(&self, number: u32, what: u8) -> bool {
+        self.notes[number as usize].fetch_or(what, SeqCst) & what != 0
+    }
+
+    /// Whether that is known of a message.
+    pub fn is(&self, number: u32, what: u8) -> bool {
+        self.notes[number as usize].load(SeqCst) & what != 0
+    }
+
+    pub fn is_shared(&self) -> bool {
+        self.shared.load(SeqCst) != 0
     }
 }
 
 impl Slot {
+    /// What its consumer receives into.
+    ///
+    /// # Safety
+    /// Nobody else may use it meanwhile.
+    #[allow(clippy::mut_from_ref, reason = "atomics may be changed through a reference")]
+    pub unsafe fn buffer(&self) -> &mut [u8] {
+        let start = self.buffer.as_ptr().cast_mut().cast();
+        // SAFETY: the memory is so long and may be changed; nobody else uses it, as the caller says.
+        unsafe { std::slice::from_raw_parts_mut(start, LONGEST) }
+    }
+
     /// For how long its present call should have been over.
     pub fn lateness(&self) -> Duration {
         match self.until.load(SeqCst) {

@@ -13,15 +13,11 @@ pub fn stop(pid: i32) -> Result<Place, i32> {
     if libc::WIFSTOPPED(status) { Ok(call_of(pid)) } else { Err(status) }
 }
 
-/// The call that a stopped child is in, and what it answers; the kernel ends one that sleeps with an error of
-/// its own, before it begins it anew.
+/// The call that a stopped child is in.
 #[cfg(target_arch = "x86_64")]
 fn call_of(pid: i32) -> Place {
-    let register = |number: i32| request(libc::PTRACE_PEEKUSER as _, pid, 8 * number as usize);
-    match (register(libc::ORIG_RAX), register(libc::RAX)) {
-        (Some(number), answer) => Place::Call { number, answer },
-        _ => Place::Unknown,
-    }
+    let number = request(libc::PTRACE_PEEKUSER as _, pid, 8 * libc::ORIG_RAX as usize);
+    number.map_or(Place::Unknown, Place::Call)
 }
 
 /// Its registers have other names elsewhere.

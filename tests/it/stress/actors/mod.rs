@@ -2,21 +2,26 @@
 
 mod hoarder;
 mod initialiser;
+mod messages;
 mod notifier;
 mod observer;
 mod queue;
+mod robust;
 mod semaphore;
+mod shared_queue;
 
 pub use hoarder::remove;
+pub use observer::for_each_object;
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use rawipc::{Abi, ErrorKind, Name, Result};
+use rawipc::{Abi, ErrorKind, Name, Result, SharedQueue};
 
 use super::account::Account;
 use super::ledger::{Ledger, Slot, now};
 use crate::harness::random::Random;
+use crate::robust_support::Arena;
 
 /// A kind of actor.
 pub struct Kind {
@@ -29,9 +34,12 @@ pub struct Kind {
     pub died: fn(&Stage<'_>, &Dead<'_>, &mut Account),
 }
 
-pub static KINDS: [Kind; 8] = [
+pub static KINDS: [Kind; 11] = [
     Kind { name: PRODUCER, most: 5, act: queue::produce, died: |_, _, _| () },
-    Kind { name: CONSUMER, most: 4, act: queue::consume, died: queue::consumer_died },
+    Kind { name: CONSUMER, most: 4, act: queue::consume, died: messages::consumer_died },
+    Kind { name: SHARED_PRODUCER, most: 4, act: shared_queue::produce, died: |_, _, _| () },
+    Kind { name: SHARED_CONSUMER, most: 4, act: shared_queue::consume, died: shared_queue::consumer_died },
+    Kind { name: "locker", most: 5, act: robust::lock, died: robust::locker_died },
     Kind { name: "notifier", most: 3, act: notifier::be_notified, died: |_, _, _| () },
     Kind { name: "holder", most: 6, act: semaphore::hold, died: semaphore::holder_died },
     Kind { name: "initialiser", most: 5, act: initialiser::initialise, died: |_, _, _| () },
@@ -41,15 +49,34 @@ pub static KINDS: [Kind; 8] = [
 ];
 
 /// Each has a record of its own.
-pub const PRODUCER: &str = "producer";
+const PRODUCER: &str = "producer";
+const SHARED_PRODUCER: &str = "shared queue's producer";
 
 /// They act until nothing is left for them.
-pub const CONSUMER: &str = "consumer";
+const CONSUMER: &str = "consumer";
+const SHARED_CONSUMER: &str = "shared queue's consumer";
 
-/// What must be known after a kill: a consumer takes a message, a holder waits for a token or gives it back.
+impl Kind {
+    pub fn produces(&self) -> bool {
+        [PRODUCER, SHARED_PRODUCER].contains(&self.name)
+    }
+
+    pub fn consumes(&self) -> bool {
+        [CONSUMER, SHARED_CONSUMER].contains(&self.name)
+    }
+
+    /// Of those who consume: from the queue in shared memory.
+    pub fn is_of_shared_queue(&self) -> bool {
+        self.name == SHARED_CONSUMER
+    }
+}
+
+/// What must be known after a kill: a consumer takes a message, a holder waits for a token or gives it back, a locker
+/// changes what is guarded.
 pub const TAKING: u32 = 1;
 pub const WAITING: u32 = 2;
 pub const GIVING: u32 = 3;
+pub const CHANGING: u32 = 4;
 
 /// What a round is played with.
 pub struct Stage<'a> {
@@ -57,9 +84,12 @@ pub struct Stage<'a> {
     pub message_size: usize,
     pub permits: u32,
     pub abi: Abi,
+    pub shared_queue: SharedQueue,
+    pub arena: Arena,
 }
 
 pub const QUEUE: &Name = rawipc::name!("/rawipc-stress-queue");
+pub const SHARED_QUEUE: &Name = rawipc::name!("/rawipc-stress-shared-queue");
 pub const SEMAPHORE: &Name = rawipc::name!("/rawipc-stress-semaphore");
 pub const VALUE: &str = "/rawipc-stress-value-";
 pub const HOARD: &str = "/rawipc-stress-hoard-";
@@ -76,9 +106,8 @@ pub struct Dead<'a> {
 /// Where a process was stopped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Place {
-    /// In a system call of this number, which answers this unless it fails. Where a signal's handler is about to
-    /// run, the answer shows as 0, whatever it is.
-    Call { number: libc::c_long, answer: Option<libc::c_long> },
+    /// In a system call of this number.
+    Call(libc::c_long),
     /// Anywhere else, or the machine does not tell.
     Unknown,
 }
@@ -123,6 +152,12 @@ impl Actor<'_> {
             Some(ErrorKind::LimitExceeded(_)) => ledger.exhausted.fetch_add(1, SeqCst),
             _ => 0,
         };
+    }
+
+    /// Lets some time pass with something in hand, now and then enough to be killed or stopped there.
+    pub fn dally(&mut self) {
+        let longest = if self.random.below(100) == 0 { 100_000 } else { 300 };
+        (0..self.random.below(longest)).for_each(|_| std::hint::spin_loop());
     }
 
     pub fn moment(&mut self) -> Duration {

@@ -20,6 +20,8 @@ pub fn observe(actor: &mut Actor<'_>) {
         let (attributes, status) = (queue.attributes().expect("it is open"), queue.status().expect("it is open"));
         assert!(attributes.messages <= attributes.max_messages);
         assert!(status.bytes <= (attributes.max_messages * attributes.max_message_size) as u64);
+        let shared = actor.stage.shared_queue.attributes().expect("it is open");
+        assert!(shared.messages <= shared.max_messages);
         Limits::current().expect("the settings can be read");
         actor.note::<()>(&Ok(()));
     }

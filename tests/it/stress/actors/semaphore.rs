@@ -52,6 +52,6 @@ pub fn holder_died(stage: &Stage<'_>, dead: &Dead<'_>, account: &mut Account) {
     let state = dead.slot.state.load(SeqCst);
     account.killed_waiters += u64::from(state == WAITING);
     // Who sleeps has not taken a token, and who wakes others has given his.
-    let is_known = matches!(dead.place, Place::Call { number: libc::SYS_futex, .. });
+    let is_known = matches!(dead.place, Place::Call(libc::SYS_futex));
     account.maybe_lost += u64::from([WAITING, GIVING].contains(&state) && !is_known);
 }
