@@ -46,6 +46,11 @@ impl Courtesy {
         Self { one_processor, left: AtomicU32::new(0), pause: AtomicU32::new(FIRST_PAUSE), near: AtomicU32::new(0) }
     }
 
+    /// How often to look, of so many times that were asked for.
+    pub(crate) const fn spin(&self, asked: u32) -> u32 {
+        if self.one_processor { 0 } else { asked }
+    }
+
     /// Waits a little for something, and looks at most so often.
     pub(crate) fn linger(&self, looks: u32, is_there: impl Fn() -> bool) {
         let near = self.near.load(Relaxed);
@@ -55,8 +60,7 @@ impl Courtesy {
                 return;
             }
         }
-        let looks = if self.one_processor { 0 } else { looks };
-        for _ in 0..looks {
+        for _ in 0..self.spin(looks) {
             spin_loop();
             if is_there() {
                 return;
