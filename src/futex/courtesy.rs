@@ -46,6 +46,11 @@ impl Courtesy {
         Self { one_processor, left: AtomicU32::new(0), pause: AtomicU32::new(FIRST_PAUSE), near: AtomicU32::new(0) }
     }
 
+    /// How often to look, of so many times that were asked for.
+    pub(crate) const fn spin(&self, asked: u32) -> u32 {
+        if self.one_processor { 0 } else { asked }
+    }
+
     /// Waits a little for something, and looks at most so often.
     pub(crate) fn linger(&self, looks: u32, is_there: impl Fn() -> bool) {
         let near = self.near.load(Relaxed);
@@ -55,7 +60,7 @@ impl Courtesy {
                 return;
             }
         }
-        for _ in 0..self.looks(looks) {
+        for _ in 0..self.spin(looks) {
             spin_loop();
             if is_there() {
                 return;
@@ -64,11 +69,6 @@ impl Courtesy {
         if near == 0 && self.let_others_run(&is_there) {
             self.near.store(NEAR, Relaxed);
         }
-    }
-
-    /// How often to look, of so many times that were asked for.
-    pub(crate) const fn looks(&self, asked: u32) -> u32 {
-        if self.one_processor { 0 } else { asked }
     }
 
     /// Lets others run, if that is worth it; whether what is waited for is there then.

@@ -31,7 +31,7 @@ impl SharedQueue {
     }
 
     fn spin(&self, what: For, looks: u32) -> bool {
-        let looks = looks.min(self.courtesy.looks(looks).max(1));
+        let looks = looks.min(self.courtesy.spin(looks).max(1));
         (0..looks).any(|_| {
             let found = self.member.seems_there(what);
             if !found {

@@ -77,7 +77,7 @@ impl<'handle> Wait<'handle> {
 
     /// How often to look at the lock, before any clock is read.
     pub(super) fn looks_at_lock(&self) -> u32 {
-        self.courtesy.map_or(LOCK_LOOKS, |courtesy| courtesy.looks(LOCK_LOOKS))
+        self.courtesy.map_or(LOCK_LOOKS, |courtesy| courtesy.spin(LOCK_LOOKS))
     }
 
     /// For the lock, which even an expired wait waits for a little.

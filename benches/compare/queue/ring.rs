@@ -40,6 +40,8 @@ const NAP: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 50_000 };
 struct Ring {
     memory: NonNull<Positions>,
     shape: Shape,
+    /// A power of two, so that a number that wraps around goes on with the next slot.
+    slots: usize,
     waiting: Waiting,
     /// How far the other end was when it was last looked at; it may be further.
     written: Cell<u32>,
@@ -56,12 +58,13 @@ pub fn spinning(names: &Names, shape: Shape) -> Opened {
 
 impl Ring {
     fn new(shape: Shape, waiting: Waiting) -> Self {
+        let slots = shape.messages.next_power_of_two();
         let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
         // SAFETY: memory of its own, where nothing lies yet.
-        let memory = unsafe { libc::mmap(ptr::null_mut(), length(shape), access, flags, -1, 0) };
+        let memory = unsafe { libc::mmap(ptr::null_mut(), length(slots, shape), access, flags, -1, 0) };
         assert_ne!(memory, libc::MAP_FAILED, "there is memory");
         let memory = NonNull::new(memory.cast()).expect("it is not at 0");
-        Self { memory, shape, waiting, written: Cell::new(0), read: Cell::new(0) }
+        Self { memory, shape, slots, waiting, written: Cell::new(0), read: Cell::new(0) }
     }
 
     fn positions(&self) -> &Positions {
@@ -71,7 +74,7 @@ impl Ring {
 
     /// The room of the message of this number.
     fn slot(&self, number: u32) -> *mut u8 {
-        let offset = size_of::<Positions>() + number as usize % slots(self.shape) * room(self.shape);
+        let offset = size_of::<Positions>() + (number as usize & (self.slots - 1)) * room(self.shape);
         // SAFETY: the memory is as long as all slots.
         unsafe { self.memory.as_ptr().cast::<u8>().add(offset) }
     }
@@ -149,13 +152,8 @@ impl Queue for Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: it is this value's own, and nothing of it is lent.
-        unsafe { libc::munmap(self.memory.as_ptr().cast(), length(self.shape)) };
+        unsafe { libc::munmap(self.memory.as_ptr().cast(), length(self.slots, self.shape)) };
     }
-}
-
-/// How many slots there are: so many that a number that wraps around goes on with the next one.
-fn slots(shape: Shape) -> usize {
-    shape.messages.next_power_of_two()
 }
 
 /// The bytes of a slot.
@@ -163,8 +161,8 @@ fn room(shape: Shape) -> usize {
     shape.size.next_multiple_of(64)
 }
 
-fn length(shape: Shape) -> usize {
-    size_of::<Positions>() + slots(shape) * room(shape)
+fn length(slots: usize, shape: Shape) -> usize {
+    size_of::<Positions>() + slots * room(shape)
 }
 
 /// Whatever it returns, the position tells.
