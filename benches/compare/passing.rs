@@ -2,10 +2,15 @@
 
 use crate::Run;
 use crate::machine::{Placement, Processors};
-use crate::measure::{absent, at, in_turns, sorted, timed};
+use crate::measure::{Rounds, absent, at, in_turns, sorted, timed};
 use crate::queue::{Names, Opened, SPINNING, Shape, WAYS, Way};
-use crate::record::Bound::AtMost;
+use crate::record::Bound::{AtLeast, AtMost};
 use crate::record::Table;
+
+/// The ways that the targets are about.
+const BARE: &str = "bare system calls";
+const SHARED: &str = "rawipc, SharedQueue";
+const BOOST: &str = "Boost.Interprocess";
 
 /// How many messages the kernel lets everybody's queues have.
 const DEPTH: usize = 10;
@@ -30,12 +35,25 @@ pub fn pairs(run: &mut Run) {
             });
             let rounds = in_turns(run.rounds(200), subjects.collect());
             let title = format!("Send and receive in one process, {size_name}, {queued} queued: ns a pair");
-            if size == 64 {
-                let what = format!("send + receive, {size_name}, {queued} queued: rawipc / bare system calls");
-                run.record.target(&what, rounds.ratio("rawipc", "bare system calls"), AtMost(1.02));
-            }
+            pair_targets(run, &rounds, size, &format!("send + receive, {size_name}, {queued} queued"));
             run.keep(rounds.table(&format!("pairs-{size}-{queued}"), &title));
         }
+    }
+}
+
+/// The most that a pair may cost beside another way: the size, what is measured, beside what, how much.
+const PAIR_TARGETS: [(usize, &str, &str, f64); 6] = [
+    (64, "rawipc", BARE, 1.02),
+    (64, SHARED, BARE, 0.1),
+    (64, SHARED, BOOST, 1.0),
+    (1024, SHARED, BOOST, 1.0),
+    (8192, SHARED, BARE, 0.2),
+    (8192, SHARED, BOOST, 1.0),
+];
+
+fn pair_targets(run: &mut Run, rounds: &Rounds, size: usize, what: &str) {
+    for (_, name, other, most) in PAIR_TARGETS.into_iter().filter(|target| target.0 == size) {
+        run.record.target(&format!("{what}: {name} / {other}"), rounds.ratio(name, other), AtMost(most));
     }
 }
 
@@ -58,24 +76,37 @@ pub fn round_trips(run: &mut Run) {
         let names = Names::new();
         let mut ways = opened(&ways, &names, Shape { messages: DEPTH, size: 64 });
         let mut times = vec![Vec::new(); ways.len()];
-        for _ in 0..run.rounds(10) {
-            for ((_, way), times) in ways.iter_mut().zip(&mut times) {
-                if let Ok(way) = way {
-                    times.extend(way.round_trips(placement, 1_000));
-                }
-            }
-        }
-        let floor = at(&sorted(times[0].clone()), 0.5);
+        let subjects = ways.iter_mut().zip(&mut times).map(|((name, way), times)| match way {
+            Ok(way) => timed(name, || {
+                let trips = sorted(way.round_trips(placement, 1_000));
+                times.extend(&trips);
+                at(&trips, 0.5)
+            }),
+            Err(reason) => absent(name, reason),
+        });
+        let rounds = in_turns(run.rounds(20), subjects.collect());
+        round_trip_targets(run, &rounds, placement);
         for ((name, way), times) in ways.iter().zip(times) {
             if let Err(reason) = way {
                 table.lacking(name, reason);
                 continue;
             }
             let times = sorted(times);
-            let half = at(&times, 0.5);
-            table.row(name, vec![half, at(&times, 0.99), at(&times, 0.999), half / floor]);
+            let ratio = rounds.ratio(name, BARE).unwrap_or(f64::NAN);
+            table.row(name, vec![at(&times, 0.5), at(&times, 0.99), at(&times, 0.999), ratio]);
         }
         run.keep(table);
+    }
+}
+
+fn round_trip_targets(run: &mut Run, rounds: &Rounds, placement: Placement) {
+    let mut target = |name, other, most| {
+        let what = format!("round trip, {}, 64 B: {name} / {other}", placement.name());
+        run.record.target(&what, rounds.ratio(name, other), AtMost(most));
+    };
+    target(SHARED, BARE, 1.1);
+    if placement == Placement::TwoProcessors {
+        target("rawipc, SharedQueue, spinning", "bare ring, spinning", 1.6);
     }
 }
 
@@ -96,6 +127,12 @@ pub fn one_way(run: &mut Run) {
         let title = format!(
             "One way between two processes on two processors, {size_name}, at most {DEPTH} queued: ns a message"
         );
+        if size == 64 {
+            for name in [SHARED, "rawipc, SharedQueue, spinning"] {
+                let what = format!("one way, two processors, 64 B: {BARE} / {name}");
+                run.record.target(&what, rounds.ratio(BARE, name), AtLeast(3.0));
+            }
+        }
         run.keep(rounds.table(&format!("one-way-{size}"), &title));
     }
 }

@@ -7,7 +7,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use rawipc::{
-    MessageBuffer, MessageQueue, NamedSemaphore, Priority, RobustMutex, Semaphore, SharedMemory, SharedQueue, name,
+    Message, MessageBuffer, MessageQueue, NamedSemaphore, Priority, RobustMutex, Semaphore, SharedMemory, SharedQueue,
+    name,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -38,44 +39,42 @@ fn small() -> rawipc::Result<MessageQueue> {
     options.unlink_on_drop(true).create_unique(name!("/rawipc-bench-"))
 }
 
+/// So many messages of `N` bytes, each sent and received.
+#[inline(always)]
+fn pairs<const N: usize>(
+    count: u32,
+    send: impl Fn(&[u8; N]) -> rawipc::Result<()>,
+    receive: impl Fn(&mut MessageBuffer<N>) -> rawipc::Result<Message<'_>>,
+) -> rawipc::Result<()> {
+    let (message, mut buffer, mut received) = (black_box([7; N]), MessageBuffer::new(), 0);
+    for _ in 0..count {
+        send(&message)?;
+        received += receive(&mut buffer)?.payload().len();
+    }
+    assert_eq!(received, N * count as usize);
+    Ok(())
+}
+
 /// `send` and `receive`, 64 bytes.
 #[inline(never)]
 fn queue(count: u32) -> rawipc::Result<()> {
     let queue = small()?;
-    let (message, mut buffer, mut received) = (black_box([7; 64]), MessageBuffer::<64>::new(), 0);
-    for _ in 0..count {
-        queue.send(&message, Priority::MIN)?;
-        received += queue.receive(&mut buffer)?.payload().len();
-    }
-    assert_eq!(received, message.len() * count as usize);
-    Ok(())
+    pairs::<64>(count, |message| queue.send(message, Priority::MIN), |buffer| queue.receive(buffer))
 }
 
 /// `send_timeout` and `receive_timeout`, 64 bytes, which succeed at once.
 #[inline(never)]
 fn queue_timeout(count: u32) -> rawipc::Result<()> {
-    let queue = small()?;
-    let (message, mut buffer, mut received) = (black_box([7; 64]), MessageBuffer::<64>::new(), 0);
-    let timeout = black_box(Duration::from_secs(1));
-    for _ in 0..count {
-        queue.send_timeout(&message, Priority::MIN, timeout)?;
-        received += queue.receive_timeout(&mut buffer, timeout)?.payload().len();
-    }
-    assert_eq!(received, message.len() * count as usize);
-    Ok(())
+    let (queue, timeout) = (small()?, black_box(Duration::from_secs(1)));
+    let send = |message: &[u8; 64]| queue.send_timeout(message, Priority::MIN, timeout);
+    pairs(count, send, |buffer| queue.receive_timeout(buffer, timeout))
 }
 
 /// `try_send` and `try_receive` that succeed.
 #[inline(never)]
 fn queue_try(count: u32) -> rawipc::Result<()> {
     let queue = small()?;
-    let (message, mut buffer, mut received) = (black_box([7; 64]), MessageBuffer::<64>::new(), 0);
-    for _ in 0..count {
-        queue.try_send(&message, Priority::MIN)?;
-        received += queue.try_receive(&mut buffer)?.payload().len();
-    }
-    assert_eq!(received, message.len() * count as usize);
-    Ok(())
+    pairs::<64>(count, |message| queue.try_send(message, Priority::MIN), |buffer| queue.try_receive(buffer))
 }
 
 /// `try_receive` that fails.
@@ -119,13 +118,7 @@ fn queue_many(count: u32) -> rawipc::Result<()> {
 fn shared_queue<const N: usize>(count: u32) -> rawipc::Result<()> {
     let options = SharedQueue::options().read(true).write(true).max_messages(2).max_message_size(N);
     let queue = options.create_anonymous()?;
-    let (message, mut buffer, mut received) = (black_box([7; N]), MessageBuffer::<N>::new(), 0);
-    for _ in 0..count {
-        queue.send(&message, Priority::MIN)?;
-        received += queue.receive(&mut buffer)?.payload().len();
-    }
-    assert_eq!(received, message.len() * count as usize);
-    Ok(())
+    pairs::<N>(count, |message| queue.send(message, Priority::MIN), |buffer| queue.receive(buffer))
 }
 
 /// `lock` and unlocking of a robust mutex.

@@ -142,7 +142,7 @@ impl Lock {
     }
 
     /// Looks again so often, as long as nobody sleeps.
-    fn spin(&self, me: Owner, limit: u32) -> bool {
+    pub(crate) fn spin(&self, me: Owner, limit: u32) -> bool {
         for _ in 0..limit {
             let word = self.word.load(Relaxed);
             if word == 0 && self.take_free(me) {

@@ -35,6 +35,9 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     #[cold]
     fn lock_slowly(&self, wait: &mut Wait<'_>) -> Result<()> {
         let lock = &self.view.control.lock;
+        if lock.spin(self.me, wait.looks_at_lock()) {
+            return Ok(());
+        }
         match lock.take(self.me, &self.others, &wait.for_lock()) {
             Ok(Taken::Clean) => Ok(()),
             Ok(Taken::OwnerDied) => {
@@ -159,7 +162,7 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     /// Frees a block that this participant has in hand.
     pub(super) fn release(&self, block: usize) -> Result<()> {
         let record = self.view.record(block)?;
-        match self.lock(&mut Wait::new(Limit::Now, &Tuning::DEFAULT)) {
+        match self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL)) {
             // What is damaged will be seen by the next one.
             Ok(mut locked) => _ = locked.push_free(block, record),
             Err(_) => abandon(record),
@@ -188,13 +191,13 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
 
     /// Takes back what the dead have in hand.
     pub(super) fn reclaim(&self) -> Result<bool> {
-        Ok(self.lock(&mut Wait::new(Limit::Now, &Tuning::DEFAULT))?.reclaim(&self.others)?)
+        Ok(self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL))?.reclaim(&self.others)?)
     }
 
     /// Makes everything anew from the records.
     #[cold]
     pub(super) fn repair(&self) -> Result<()> {
-        let locked = self.lock(&mut Wait::new(Limit::Now, &Tuning::DEFAULT))?;
+        let locked = self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL))?;
         Ok(locked.view.rebuild(&self.others)?)
     }
 }

@@ -44,6 +44,9 @@ use wait::{Limit, Wait};
 /// What comes before the name in the file's.
 pub(crate) const PREFIX: &[u8] = b"mq.";
 
+/// How waits spin and sleep if nothing else is said: answers from another processor come while they look.
+const TUNING: Tuning = Tuning { spin: 200, ..Tuning::WATCHFUL };
+
 /// A message queue in shared memory: a [`MessageQueue`](crate::MessageQueue) that makes no system call unless somebody
 /// has to sleep or to be woken.
 ///
@@ -76,7 +79,7 @@ pub(crate) const PREFIX: &[u8] = b"mq.";
 /// | `send_timeout`, `receive_timeout` | so long, by the monotonic clock |
 /// | `send_deadline`, `receive_deadline` | until a moment on the clock that the deadline names |
 ///
-/// A call that waits lets others run, if that has been of use lately, looks as often as [`Tuning`] says, and sleeps,
+/// A call that waits looks as often as [`Tuning`] says, lets others run, if that has been of use lately, and sleeps,
 /// for 50 ms at most before it looks again. There is no order among those who wait. A sender that finds the queue full
 /// sleeps until it is half empty or a millisecond has passed; after that it is woken for each free place.
 ///
@@ -153,7 +156,7 @@ impl SharedQueue {
         self.member.file_mut().remove_name().map_err(|errno| Error::system(Operation::UnlinkQueue, errno))
     }
 
-    /// How waits of this handle spin and sleep: no looks but the first, then sleeps of at most 50 ms.
+    /// How waits of this handle spin and sleep: 200 looks, some microseconds, then sleeps of at most 50 ms.
     #[must_use]
     pub const fn tuning(&self) -> Tuning {
         self.tuning
@@ -168,7 +171,7 @@ impl SharedQueue {
     fn new(member: Member, flags: OpenFlags) -> Self {
         let nonblocking = AtomicBool::new(flags.contains(OpenFlags::NONBLOCKING));
         let (access, courtesy) = (flags & OpenFlags::READ_WRITE, Courtesy::new());
-        Self { member, access, nonblocking, tuning: Tuning::WATCHFUL, courtesy }
+        Self { member, access, nonblocking, tuning: TUNING, courtesy }
     }
 
     /// What a call waits by, on this handle.

@@ -9,13 +9,16 @@ use super::format::Side;
 use super::locked::{Locked, ToWake};
 use super::view::{self, View};
 use crate::futex::primitive::Ordering::Relaxed;
-use crate::futex::primitive::{sleep, spin_loop};
+use crate::futex::primitive::sleep;
 use crate::futex::{Courtesy, Nap, Patience, Scope, Tuning};
 use crate::robust::Others;
 use crate::time::Deadline;
 
 /// How long the lock is waited for by a call that must not wait: somebody may have been stopped while he had it.
 const INSTANT: Duration = Duration::from_millis(50);
+
+/// How often the lock is looked at before a sleep: who has it copies a kilobyte at most. Models have no such time.
+const LOCK_LOOKS: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// How long a sender lets the queue become half empty, rather than be woken for each free block.
 const LULL: Duration = Duration::from_millis(1);
@@ -72,12 +75,17 @@ impl<'handle> Wait<'handle> {
         }
     }
 
+    /// How often to look at the lock, before any clock is read.
+    pub(super) fn looks_at_lock(&self) -> u32 {
+        self.courtesy.map_or(LOCK_LOOKS, |courtesy| courtesy.spin(LOCK_LOOKS))
+    }
+
     /// For the lock, which even an expired wait waits for a little.
     pub(super) fn for_lock(&mut self) -> Patience<Option<Deadline>> {
         let deadline = self
             .deadline()
             .map(|deadline| if deadline.remaining() < INSTANT { Deadline::after(INSTANT) } else { deadline });
-        Patience::new(deadline, *self.tuning)
+        Patience::new(deadline, Tuning { spin: 0, ..*self.tuning })
     }
 
     /// How to sleep; EAGAIN or ETIMEDOUT if no longer.
@@ -94,17 +102,10 @@ impl<'handle> Wait<'handle> {
         self.courtesy.is_some() && self.sleeps == 0 && !matches!(self.limit, Limit::Now | Limit::Within(Duration::ZERO))
     }
 
-    /// Gives others a moment: lets them run, and looks as often as the handle was told to.
+    /// Gives others a moment.
     fn dally(&self, is_there: impl Fn() -> bool) {
-        let Some(courtesy) = self.courtesy else { return };
-        if courtesy.let_others_run(&is_there) {
-            return;
-        }
-        for _ in 0..courtesy.spin(self.tuning.spin) {
-            spin_loop();
-            if is_there() {
-                return;
-            }
+        if let Some(courtesy) = self.courtesy {
+            courtesy.linger(self.tuning.spin, is_there);
         }
     }
 }
@@ -174,7 +175,8 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
     ) -> Result<Locked<'view, 'memory>> {
         if wait.may_dally() {
             drop(locked);
-            wait.dally(|| self.view.seems_there(what));
+            // Who has just made it be there still has the lock.
+            wait.dally(|| self.view.seems_there(what) && !self.view.control.lock.is_taken());
             locked = self.lock(wait)?;
             if self.view.seems_there(what) {
                 return Ok(locked);

@@ -1,21 +1,12 @@
-//! The kernel's queue through rawipc, the C library, and two crates.
+//! The kernel's queue through the C library and two crates.
 
 use std::ffi::{CStr, CString};
 use std::ptr;
 
 use ::nix::mqueue as nix_mqueue;
 use ::posixmq::PosixMq;
-use rawipc::{MessageQueue, Name, Priority};
 
 use super::{Ends, Names, Opened, Queue, Shape};
-
-pub fn rawipc(names: &Names, shape: Shape) -> Opened {
-    Ends::open(names, shape, |name: &CString, shape| open_rawipc(name, shape))
-}
-
-pub fn spinning(names: &Names, shape: Shape) -> Opened {
-    Ends::open(names, shape, |name: &CString, shape| Spinning(open_rawipc(name, shape)))
-}
 
 pub fn glibc(names: &Names, shape: Shape) -> Opened {
     Ends::open(names, shape, |name: &CString, shape| Glibc(descriptor(name, shape)))
@@ -42,37 +33,6 @@ pub fn descriptor(name: &CStr, Shape { messages, size }: Shape) -> libc::mqd_t {
     let queue = unsafe { libc::mq_open(name.as_ptr(), libc::O_CREAT | libc::O_RDWR, 0o600, &raw mut attributes) };
     assert!(queue >= 0, "mq_open: {}", std::io::Error::last_os_error());
     queue
-}
-
-fn open_rawipc(name: &CStr, Shape { messages, size }: Shape) -> MessageQueue {
-    let options = MessageQueue::options().read(true).write(true).create(true);
-    let options = options.max_messages(messages).max_message_size(size);
-    options.open(Name::new(name).expect("it is a name")).expect("it can be opened")
-}
-
-impl Queue for MessageQueue {
-    #[inline]
-    fn send(&self, message: &[u8]) {
-        self.send(message, Priority::MIN).expect("it can be sent");
-    }
-
-    #[inline]
-    fn receive(&self, buffer: &mut [u8]) -> usize {
-        self.receive(buffer).expect("it can be received").payload().len()
-    }
-}
-
-struct Spinning(MessageQueue);
-
-impl Queue for Spinning {
-    fn send(&self, message: &[u8]) {
-        self.0.send(message, Priority::MIN).expect("it can be sent");
-    }
-
-    fn receive(&self, buffer: &mut [u8]) -> usize {
-        self.0.spin_until_message(100).expect("it is a queue");
-        self.0.receive(buffer).expect("it can be received").payload().len()
-    }
 }
 
 struct Glibc(libc::mqd_t);

@@ -5,8 +5,9 @@ mod boost;
 mod kernel;
 mod local;
 mod memory;
+mod ours;
 mod python;
-mod shared;
+mod ring;
 
 use std::ffi::CString;
 use std::time::Instant;
@@ -41,24 +42,26 @@ pub struct Way {
 pub type Opened = Result<Box<dyn Passing>, String>;
 
 /// All ways. The first is the floor: what the kernel's queue costs with nothing around it.
-pub const WAYS: [Way; 11] = [
+pub const WAYS: [Way; 12] = [
     Way { name: "bare system calls", open: bare::open, crosses: true },
-    Way { name: "rawipc", open: kernel::rawipc, crosses: true },
-    Way { name: "rawipc, SharedQueue", open: shared::open, crosses: true },
+    Way { name: "rawipc", open: ours::kernel, crosses: true },
+    Way { name: "rawipc, SharedQueue", open: ours::shared, crosses: true },
     Way { name: "glibc", open: kernel::glibc, crosses: true },
     Way { name: "nix", open: kernel::nix, crosses: true },
     Way { name: "posixmq", open: kernel::posixmq, crosses: true },
     Way { name: "Python posix_ipc", open: python::open, crosses: true },
     Way { name: "Boost.Interprocess", open: boost::open, crosses: true },
+    Way { name: "bare ring", open: ring::open, crosses: true },
     Way { name: "pipe", open: local::pipe, crosses: true },
     Way { name: "seqpacket socket", open: local::socket, crosses: true },
     Way { name: "two copies of memory", open: memory::open, crosses: false },
 ];
 
 /// Those that look again and again before they sleep; of interest between processes.
-pub const SPINNING: [Way; 2] = [
-    Way { name: "rawipc, spinning", open: kernel::spinning, crosses: true },
-    Way { name: "rawipc, SharedQueue, spinning", open: shared::spinning, crosses: true },
+pub const SPINNING: [Way; 3] = [
+    Way { name: "rawipc, spinning", open: ours::kernel_spinning, crosses: true },
+    Way { name: "rawipc, SharedQueue, sleeping", open: ours::shared_sleeping, crosses: true },
+    Way { name: "bare ring, spinning", open: ring::spinning, crosses: true },
 ];
 
 /// What is measured of a way; times are in nanoseconds.
@@ -192,7 +195,7 @@ impl Drop for Names {
             // SAFETY: the name ends in a NUL. There may be no queue of that name, or none any more.
             unsafe { libc::mq_unlink(name.as_ptr()) };
             boost::remove(name);
-            shared::remove(name);
+            ours::remove(name);
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn text(record: &Record) -> String {
     text.push_str("\nTargets\n");
     for target in &record.targets {
         let _ =
-            writeln!(text, "  {:80} {:>9}  {:>14}  {}", target.what, figure(target), bound(target), verdict(target));
+            writeln!(text, "  {:88} {:>9}  {:>14}  {}", target.what, figure(target), bound(target), verdict(target));
     }
     text
 }
