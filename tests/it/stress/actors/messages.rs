@@ -68,7 +68,7 @@ pub fn consume(actor: &mut Actor<'_>, mut receive: impl FnMut(&mut Actor<'_>, &m
                     assert!(record.is_shared(), "message {} came out of order: {label:?}", label.number);
                     ledger.late.fetch_add(u32::from(!record.is(label.number, PUT_BACK)), SeqCst);
                 }
-                *next = label.number.max(*next) + 1;
+                *next = (label.number + 1).max(*next);
             }
             Err(error) => {
                 actor.is_at(0);
