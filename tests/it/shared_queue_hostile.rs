@@ -15,11 +15,14 @@ crate::tests!(
     each_word_can_be_anything,
     a_peer_that_scribbles_all_the_time_is_survived,
     damage_is_told_once_and_put_right,
+    a_length_beyond_the_room_is_damage,
 );
 
 /// Where the words that change begin, the heap, and the blocks of a queue of 8 messages of 64 bytes.
 const CONTROL: usize = 64;
 const TABLE: usize = 128;
+const BLOCKS: usize = 832;
+const BLOCK: usize = 128;
 
 fn queue() -> (SharedQueue, Mapping) {
     let mut queue = small().create_anonymous().unwrap();
@@ -141,4 +144,18 @@ fn damage_is_told_once_and_put_right() {
         assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), message);
     }
     assert_eq!(queue.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+fn a_length_beyond_the_room_is_damage() {
+    for length in [65, 96, 1025, u32::MAX] {
+        let (queue, mapping) = queue();
+        queue.send(b"gone", Priority::MAX).unwrap();
+        queue.send(b"kept", Priority::MIN).unwrap();
+        let first = mapping.get::<AtomicU32>(CONTROL + 28).unwrap().load(Relaxed) as usize;
+        mapping.get::<AtomicU32>(BLOCKS + first * BLOCK + 4).unwrap().store(length, Relaxed);
+        let error = queue.try_receive(&mut [0; 4096]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Malformed, "{length}");
+        assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"kept");
+        assert!(queue.is_empty().unwrap());
+    }
 }
