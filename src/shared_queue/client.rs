@@ -58,86 +58,78 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         length: usize,
         priority: Priority,
         wait: &mut Wait<'_>,
-        mut fill: impl FnMut(usize) -> Result<()>,
+        fill: impl FnOnce(usize) -> Result<()>,
     ) -> Result<bool> {
-        if length > SHORT {
-            return self.send_long(length, priority, wait, &mut fill);
-        }
         let mut locked = self.lock_with(For::Room, wait)?;
         let (block, record) = locked.pop_free()?;
+        let held = if length <= SHORT {
+            Some(locked)
+        } else {
+            self.reserve_in(locked, record);
+            None
+        };
         fill(block)?;
+        let mut locked = match held {
+            Some(locked) => locked,
+            None => {
+                self.lock_reserved(record, wait).inspect_err(|_| abandon(record))?;
+                Locked::new(self.view, ToWake::default())
+            }
+        };
         Ok(locked.publish(block, record, length, priority)?)
-    }
-
-    /// The same for a message that is copied outside the lock.
-    #[inline(never)]
-    fn send_long(
-        &self,
-        length: usize,
-        priority: Priority,
-        wait: &mut Wait<'_>,
-        fill: &mut dyn FnMut(usize) -> Result<()>,
-    ) -> Result<bool> {
-        let block = self.reserve(wait)?;
-        fill(block)?;
-        let record = self.view.record(block)?;
-        let locked = self.lock(wait).inspect_err(|_| abandon(record))?;
-        self.publish_in_hand(locked, block, record, length, priority)
     }
 
     /// Takes a block in hand, to write a message into it.
     pub(super) fn reserve(&self, wait: &mut Wait<'_>) -> Result<usize> {
         let mut locked = self.lock_with(For::Room, wait)?;
         let (block, record) = locked.pop_free()?;
-        record.state.store(State::Reserved(self.me).word(), Relaxed);
+        self.reserve_in(locked, record);
         Ok(block)
+    }
+
+    /// Gives the lock back, with a block in hand.
+    fn reserve_in(&self, _locked: Locked<'view, 'memory>, record: &Record) {
+        record.state.store(State::Reserved(self.me).word(), Relaxed);
     }
 
     /// Makes what lies in a block that this participant has reserved a message. If the lock cannot be had, it has the
     /// block in hand still.
     pub(super) fn publish(&self, block: usize, length: usize, priority: Priority, wait: &mut Wait<'_>) -> Result<bool> {
-        self.publish_in_hand(self.lock(wait)?, block, self.view.record(block)?, length, priority)
+        let record = self.view.record(block)?;
+        self.lock_reserved(record, wait)?;
+        Ok(Locked::new(self.view, ToWake::default()).publish(block, record, length, priority)?)
     }
 
-    fn publish_in_hand(
-        &self,
-        mut locked: Locked<'view, 'memory>,
-        block: usize,
-        record: &Record,
-        length: usize,
-        priority: Priority,
-    ) -> Result<bool> {
+    /// Locks the queue, and keeps it so, if this participant has still reserved the block.
+    #[inline(never)]
+    fn lock_reserved(&self, record: &Record, wait: &mut Wait<'_>) -> Result<()> {
+        let locked = self.lock(wait)?;
         if State::of_word(record.state.load(Relaxed)) != State::Reserved(self.me) {
             return Err(Damaged.into());
         }
-        Ok(locked.publish(block, record, length, priority)?)
+        locked.keep();
+        Ok(())
     }
 
     /// Receives a message, which `take` copies out of the block. If `take` fails, the message stays.
     #[inline]
-    pub(super) fn receive(&self, wait: &mut Wait<'_>, mut take: impl FnMut(Found) -> Result<()>) -> Result<()> {
-        let mut locked = self.lock_with(For::Message, wait)?;
+    pub(super) fn receive(&self, wait: &mut Wait<'_>, take: impl FnOnce(Found) -> Result<()>) -> Result<()> {
+        let locked = self.lock_with(For::Message, wait)?;
         let (found, record) = locked.first()?;
-        if found.length > SHORT {
-            return self.receive_long(locked, found, record, &mut take);
+        let held = if found.length <= SHORT {
+            Some(locked)
+        } else {
+            self.take_in_hand(locked, record)?;
+            None
+        };
+        take(found)?;
+        match held {
+            Some(mut locked) => {
+                locked.remove_first()?;
+                Ok(locked.push_free(found.block, record)?)
+            }
+            None => self.release(found.block),
         }
-        take(found)?;
-        locked.remove_first()?;
-        Ok(locked.push_free(found.block, record)?)
-    }
-
-    /// The same for a message that is copied outside the lock.
-    #[inline(never)]
-    fn receive_long(
-        &self,
-        locked: Locked<'view, 'memory>,
-        found: Found,
-        record: &Record,
-        take: &mut dyn FnMut(Found) -> Result<()>,
-    ) -> Result<()> {
-        self.take_in_hand(locked, record)?;
-        take(found)?;
-        self.release(found.block)
     }
 
     /// Takes the first message in hand, to read it where it lies.
@@ -148,6 +140,8 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
         Ok(found)
     }
 
+    /// Gives the lock back, with the first message in hand.
+    #[inline(never)]
     fn take_in_hand(&self, mut locked: Locked<'view, 'memory>, record: &Record) -> Result<()> {
         record.state.store(State::Taken(self.me).word(), Relaxed);
         Ok(locked.remove_first()?)
