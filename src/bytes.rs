@@ -1,11 +1,16 @@
 //! Copying bytes out of and into memory that others change meanwhile.
 //!
-//! Each byte is read and written by an atomic operation, so a race gives a mix of old and new bytes and nothing worse.
+//! Each byte is read and written by an atomic operation, or by an instruction of which the compiler knows nothing, so a
+//! race gives a mix of old and new bytes and nothing worse.
 
 #![allow(unsafe_code)]
 
+mod lines;
+
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+
+use lines::{LINE, copy_lines};
 
 const WORD: usize = size_of::<usize>();
 
@@ -70,13 +75,18 @@ pub(crate) fn words(memory: &[AtomicU8]) -> &[AtomicUsize] {
 pub(crate) fn load_words<'buffer>(memory: &[AtomicUsize], buffer: &'buffer mut [MaybeUninit<u8>]) -> &'buffer mut [u8] {
     let count = buffer.len().min(memory.len() * WORD);
     let buffer = buffer.get_mut(..count).unwrap_or_default();
+    // SAFETY: both have so many lines, and what is borrowed mutably is nowhere else.
+    let lines = unsafe { copy_lines(memory.as_ptr().cast(), buffer.as_mut_ptr().cast(), count / LINE) };
+    let memory = memory.get(lines * (LINE / WORD)..).unwrap_or_default();
     let load = |from: &AtomicUsize| from.load(Relaxed).to_ne_bytes().map(MaybeUninit::new);
-    let (whole, rest) = buffer.split_at_mut(count / WORD * WORD);
+    let rest = buffer.get_mut(lines * LINE..).unwrap_or_default();
+    let words = rest.len() / WORD;
+    let (whole, part) = rest.split_at_mut(words * WORD);
     for (to, from) in whole.chunks_exact_mut(WORD).zip(memory) {
         to.copy_from_slice(&load(from));
     }
-    if let (false, Some(from)) = (rest.is_empty(), memory.get(count / WORD)) {
-        rest.iter_mut().zip(load(from)).for_each(|(to, from)| *to = from);
+    if let (false, Some(from)) = (part.is_empty(), memory.get(words)) {
+        part.iter_mut().zip(load(from)).for_each(|(to, from)| *to = from);
     }
     // SAFETY: each byte has just been written, and both types have one layout.
     unsafe { &mut *(core::ptr::from_mut(buffer) as *mut [u8]) }
@@ -85,18 +95,21 @@ pub(crate) fn load_words<'buffer>(memory: &[AtomicUsize], buffer: &'buffer mut [
 /// Overwrites whole words of memory with bytes, as many as both have; what the last one has more becomes zeros.
 #[inline]
 pub(crate) fn store_words(memory: &[AtomicUsize], bytes: &[u8]) {
-    let chunks = bytes.chunks_exact(WORD);
-    let rest = chunks.remainder();
+    let count = bytes.len().min(memory.len() * WORD);
+    // SAFETY: both have so many lines, and who has the bytes borrowed has them from elsewhere.
+    let lines = unsafe { copy_lines(bytes.as_ptr(), memory.as_ptr().cast_mut().cast(), count / LINE) };
+    let memory = memory.get(lines * (LINE / WORD)..).unwrap_or_default();
+    let whole = bytes.get(lines * LINE..).unwrap_or_default().chunks_exact(WORD);
+    let part = whole.remainder();
     let store = |to: &AtomicUsize, from: &[u8]| {
         let mut word = [0; WORD];
         word.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
         to.store(usize::from_ne_bytes(word), Relaxed);
     };
-    for (to, from) in memory.iter().zip(chunks) {
-        store(to, from);
-    }
-    if let (false, Some(to)) = (rest.is_empty(), memory.get(bytes.len() / WORD)) {
-        store(to, rest);
+    let last = memory.get(whole.len());
+    memory.iter().zip(whole).for_each(|(to, from)| store(to, from));
+    if let (false, Some(to)) = (part.is_empty(), last) {
+        store(to, part);
     }
 }
 

@@ -13,9 +13,9 @@ use crate::sysctl::{HARD_MAX_MESSAGE_SIZE, HARD_MAX_MESSAGES, Sysctl};
 
 /// The sizes that a queue was to be created with.
 #[derive(Clone, Copy)]
-pub(super) struct Sizes {
-    pub(super) max_messages: u64,
-    pub(super) max_message_size: u64,
+pub(crate) struct Sizes {
+    pub(crate) max_messages: u64,
+    pub(crate) max_message_size: u64,
 }
 
 /// Why `mq_open` failed to open an existing queue.
@@ -27,7 +27,7 @@ pub(super) fn of_opening(operation: Operation, errno: Errno) -> Error {
 
 /// Why `mq_open` failed to create a queue.
 #[cold]
-pub(super) fn of_creation(errno: Errno, sizes: Option<Sizes>) -> Error {
+pub(crate) fn of_creation(operation: Operation, errno: Errno, sizes: Option<Sizes>) -> Error {
     let cause = match errno {
         Errno::INVAL | Errno::OVERFLOW => sizes.and_then(size_above_maximum),
         Errno::MFILE => Some(of_emfile(sizes)),
@@ -37,7 +37,7 @@ pub(super) fn of_creation(errno: Errno, sizes: Option<Sizes>) -> Error {
         }
         _ => None,
     };
-    Error::caused(Operation::CreateQueue, errno, cause.unwrap_or(Cause::System))
+    Error::caused(operation, errno, cause.unwrap_or(Cause::System))
 }
 
 /// Why a send failed.

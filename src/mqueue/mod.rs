@@ -3,7 +3,7 @@
 mod attributes;
 mod batch;
 mod descriptor;
-mod diagnosis;
+pub(crate) mod diagnosis;
 mod ends;
 mod notification_socket;
 mod notify;

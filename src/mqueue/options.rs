@@ -208,7 +208,8 @@ impl MessageQueueOptions {
             max_message_size: c_long::try_from(sizes.max_message_size).unwrap_or(c_long::MAX),
             ..sys::Attributes::EMPTY
         });
-        self.call(create, name, attributes.as_ref()).map_err(|errno| diagnosis::of_creation(errno, sizes))
+        self.call(create, name, attributes.as_ref())
+            .map_err(|errno| diagnosis::of_creation(Operation::CreateQueue, errno, sizes))
     }
 
     fn call(

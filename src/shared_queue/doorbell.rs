@@ -16,6 +16,7 @@ use rustix::io::{self, Errno};
 
 use super::SharedQueue;
 use crate::error::{Error, Operation, Result};
+use crate::mqueue::diagnosis;
 use crate::name::{Name, OwnedName};
 use crate::open::{Creator, RACES};
 use crate::sys;
@@ -125,7 +126,10 @@ impl SharedQueue {
                     return result.map(|()| bell).map_err(system);
                 }
                 Err(Errno::EXIST) => {}
-                Err(errno) => return Err(system(errno)),
+                Err(errno) => {
+                    let sizes = diagnosis::Sizes { max_messages: 1, max_message_size: 1 };
+                    return Err(diagnosis::of_creation(Operation::Doorbell, errno, Some(sizes)));
+                }
             }
             match sys::mq_open(name.c_str(), flags.bits(), 0, None) {
                 Err(Errno::NOENT) if races < RACES => races += 1,

@@ -36,6 +36,8 @@ pub fn cases() -> Vec<Case> {
             ("stat", ALL, As(MemoryStatus), Before),
             ("mq_open", &[Errno::EXIST], Nothing, Done),
             ("mq_open", &[Errno::NOSPC], Kind(ErrorKind::LimitExceeded(Limit::Queues)), Before),
+            // A descriptor can be had here, so it is the other cause.
+            ("mq_open", &[Errno::MFILE], Kind(ErrorKind::LimitExceeded(Limit::QueueBytes)), Before),
         ]),
         case("Doorbell arm", Bell, || on_bell(|bell| bell.as_mut().expect("it is there").arm())).unless(&[
             ("mq_timedreceive", &[Errno::AGAIN], Nothing, Done),

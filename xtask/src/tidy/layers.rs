@@ -37,7 +37,7 @@ const MODULES: [Module; 27] = [
     module(2, "mqueue", &[]),
     module(2, "robust", &["shm"]),
     module(2, "semaphore", &["shm"]),
-    module(2, "shared_queue", &["robust", "shm"]),
+    module(2, "shared_queue", &["mqueue", "robust", "shm"]),
     module(2, "shm", &[]),
     // Conveniences.
     module(3, "limits", &[]),
