@@ -57,8 +57,8 @@ pub const WAYS: [Way; 12] = [
     Way { name: "two copies of memory", open: memory::open, crosses: false },
 ];
 
-/// Those that look again and again before they sleep; of interest between processes.
-pub const SPINNING: [Way; 3] = [
+/// Those that look before they sleep though they need not, or sleep at once; of interest between processes.
+pub const WAITING: [Way; 3] = [
     Way { name: "rawipc, spinning", open: ours::kernel_spinning, crosses: true },
     Way { name: "rawipc, SharedQueue, sleeping", open: ours::shared_sleeping, crosses: true },
     Way { name: "bare ring, spinning", open: ring::spinning, crosses: true },

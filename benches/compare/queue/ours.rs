@@ -1,4 +1,4 @@
-//! rawipc's queues, the kernel's and the one in shared memory: as they are, and looking before they sleep.
+//! rawipc's queues, the kernel's and the one in shared memory: as they are, looking first, and sleeping at once.
 
 use std::ffi::{CStr, CString};
 
