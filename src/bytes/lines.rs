@@ -8,7 +8,7 @@ pub(super) const LINE: usize = 64;
 
 /// From so many lines on, the processor's own way to copy is the fastest.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-const MANY: usize = 16;
+const MANY: usize = 32;
 
 /// Copies so many lines, wherever they begin; returns how many were copied: all, or none where there is no such way.
 ///

@@ -70,14 +70,14 @@ shareable! {
         pub(super) messages: AtomicU32,
         /// How many blocks are on the stack of free ones.
         pub(super) free: AtomicU32,
-        /// What the next message's number is: the low and the high half.
+        /// How many blocks must be free before a sender is woken.
+        pub(super) enough: AtomicU32,
+        /// What the next message's number is.
         pub(super) next: Wide,
         /// The heap's top.
         pub(super) top: Entry,
         pub(super) receivers: Side,
         pub(super) senders: Side,
-        /// How many blocks must be free before a sender is woken.
-        pub(super) enough: AtomicU32,
         /// Not 0 if a message is to ring the doorbell.
         pub(super) armed: AtomicU32,
         pub(super) rest: AtomicU32,
@@ -112,8 +112,19 @@ shareable! {
         pub(super) record: Record,
         pub(super) start: [AtomicU8; RECORD],
     }
+}
 
+#[cfg(all(target_pointer_width = "64", not(loom)))]
+shareable! {
     /// A number of 64 bits that only who has the lock uses.
+    pub(super) struct Wide {
+        number: core::sync::atomic::AtomicU64,
+    }
+}
+
+#[cfg(any(not(target_pointer_width = "64"), loom))]
+shareable! {
+    /// A number of 64 bits that only who has the lock uses, where words are shorter: its halves.
     pub(super) struct Wide {
         pub(super) low: AtomicU32,
         pub(super) high: AtomicU32,
@@ -175,6 +186,20 @@ impl Header {
     }
 }
 
+#[cfg(all(target_pointer_width = "64", not(loom)))]
+impl Wide {
+    #[inline]
+    pub(super) fn load(&self) -> u64 {
+        self.number.load(Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn store(&self, number: u64) {
+        self.number.store(number, Relaxed);
+    }
+}
+
+#[cfg(any(not(target_pointer_width = "64"), loom))]
 impl Wide {
     #[inline]
     pub(super) fn load(&self) -> u64 {

@@ -151,7 +151,7 @@ fn a_length_beyond_the_room_is_damage() {
         let (queue, mapping) = queue();
         queue.send(b"gone", Priority::MAX).unwrap();
         queue.send(b"kept", Priority::MIN).unwrap();
-        let first = mapping.get::<AtomicU32>(CONTROL + 28).unwrap().load(Relaxed) as usize;
+        let first = mapping.get::<AtomicU32>(CONTROL + 32).unwrap().load(Relaxed) as usize;
         mapping.get::<AtomicU32>(BLOCKS + first * BLOCK + 4).unwrap().store(length, Relaxed);
         let error = queue.try_receive(&mut [0; 4096]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Malformed, "{length}");

@@ -17,7 +17,7 @@ const INSTRUCTIONS: [(&str, u64); 12] = [
     ("queue-try-empty", 76),
     ("queue-many", 72),
     ("robust", 30),
-    ("shared-queue", 425),
+    ("shared-queue", 415),
     ("shared-queue-long", 1_020),
     ("semaphore", 16),
     ("semaphore-five", 20),
