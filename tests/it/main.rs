@@ -126,6 +126,7 @@ const ROLES: &[&[harness::Role]] = &[
     robust_kills::ROLES,
     robust_support::ROLES,
     shared_queue_calls::ROLES,
+    shared_queue_kills::ROLES,
     shared_queue_steps::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::tests::test_programs;
-use crate::{toolchain, workspace};
+use crate::{setup, toolchain, workspace};
 
 /// Tests that a tool cannot run, by the start of their path, and why.
 type Excluded = (&'static str, &'static str);
@@ -19,7 +19,7 @@ const NOT_UNDER_ASAN: &[Excluded] = &[
     ("semaphore_calls::", CALLS),
     ("shm_errors::failures_of_the_kernel", CALLS),
     ("tool::", PROGRAMS),
-    ("semaphore_examples::", PROGRAMS),
+    ("examples::", PROGRAMS),
     ("semaphore_images::files", PROGRAMS),
     ("semaphore_interop::", PROGRAMS),
     ("semaphore_static::", PROGRAMS),
@@ -65,7 +65,8 @@ fn run(shell: &Shell, sanitizer: &str, environment: &[(&str, &str)], arguments: 
         "cargo test --all-features --test it -Zbuild-std --target {host} --target-dir {target} -- {arguments...}"
     );
     let run = run.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", flags).envs(environment.iter().copied());
-    Ok(run.run()?)
+    // What the machine lacks is a failure.
+    Ok(run.env("RAWIPC_STRICT", "1").env("RAWIPC_PYTHON", setup::python()).run()?)
 }
 
 /// The tests that valgrind's memcheck can run: those in which no clock is read and no page size asked for. It hides the
