@@ -72,7 +72,7 @@ fn run(shell: &Shell, sanitizer: &str, environment: &[(&str, &str)], arguments: 
 /// The tests that valgrind's memcheck can run: those in which no clock is read and no page size asked for. It hides the
 /// kernel's own code from the program, which rustix looks into for both, as the kernel says where it is. Tests in
 /// processes of their own run without it.
-const UNDER_VALGRIND: [&str; 10] = [
+const UNDER_VALGRIND: [&str; 13] = [
     "buffers::",
     "descriptor::",
     "list_files::",
@@ -80,6 +80,9 @@ const UNDER_VALGRIND: [&str; 10] = [
     "options::",
     "ownership::",
     "semaphore_malformed::",
+    "shared_queue::batch::",
+    "shared_queue_in_place::nothing_outside",
+    "shared_queue_in_place::what_is_put_back",
     "shm_bytes::every",
     "shm_objects::",
     "status::",
