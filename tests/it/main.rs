@@ -80,6 +80,7 @@ mod robust_kills;
 mod robust_mutex;
 mod robust_signals;
 mod robust_support;
+mod robust_threads;
 mod shared_queue;
 mod shared_queue_calls;
 mod shared_queue_hostile;
@@ -125,6 +126,7 @@ const ROLES: &[&[harness::Role]] = &[
     robust_kills::ROLES,
     robust_support::ROLES,
     shared_queue_calls::ROLES,
+    shared_queue_kills::ROLES,
     shared_queue_steps::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
@@ -213,6 +215,7 @@ fn robust() -> Vec<harness::Test> {
         robust_kills::tests(),
         robust_mutex::tests(),
         robust_signals::tests(),
+        robust_threads::tests(),
         shared_queue::tests(),
         shared_queue_calls::tests(),
         shared_queue_hostile::tests(),

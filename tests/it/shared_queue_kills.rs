@@ -3,12 +3,14 @@
 //! A message that was accepted has been received once and recorded, or is in the queue, or in the buffer of a receiver
 //! that was killed before it could record it. Nothing is recorded twice, nothing is torn, and the living always go on.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use rawipc::{ErrorKind, Mapping, Priority, SharedMemory, SharedQueue, name};
 
-use crate::harness::kernel::die_with_parent;
+use crate::harness::Role;
+use crate::harness::kernel::{die_in, die_with_parent};
 use crate::harness::message::Label;
 use crate::harness::random::Random;
 use crate::robust_support::BOUND;
@@ -19,6 +21,8 @@ crate::tests!(
     every_message_is_accounted_for,
 );
 
+pub const ROLES: &[Role] = &[("kills", play)];
+
 const PRODUCERS: usize = 4;
 const CONSUMERS: usize = 4;
 const PROCESSES: usize = PRODUCERS + CONSUMERS;
@@ -28,9 +32,28 @@ const SIZE: usize = 2048;
 const MOST: usize = 1 << 14;
 const KILLS_A_ROUND: usize = 20;
 
-/// How many kills: 160, or what the environment asks for.
-fn kills() -> usize {
-    std::env::var("RAWIPC_KILLS").map_or(160, |kills| kills.parse().expect("RAWIPC_KILLS is a number"))
+/// What came of all rounds, where all came out even.
+#[derive(Default)]
+struct Totals {
+    kills: usize,
+    accepted: usize,
+    received: usize,
+    /// With consumers that were killed before they could note them.
+    in_hand: usize,
+    /// From a kill to the next message that somebody received.
+    longest: Duration,
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kills, accepted, received, in_hand, longest } = self;
+        writeln!(to, "{kills:12}  processes killed at any moment, of {PROCESSES} at work")?;
+        writeln!(to, "{accepted:12}  messages whose sending returned")?;
+        writeln!(to, "{received:12}  messages received, each once")?;
+        writeln!(to, "{in_hand:12}  messages taken by consumers that were killed before they could note it")?;
+        writeln!(to, "{:12}  ms at most from a kill until the next message was received", longest.as_millis())?;
+        write!(to, "Else no message was lost, doubled or torn, and all room was free in the end.")
+    }
 }
 
 rawipc::shareable! {
@@ -135,7 +158,7 @@ impl Round {
     }
 
     /// All is quiet: what is missing lies in a dead consumer's buffer.
-    fn assert_complete(&self, lives: usize) {
+    fn settle(&self, lives: usize, totals: &mut Totals) {
         let mut buffer = vec![0; SIZE];
         while let Ok(message) = self.queue.try_receive(&mut buffer[..]) {
             self.note(message.payload());
@@ -147,14 +170,16 @@ impl Round {
             })
             .collect();
         let notes = self.notes();
-        for producer in 0..PRODUCERS {
-            for number in 0..MOST {
-                let is_there = notes.received[producer][number].load(SeqCst) > 0;
-                if !is_there && notes.accepted[producer][number].load(SeqCst) > 0 {
-                    let taken = in_hand.iter().position(|message| *message == (producer, number));
-                    let taken = taken.unwrap_or_else(|| panic!("message {number} of {producer} is lost"));
-                    in_hand.swap_remove(taken);
-                }
+        for (producer, number) in (0..PRODUCERS).flat_map(|producer| (0..MOST).map(move |number| (producer, number))) {
+            let is_there = notes.received[producer][number].load(SeqCst) > 0;
+            let is_accepted = notes.accepted[producer][number].load(SeqCst) > 0;
+            totals.received += usize::from(is_there);
+            totals.accepted += usize::from(is_accepted);
+            if !is_there && is_accepted {
+                let taken = in_hand.iter().position(|message| *message == (producer, number));
+                let taken = taken.unwrap_or_else(|| panic!("message {number} of {producer} is lost"));
+                in_hand.swap_remove(taken);
+                totals.in_hand += 1;
             }
         }
         // The queue is as good as new.
@@ -210,20 +235,32 @@ fn dally(random: &mut Random, most: usize) {
     }
 }
 
-/// The living go on within the bound.
-fn assert_progress(round: &Round) {
+/// The living go on within the bound; says after how long.
+fn progress(round: &Round) -> Duration {
     let (before, start) = (round.received(), Instant::now());
     let is_done = || round.notes().begun.iter().all(|begun| begun.load(SeqCst) as usize == MOST);
     while round.received() == before && !is_done() {
         assert!(start.elapsed() < BOUND, "nothing is received any more");
         std::thread::yield_now();
     }
+    start.elapsed()
 }
 
 fn every_message_is_accounted_for() {
-    let mut random = Random::new();
-    let mut received = 0;
-    for _ in 0..kills().div_ceil(KILLS_A_ROUND) {
+    let totals = run(160);
+    assert!(totals.received > 100, "{totals}");
+}
+
+/// Kills as often as it is told.
+fn play(arguments: &[String]) {
+    let kills: u32 = arguments[0].parse().expect("how often");
+    die_in(kills + 120);
+    println!("{}", run(kills as usize));
+}
+
+fn run(kills: usize) -> Totals {
+    let (mut random, mut totals) = (Random::new(), Totals::default());
+    while totals.kills < kills {
         let round = Round::new();
         let mut children: Vec<Child> = (0..PROCESSES).map(|part| round.start(part, part, &mut random)).collect();
         for kill in 0..KILLS_A_ROUND {
@@ -231,14 +268,14 @@ fn every_message_is_accounted_for() {
             let part = random.below(PROCESSES);
             children[part].kill();
             children[part] = round.start(part, PROCESSES + kill, &mut random);
-            assert_progress(&round);
+            totals.longest = totals.longest.max(progress(&round));
         }
         round.notes().stop.store(1, SeqCst);
         let consumers = children.split_off(PRODUCERS);
         children.into_iter().for_each(|producer| assert_eq!(producer.wait(), 0, "a producer failed"));
         consumers.iter().for_each(Child::kill);
-        round.assert_complete(PROCESSES + KILLS_A_ROUND);
-        received += round.received();
+        round.settle(PROCESSES + KILLS_A_ROUND, &mut totals);
+        totals.kills += KILLS_A_ROUND;
     }
-    assert!(received > 100, "{received} messages were received");
+    totals
 }

@@ -116,7 +116,11 @@ enum Task {
     /// Races many processes for one shared value, with random kills, a thousand times. By hand: minutes.
     Race,
     /// Kills processes of a shared queue at random moments, ten thousand times. By hand: minutes.
-    Kills,
+    Kills {
+        /// Keeps the totals in tests/kills.txt.
+        #[arg(long)]
+        record: bool,
+    },
     /// Plants bugs in a copy, one at a time, and fails if the tests do not find one. By hand: half an hour.
     Mutants {
         /// Only those whose sentence holds this.
@@ -208,7 +212,7 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Loom => steps.run("loom", || tests::loom(&shell, 0)),
         Task::Bench(options) => bench::all(&shell, steps, options),
         Task::Race => steps.run("race", || tests::race(&shell)),
-        Task::Kills => steps.run("kills", || tests::kills(&shell)),
+        Task::Kills { record } => steps.run("kills", || stress::kills(&shell, *record)),
         Task::Mutants { only } => steps.run("mutants", || mutants::plant(&shell, only.as_deref())),
         Task::Deny => steps.run("deny", || deny::check(&shell)),
         Task::Coverage { last } => steps.run("coverage", || coverage::measure(&shell, *last)),

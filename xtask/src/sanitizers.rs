@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::tests::test_programs;
-use crate::{toolchain, workspace};
+use crate::{setup, toolchain, workspace};
 
 /// Tests that a tool cannot run, by the start of their path, and why.
 type Excluded = (&'static str, &'static str);
@@ -19,7 +19,7 @@ const NOT_UNDER_ASAN: &[Excluded] = &[
     ("semaphore_calls::", CALLS),
     ("shm_errors::failures_of_the_kernel", CALLS),
     ("tool::", PROGRAMS),
-    ("semaphore_examples::", PROGRAMS),
+    ("examples::", PROGRAMS),
     ("semaphore_images::files", PROGRAMS),
     ("semaphore_interop::", PROGRAMS),
     ("semaphore_static::", PROGRAMS),
@@ -28,8 +28,10 @@ const NOT_UNDER_ASAN: &[Excluded] = &[
 /// The tests of threads in one process, which are what ThreadSanitizer is for. It delays signals to threads that are in
 /// system calls it does not know, as ours are, and does not look into other processes; so the rest would hang or show
 /// nothing.
-const UNDER_TSAN: [&str; 9] = [
+const UNDER_TSAN: [&str; 11] = [
     "threads",
+    "batch::looks",
+    "shared_queue_in_place::",
     "semaphore_memory::",
     "semaphore_named::two_handles",
     "semaphore_errors::many_posters",
@@ -63,13 +65,14 @@ fn run(shell: &Shell, sanitizer: &str, environment: &[(&str, &str)], arguments: 
         "cargo test --all-features --test it -Zbuild-std --target {host} --target-dir {target} -- {arguments...}"
     );
     let run = run.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", flags).envs(environment.iter().copied());
-    Ok(run.run()?)
+    // What the machine lacks is a failure.
+    Ok(run.env("RAWIPC_STRICT", "1").env("RAWIPC_PYTHON", setup::python()).run()?)
 }
 
 /// The tests that valgrind's memcheck can run: those in which no clock is read and no page size asked for. It hides the
 /// kernel's own code from the program, which rustix looks into for both, as the kernel says where it is. Tests in
 /// processes of their own run without it.
-const UNDER_VALGRIND: [&str; 10] = [
+const UNDER_VALGRIND: [&str; 13] = [
     "buffers::",
     "descriptor::",
     "list_files::",
@@ -77,6 +80,9 @@ const UNDER_VALGRIND: [&str; 10] = [
     "options::",
     "ownership::",
     "semaphore_malformed::",
+    "shared_queue::batch::",
+    "shared_queue_in_place::nothing_outside",
+    "shared_queue_in_place::what_is_put_back",
     "shm_bytes::every",
     "shm_objects::",
     "status::",

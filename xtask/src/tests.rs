@@ -53,15 +53,6 @@ pub fn race(shell: &Shell) -> Result<()> {
     Ok(race.env("RAWIPC_ROUNDS", "1000").env("RAWIPC_PROCESSES", "64").run()?)
 }
 
-/// Kills under load, in runs of as many as a test process may live to see; some are in the usual tests.
-pub fn kills(shell: &Shell) -> Result<()> {
-    for _ in 0..10 {
-        let kills = cmd!(shell, "cargo test --release --all-features --test it -- shared_queue_kills");
-        kills.env("RAWIPC_KILLS", "1000").run()?;
-    }
-    Ok(())
-}
-
 /// The names of all objects that were made by tests, as far as this user can see them.
 fn objects(shell: &Shell) -> Result<BTreeSet<String>> {
     let list = cmd!(shell, "cargo run --quiet --all-features -- list").quiet().ignore_status().output()?;
