@@ -15,11 +15,21 @@ crate::tests!(
     each_word_can_be_anything,
     a_peer_that_scribbles_all_the_time_is_survived,
     damage_is_told_once_and_put_right,
+    damage_to_what_is_in_hand_is_told,
+    too_long_a_message_is_none,
+    a_block_of_no_known_state_is_free,
+    a_lock_given_up_is_told_and_keeps_nobody_waiting,
 );
 
 /// Where the words that change begin, the heap, and the blocks of a queue of 8 messages of 64 bytes.
 const CONTROL: usize = 64;
 const TABLE: usize = 128;
+const BLOCKS: usize = 832;
+
+/// How many messages there are; a block's state, and the length of its message.
+const MESSAGES: usize = CONTROL + 4;
+const STATE: usize = BLOCKS;
+const LENGTH: usize = BLOCKS + 4;
 
 fn queue() -> (SharedQueue, Mapping) {
     let mut queue = small().create_anonymous().unwrap();
@@ -27,6 +37,10 @@ fn queue() -> (SharedQueue, Mapping) {
     let descriptor: OwnedFd = queue.as_fd().try_clone_to_owned().unwrap();
     let mapping = SharedMemory::try_from(descriptor).unwrap().map().unwrap();
     (queue, mapping)
+}
+
+fn write(mapping: &Mapping, offset: usize, value: u32) {
+    mapping.get::<AtomicU32>(offset).unwrap().store(value, Relaxed);
 }
 
 /// Every call comes back in time, with one of the errors that it may have.
@@ -131,7 +145,7 @@ fn damage_is_told_once_and_put_right() {
         queue.send(message, Priority::MIN).unwrap();
     }
     // The count of messages is more than there can be.
-    mapping.get::<AtomicU32>(CONTROL + 4).unwrap().store(9, Relaxed);
+    write(&mapping, MESSAGES, 9);
     let error = queue.try_receive(&mut [0; 64]).unwrap_err();
     assert_eq!((error.kind(), error.errno()), (ErrorKind::Malformed, rawipc::Errno::BADMSG));
     let text =
@@ -141,4 +155,47 @@ fn damage_is_told_once_and_put_right() {
         assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), message);
     }
     assert_eq!(queue.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+fn damage_to_what_is_in_hand_is_told() {
+    // It is nobody's any more; or there are as many messages as there can be.
+    for (offset, value) in [(STATE, 0), (MESSAGES, 8)] {
+        let (queue, mapping) = queue();
+        let reservation = queue.reserve().unwrap();
+        write(&mapping, offset, value);
+        assert_eq!(reservation.publish(1, Priority::MIN).unwrap_err().kind(), ErrorKind::Malformed);
+        use_it(&queue, &mut Random::new());
+    }
+}
+
+fn too_long_a_message_is_none() {
+    let (queue, mapping) = queue();
+    queue.send(b"long", Priority::MIN).unwrap();
+    write(&mapping, LENGTH, 65);
+    assert_eq!(queue.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::Malformed);
+    assert_eq!(queue.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    (0..8).for_each(|_| queue.try_send(b"x", Priority::MIN).unwrap());
+}
+
+fn a_block_of_no_known_state_is_free() {
+    let (queue, mapping) = queue();
+    std::mem::forget(queue.reserve().unwrap());
+    (0..7).for_each(|_| queue.try_send(b"x", Priority::MIN).unwrap());
+    assert_eq!(queue.try_send(b"x", Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
+    // A message that has an owner.
+    write(&mapping, STATE, 2 << 30 | 1);
+    queue.try_send(b"x", Priority::MIN).unwrap();
+    assert_eq!(queue.len(), Ok(8));
+}
+
+fn a_lock_given_up_is_told_and_keeps_nobody_waiting() {
+    let (queue, mapping) = queue();
+    // Its owner died and nobody has it: what only a mutex is left as.
+    write(&mapping, CONTROL, 1 << 30);
+    for _ in 0..2 {
+        assert_eq!(queue.send(b"x", Priority::MIN).unwrap_err().kind(), ErrorKind::Malformed);
+        assert_eq!(queue.receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::Malformed);
+    }
+    write(&mapping, CONTROL, 0);
+    use_it(&queue, &mut Random::new());
 }
