@@ -38,6 +38,7 @@ const REASONS: &[Reason] = &[
     ("src/robust/presence.rs", "futex::wait(", MEETING),
     ("src/robust/presence.rs", "continue;", MEETING),
     ("src/shared_queue/locked.rs", "fn remove_first", HOSTILE),
+    ("src/shared_queue/wait.rs", "if wait.over =>", RACE),
     ("src/shm/shared.rs", "fn clone", "is of a type that is `Copy`, so nobody calls it"),
     ("src/semaphore/gnu32.rs", "fn leave", RACE),
     ("src/semaphore/gnu64.rs", "fn post_slow", RACE),
