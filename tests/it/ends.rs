@@ -1,5 +1,6 @@
 //! Sender and receiver as types.
 
+use std::ops::ControlFlow::Continue;
 use std::time::Duration;
 
 use rawipc::fd::{AsFd, AsRawFd};
@@ -58,6 +59,8 @@ fn every_way_to_send_and_to_receive_is_there() {
     assert_eq!((drained.payload, drained.stop), (&[&[b'5'; 65][..], b"6", &[b'7'; 64]].concat()[..], Stop::Empty));
     assert_eq!(sender.send_truncated(&[b'8'; 65], Priority::MIN), Ok(64));
     assert_eq!(receiver.try_receive(&mut buffer).unwrap().payload(), [b'8'; 64]);
+    assert_eq!(sender.send_many(&["9", "10"], Priority::MIN), Ok(2));
+    assert_eq!(receiver.receive_many(&mut buffer, |_| Continue(())), Ok(2));
     assert_eq!(receiver.try_receive(&mut buffer).unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 

@@ -17,9 +17,10 @@ use crate::harness::random::Random;
 use crate::harness::{Ending, Peer, Role, role};
 use crate::list_support::{Listed, drop_capabilities, private_dev, semaphores, shared_memory, shared_queues};
 
-// All but the first have a `/dev/shm` of their own.
+// All but the first two have a `/dev/shm` of their own.
 crate::tests!(
-    objects_of_the_c_library_are_found_beside_others;
+    objects_of_the_c_library_are_found_beside_others,
+    debug_shows_the_directory;
     alone: the_lists_are_exactly_what_is_there,
     semaphores_of_musls_are_known_by_size_and_content,
     what_is_no_regular_file_is_not_listed,
@@ -324,6 +325,12 @@ fn too_small_a_buffer_is_an_error() -> Ending {
     assert_error(error.unwrap(), ErrorKind::InvalidInput, Errno::INVAL, Operation::List, part);
     assert!(listing.next().is_none());
     Ok(())
+}
+
+fn debug_shows_the_directory() {
+    let mut buffer = [MaybeUninit::uninit(); Listing::BUFFER_SIZE];
+    let shown = format!("{:?}", Listing::shared_memory(&mut buffer).unwrap());
+    assert!(shown.starts_with("Listing { directory: ") && shown.ends_with(", .. }"), "{shown}");
 }
 
 fn an_entry_that_is_no_queue_has_no_status() -> Ending {

@@ -1,5 +1,6 @@
 //! The robust mutex: exclusion, its four ways to wait, what an owner's end means, and who takes part.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,10 +25,13 @@ crate::tests!(
     a_mutex_lies_anywhere_in_an_object,
     what_is_no_mutex_is_refused,
     any_words_are_survived,
+    looking_again_gets_it_too,
+    debug_shows_the_lock_and_its_owners_end,
     ;
     alone:
     no_more_take_part_than_there_are_slots,
     a_child_is_another_participant,
+    a_childs_threads_are_one_participant,
 );
 
 #[track_caller]
@@ -287,6 +291,53 @@ fn a_child_is_another_participant() {
     assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
     assert_eq!(status, 0, "it got the lock when its parent gave it back");
     assert!(arena.step(arena.mutex.lock().unwrap()), "it died with the lock");
+}
+
+/// Those that come first at the same moment too.
+fn a_childs_threads_are_one_participant() {
+    let arena = Arena::new();
+    let generations: &[AtomicU32; 128] = arena.mapping.get(64).unwrap();
+    let taken = || generations.iter().filter(|generation| generation.load(Relaxed) % 2 == 1).count();
+    for before in 1..=20 {
+        assert_eq!(taken(), before, "this process, and the children that are gone");
+        in_child(|| {
+            let start = Barrier::new(8);
+            let lock = || {
+                start.wait();
+                arena.mutex.lock().map(drop)
+            };
+            thread::scope(|scope| {
+                let threads = [(); 8].map(|()| scope.spawn(lock));
+                threads.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+            });
+            assert_eq!(taken(), before + 1);
+        });
+    }
+}
+
+/// Who has it lets the other one run, which looks again and again.
+fn looking_again_gets_it_too() {
+    const TURNS: u64 = 50;
+    let mut arena = Arena::new();
+    let mut other = arena.another();
+    [&mut arena.mutex, &mut other]
+        .into_iter()
+        .for_each(|mutex| mutex.set_tuning(Tuning { spin: u32::MAX, ..mutex.tuning() }));
+    thread::scope(|scope| {
+        for mutex in [&arena.mutex, &other] {
+            let arena = &arena;
+            scope.spawn(move || {
+                (0..TURNS).for_each(|_| _ = arena.change(&mut mutex.lock().unwrap(), thread::yield_now));
+            });
+        }
+    });
+    assert_eq!(arena.words()[0].load(Relaxed), 2 * TURNS);
+}
+
+fn debug_shows_the_lock_and_its_owners_end() {
+    let arena = Arena::new();
+    assert_eq!(format!("{:?}", arena.mutex), "RobustMutex { locked: false, .. }");
+    assert_eq!(format!("{:?}", arena.mutex.lock().unwrap()), "RobustGuard { owner_died: false, .. }");
 }
 
 fn is_asleep(pid: i32) -> bool {

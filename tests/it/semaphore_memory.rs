@@ -12,6 +12,7 @@ use rawipc::{
 use crate::harness::Ending;
 use crate::harness::kernel::in_child;
 use crate::harness::queues::assert_error;
+use crate::harness::waiting::wait_until;
 use crate::in_every_layout;
 use crate::semaphore_support::{Sleeper, sleeper};
 
@@ -21,6 +22,8 @@ crate::tests!(
     a_permit_gives_its_token_back_unless_forgotten,
     a_post_wakes_one_and_many_wake_many,
     every_tuning_waits_and_is_woken,
+    looking_again_takes_what_is_posted_meanwhile,
+    nobody_looks_again_while_another_one_sleeps,
     statics_serve_threads,
     zeros_are_a_semaphore_of_value_zero,
     sizes_and_alignments_are_those_of_the_c_libraries,
@@ -113,9 +116,7 @@ fn a_post_wakes_one_and_many_wake_many() {
         thread::scope(|scope| {
             let sleepers: Vec<_> = (0..4).map(|_| sleeper(scope, semaphore)).collect();
             semaphore.post().unwrap();
-            crate::harness::waiting::wait_until("one is woken", || {
-                sleepers.iter().filter(|sleeper| sleeper.is_finished()).count() == 1
-            });
+            wait_until("one is woken", || sleepers.iter().filter(|sleeper| sleeper.is_finished()).count() == 1);
             semaphore.post_many(3).unwrap();
             sleepers.into_iter().for_each(Sleeper::join);
         });
@@ -133,6 +134,32 @@ fn every_tuning_waits_and_is_woken() {
             sleeper.join().unwrap();
         }));
     }
+}
+
+/// A tuning that looks again as good as for ever.
+fn looking() -> Tuning {
+    Tuning { spin: u32::MAX, ..Tuning::default() }
+}
+
+fn looking_again_takes_what_is_posted_meanwhile() {
+    in_every_layout!(0, semaphore => thread::scope(|scope| {
+        let waiter = scope.spawn(|| (0..20).try_for_each(|_| semaphore.wait_tuned(None, looking())));
+        for _ in 0..20 {
+            semaphore.post().unwrap();
+            wait_until("it is taken", || semaphore.value() == 0);
+        }
+        waiter.join().unwrap().unwrap();
+    }));
+}
+
+fn nobody_looks_again_while_another_one_sleeps() {
+    in_every_layout!(0, semaphore => thread::scope(|scope| {
+        let first = sleeper(scope, semaphore);
+        let second = Sleeper::start(scope, || semaphore.waiters() == 2, || semaphore.wait_tuned(None, looking()));
+        semaphore.post_many(2).unwrap();
+        first.join();
+        second.join().unwrap();
+    }));
 }
 
 static SHARED: Semaphore = Semaphore::new(0);

@@ -16,6 +16,9 @@ crate::tests!(
     a_peer_that_scribbles_all_the_time_is_survived,
     damage_is_told_once_and_put_right,
     a_length_beyond_the_room_is_damage,
+    damage_to_what_is_in_hand_is_told,
+    a_block_of_no_known_state_is_free,
+    a_lock_given_up_is_told_and_keeps_nobody_waiting,
 );
 
 /// Where the words that change begin, the heap, and the blocks of a queue of 8 messages of 64 bytes.
@@ -24,12 +27,20 @@ const TABLE: usize = 128;
 const BLOCKS: usize = 832;
 const BLOCK: usize = 128;
 
+/// How many messages there are; a block's state, and the length of its message.
+const MESSAGES: usize = CONTROL + 4;
+const STATE: usize = BLOCKS;
+
 fn queue() -> (SharedQueue, Mapping) {
     let mut queue = small().create_anonymous().unwrap();
     queue.set_tuning(Tuning { spin: 1, recheck: Duration::from_millis(1) });
     let descriptor: OwnedFd = queue.as_fd().try_clone_to_owned().unwrap();
     let mapping = SharedMemory::try_from(descriptor).unwrap().map().unwrap();
     (queue, mapping)
+}
+
+fn write(mapping: &Mapping, offset: usize, value: u32) {
+    mapping.get::<AtomicU32>(offset).unwrap().store(value, Relaxed);
 }
 
 /// Every call comes back in time, with one of the errors that it may have.
@@ -134,7 +145,7 @@ fn damage_is_told_once_and_put_right() {
         queue.send(message, Priority::MIN).unwrap();
     }
     // The count of messages is more than there can be.
-    mapping.get::<AtomicU32>(CONTROL + 4).unwrap().store(9, Relaxed);
+    write(&mapping, MESSAGES, 9);
     let error = queue.try_receive(&mut [0; 64]).unwrap_err();
     assert_eq!((error.kind(), error.errno()), (ErrorKind::Malformed, rawipc::Errno::BADMSG));
     let text =
@@ -158,4 +169,38 @@ fn a_length_beyond_the_room_is_damage() {
         assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"kept");
         assert!(queue.is_empty().unwrap());
     }
+}
+
+fn damage_to_what_is_in_hand_is_told() {
+    // It is nobody's any more; or there are as many messages as there can be.
+    for (offset, value) in [(STATE, 0), (MESSAGES, 8)] {
+        let (queue, mapping) = queue();
+        let reservation = queue.reserve().unwrap();
+        write(&mapping, offset, value);
+        assert_eq!(reservation.publish(1, Priority::MIN).unwrap_err().kind(), ErrorKind::Malformed);
+        use_it(&queue, &mut Random::new());
+    }
+}
+
+fn a_block_of_no_known_state_is_free() {
+    let (queue, mapping) = queue();
+    std::mem::forget(queue.reserve().unwrap());
+    (0..7).for_each(|_| queue.try_send(b"x", Priority::MIN).unwrap());
+    assert_eq!(queue.try_send(b"x", Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
+    // A message that has an owner.
+    write(&mapping, STATE, 2 << 30 | 1);
+    queue.try_send(b"x", Priority::MIN).unwrap();
+    assert_eq!(queue.len(), Ok(8));
+}
+
+fn a_lock_given_up_is_told_and_keeps_nobody_waiting() {
+    let (queue, mapping) = queue();
+    // Its owner died and nobody has it: what only a mutex is left as.
+    write(&mapping, CONTROL, 1 << 30);
+    for _ in 0..2 {
+        assert_eq!(queue.send(b"x", Priority::MIN).unwrap_err().kind(), ErrorKind::Malformed);
+        assert_eq!(queue.receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::Malformed);
+    }
+    write(&mapping, CONTROL, 0);
+    use_it(&queue, &mut Random::new());
 }

@@ -20,9 +20,11 @@ crate::tests!(
     a_doorbell_rings_once_for_each_arming,
     an_unarmed_doorbell_stays_silent,
     two_doorbells_of_one_queue_both_ring,
+    debug_shows_the_queue_and_what_is_in_hand,
     ;
     alone:
     what_a_parent_has_in_hand_is_not_its_childs,
+    a_parents_doorbell_is_not_its_childs,
 );
 
 fn a_message_is_written_and_read_where_it_lies() {
@@ -196,4 +198,29 @@ fn two_doorbells_of_one_queue_both_ring() {
     assert!(!second.arm().unwrap() && !is_rung(&second));
     queue.send(b"two", Priority::MIN).unwrap();
     assert!(is_rung(&second));
+}
+
+fn a_parents_doorbell_is_not_its_childs() {
+    let queue = small_queue();
+    let mut doorbell = Some(queue.doorbell().unwrap());
+    in_child(|| drop(doorbell.take()));
+    let mut doorbell = doorbell.unwrap();
+    assert!(!is_rung(&doorbell), "who drops it rings");
+    assert!(!doorbell.arm().unwrap());
+    queue.send(b"one", Priority::MIN).unwrap();
+    assert!(is_rung(&doorbell));
+}
+
+fn debug_shows_the_queue_and_what_is_in_hand() {
+    let queue = small_queue();
+    let shown = format!("{queue:?}");
+    for part in ["SharedQueue { name: Some(", "max_messages: 8", "max_message_size: 64"] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    let reservation = queue.reserve().unwrap();
+    assert_eq!(format!("{reservation:?}"), "Reservation { capacity: 64, .. }");
+    reservation.publish(3, Priority::MIN).unwrap();
+    let shown = format!("{:?}", queue.borrow().unwrap());
+    assert!(shown.starts_with("Borrowed { length: 3, priority: ") && shown.ends_with(", .. }"), "{shown}");
+    assert!(format!("{:?}", queue.doorbell().unwrap()).starts_with("Doorbell { bell: "));
 }

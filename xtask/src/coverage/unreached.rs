@@ -7,6 +7,8 @@ const CONSTANT: &str = "is computed when the program is compiled";
 const NO_ATOMICS: &str = "is for machines without 64-bit atomics";
 const KERNEL: &str = "is for an answer that no kernel gives today";
 const RACE: &str = "is for a race that loom's models make, and chance seldom does";
+const MEETING: &str = "is for threads of a process that begin at the same moment, which chance seldom makes";
+const HOSTILE: &str = "is for a peer that writes without the lock at that very moment";
 const HUGE: &str = "needs huge pages, which must be set aside on the machine";
 
 const REASONS: &[Reason] = &[
@@ -32,6 +34,12 @@ const REASONS: &[Reason] = &[
         "return Err(Errno::NOSPC);",
         "needs a file system that takes less than 32 bytes of a page",
     ),
+    ("src/robust/lock.rs", "fn try_take", RACE),
+    ("src/robust/presence.rs", "futex::wait(", MEETING),
+    ("src/robust/presence.rs", "continue;", MEETING),
+    ("src/shared_queue/locked.rs", "fn remove_first", HOSTILE),
+    ("src/shared_queue/wait.rs", "if wait.over =>", RACE),
+    ("src/shm/shared.rs", "fn clone", "is of a type that is `Copy`, so nobody calls it"),
     ("src/semaphore/gnu32.rs", "fn leave", RACE),
     ("src/semaphore/gnu64.rs", "fn post_slow", RACE),
     ("src/semaphore/gnu64.rs", "fn post_many", RACE),
