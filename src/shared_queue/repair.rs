@@ -1,5 +1,6 @@
 //! Putting right what the dead have left.
 
+use super::format::Record;
 use super::heap::Key;
 use super::locked::Locked;
 use super::state::State;
@@ -21,12 +22,11 @@ impl Locked<'_, '_> {
                 break;
             }
             let record = self.view.record(block)?;
-            match State::of_word(record.state.load(Acquire)) {
-                State::Free | State::Published => continue,
-                State::Reserved(owner) if is_dead(others, owner) => self.push_free(block, record)?,
-                State::Taken(owner) if is_dead(others, owner) => self.put_back(block, record)?,
-                State::Unknown => self.push_free(block, record)?,
-                State::Reserved(_) | State::Taken(_) => {
+            match look(record, others) {
+                (State::Free | State::Published, _) => continue,
+                (State::Reserved(_), true) | (State::Unknown, _) => self.push_free(block, record)?,
+                (State::Taken(_), true) => self.put_back(block, record)?,
+                (State::Reserved(_) | State::Taken(_), false) => {
                     in_hand -= 1;
                     continue;
                 }
@@ -58,17 +58,16 @@ impl View<'_> {
         let (mut free, mut next) = (0, control.next.load());
         for block in (0..self.capacity()).rev() {
             let record = self.record(block)?;
-            let old = record.state.load(Acquire);
+            let (old, dead) = look(record, others);
             let fits = record.length.load(Relaxed) as usize <= self.sizes.max_message_size;
-            let state = match State::of_word(old) {
-                State::Reserved(owner) if is_dead(others, owner) => State::Free,
-                State::Taken(owner) if is_dead(others, owner) && fits => State::Published,
-                State::Taken(owner) if is_dead(others, owner) => State::Free,
+            let state = match old {
+                State::Taken(_) if dead && fits => State::Published,
+                State::Reserved(_) | State::Taken(_) if dead => State::Free,
                 State::Published if !fits => State::Free,
                 State::Unknown => State::Free,
                 state => state,
             };
-            if state.word() != old {
+            if state != old {
                 record.state.store(state.word(), Relaxed);
             }
             let key = Key(record.key.load());
@@ -90,6 +89,18 @@ impl View<'_> {
         control.receivers.rouse();
         control.senders.rouse();
         Ok(())
+    }
+}
+
+/// The state of a block, and whether whoever has it in hand is dead.
+///
+/// The state is the last one: until its death a receiver may have given the block up without the lock (`abandon`), and
+/// what was read before says that its message is still to be delivered.
+fn look(record: &Record, others: &impl Others) -> (State, bool) {
+    let state = || State::of_word(record.state.load(Acquire));
+    match state() {
+        State::Reserved(owner) | State::Taken(owner) if is_dead(others, owner) => (state(), true),
+        state => (state, false),
     }
 }
 

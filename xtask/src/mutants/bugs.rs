@@ -343,8 +343,8 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a half-read message dies with its reader",
         "src/shared_queue/repair.rs",
-        "                State::Taken(owner) if is_dead(others, owner) => self.put_back(block, record)?,",
-        "                State::Taken(owner) if is_dead(others, owner) => self.push_free(block, record)?,",
+        "                (State::Taken(_), true) => self.put_back(block, record)?,",
+        "                (State::Taken(_), true) => self.push_free(block, record)?,",
         Tests("shared_queue_steps"),
     ),
     bug(
