@@ -118,14 +118,15 @@ impl Case {
         self.run(subject, None)
     }
 
-    fn run(&self, subject: &Subject, fault: Option<(usize, Errno)>) -> Run {
+    /// Fails the call of this place, if it is the one that is expected there.
+    fn run(&self, subject: &Subject, fault: Option<(usize, libc::c_long, Errno)>) -> Run {
         let Prepared { act, look } = (self.prepare)();
         let state = || (Snapshot::take(), look());
         let before = state();
         let premise = self.premise;
         let answer = move |index, call: &Call| {
-            let planned = fault.filter(|(planned, _)| *planned == index).map(|(_, errno)| errno);
-            planned.or_else(|| premise(call))
+            let planned = fault.filter(|(place, number, _)| (*place, *number) == (index, call.number));
+            planned.map(|(.., errno)| errno).or_else(|| premise(call))
         };
         let (result, calls) = subject.run(Box::new(answer), act);
         let after = state();
@@ -135,7 +136,7 @@ impl Case {
     /// Does it with one call failing. On a busy machine a wait may be over before the call; then it is done anew.
     pub fn run_with(&self, subject: &Subject, index: usize, call: &Call, errno: Errno) -> Run {
         for _ in 0..100 {
-            let run = self.run(subject, Some((index, errno)));
+            let run = self.run(subject, Some((index, call.number, errno)));
             if run.calls.get(index).is_some_and(|made| made.number == call.number) {
                 return run;
             }
