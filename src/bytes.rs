@@ -39,9 +39,7 @@ pub(crate) fn load<'buffer>(memory: &[AtomicU8], buffer: &'buffer mut [MaybeUnin
     let (start, rest) = buffer.split_at_mut(parts.start.len());
     let (middle, end) = rest.split_at_mut(parts.middle.len() * WORD);
     load_bytes(parts.start, start);
-    for (to, from) in middle.chunks_exact_mut(WORD).zip(parts.middle) {
-        to.copy_from_slice(&from.load(Relaxed).to_ne_bytes().map(MaybeUninit::new));
-    }
+    load_words(parts.middle, middle);
     load_bytes(parts.end, end);
     // SAFETY: each byte has just been written, and both types have one layout.
     unsafe { &mut *(core::ptr::from_mut(buffer) as *mut [u8]) }
@@ -56,11 +54,7 @@ pub(crate) fn store(memory: &[AtomicU8], bytes: &[u8]) {
     let (start, rest) = bytes.split_at(parts.start.len());
     let (middle, end) = rest.split_at(parts.middle.len() * WORD);
     store_bytes(parts.start, start);
-    for (from, to) in middle.chunks_exact(WORD).zip(parts.middle) {
-        let mut word = [0; WORD];
-        word.copy_from_slice(from);
-        to.store(usize::from_ne_bytes(word), Relaxed);
-    }
+    store_words(parts.middle, middle);
     store_bytes(parts.end, end);
 }
 

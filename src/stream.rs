@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::buffer::{Buffer, Incoming};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A transfer of several messages that failed on its way, and how far it had got.
@@ -49,6 +50,31 @@ pub(crate) fn cut(
         sent += chunk.len();
     }
     Ok(())
+}
+
+/// How many bytes of a payload are sent by so many messages of this size, the last one perhaps shorter; or why the next
+/// one is not.
+pub(crate) fn sent(
+    payload: &[u8],
+    size: usize,
+    (count, failure): (usize, Option<Error>),
+) -> core::result::Result<usize, Incomplete> {
+    let bytes = payload.len().min(count.saturating_mul(size));
+    failure.map_or(Ok(bytes), |error| Err(Incomplete { bytes, error }))
+}
+
+/// Joins in a buffer what `receive` receives, until it says why it stops.
+pub(crate) fn join<'buffer, B: Buffer + ?Sized>(
+    buffer: &'buffer mut B,
+    receive: impl FnOnce(&mut Incoming<'buffer, B>) -> Result<Stop>,
+) -> core::result::Result<Drained<'buffer>, Incomplete> {
+    let mut incoming = Incoming::new(buffer);
+    let result = receive(&mut incoming);
+    let payload = incoming.finish().payload();
+    match result {
+        Ok(stop) => Ok(Drained { payload, stop }),
+        Err(error) => Err(Incomplete { bytes: payload.len(), error }),
+    }
 }
 
 /// As much of a message as the queue's messages can hold, if sending all of it failed for its length; else the error.

@@ -8,7 +8,7 @@ use super::{MessageQueue, diagnosis};
 use crate::Priority;
 use crate::buffer::{Buffer, Incoming};
 use crate::error::Result;
-use crate::stream::{Drained, Incomplete, Stop, cut, what_fits};
+use crate::stream::{Drained, Incomplete, Stop, cut, join, sent, what_fits};
 use crate::sys;
 use crate::time::Deadline;
 
@@ -76,9 +76,7 @@ impl MessageQueue {
         }
         let attributes = self.attributes().map_err(Incomplete::at(0))?;
         let size = attributes.max_message_size;
-        let (count, failure) = self.send_while_room(attributes, payload.chunks(size), priority);
-        let sent = payload.len().min(count.saturating_mul(size));
-        failure.map_or(Ok(sent), |error| Err(Incomplete { bytes: sent, error }))
+        sent(payload, size, self.send_while_room(attributes, payload.chunks(size), priority))
     }
 
     /// Receives all messages that are there into one buffer, joined without a gap; never waits. Priorities are dropped.
@@ -95,13 +93,7 @@ impl MessageQueue {
         &self,
         buffer: &'buffer mut B,
     ) -> core::result::Result<Drained<'buffer>, Incomplete> {
-        let mut incoming = Incoming::new(buffer);
-        let result = self.drain_into(&mut incoming);
-        let payload = incoming.finish().payload();
-        match result {
-            Ok(stop) => Ok(Drained { payload, stop }),
-            Err(error) => Err(Incomplete { bytes: payload.len(), error }),
-        }
+        join(buffer, |incoming| self.drain_into(incoming))
     }
 
     fn drain_into<B: Buffer + ?Sized>(&self, incoming: &mut Incoming<'_, B>) -> Result<Stop> {

@@ -157,9 +157,7 @@ impl Doorbell<'_> {
             self.bell = self.queue.make_bell(&self.name)?;
         }
     }
-}
 
-impl Doorbell<'_> {
     /// Takes the rings that nobody has taken.
     fn silence(&self) -> io::Result<()> {
         loop {

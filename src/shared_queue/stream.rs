@@ -5,7 +5,7 @@ use super::wait::Limit;
 use crate::Priority;
 use crate::buffer::{Buffer, Incoming};
 use crate::error::{ErrorKind, Result};
-use crate::stream::{Drained, Incomplete, Stop, cut, what_fits};
+use crate::stream::{Drained, Incomplete, Stop, cut, join, sent, what_fits};
 use crate::time::Deadline;
 
 impl SharedQueue {
@@ -67,9 +67,7 @@ impl SharedQueue {
     /// As [`send`](Self::send), with the bytes sent so far; a full queue is no error.
     pub fn fill(&self, payload: &[u8], priority: Priority) -> core::result::Result<usize, Incomplete> {
         let size = self.member.max_message_size();
-        let (count, failure) = self.send_while_room(payload.chunks(size), priority);
-        let sent = payload.len().min(count.saturating_mul(size));
-        failure.map_or(Ok(sent), |error| Err(Incomplete { bytes: sent, error }))
+        sent(payload, size, self.send_while_room(payload.chunks(size), priority))
     }
 
     /// Receives all messages that are there into one buffer, joined without a gap; never waits. Priorities are dropped.
@@ -86,13 +84,7 @@ impl SharedQueue {
         &self,
         buffer: &'buffer mut B,
     ) -> core::result::Result<Drained<'buffer>, Incomplete> {
-        let mut incoming = Incoming::new(buffer);
-        let result = self.drain_into(&mut incoming);
-        let payload = incoming.finish().payload();
-        match result {
-            Ok(stop) => Ok(Drained { payload, stop }),
-            Err(error) => Err(Incomplete { bytes: payload.len(), error }),
-        }
+        join(buffer, |incoming| self.drain_into(incoming))
     }
 
     fn drain_into<B: Buffer + ?Sized>(&self, incoming: &mut Incoming<'_, B>) -> Result<Stop> {

@@ -29,7 +29,7 @@ const MODULES: [Module; 27] = [
     module(1, "name", &["text"]),
     module(1, "open", &["name"]),
     module(1, "priority", &[]),
-    module(1, "stream", &[]),
+    module(1, "stream", &["buffer"]),
     module(1, "sysctl", &["text"]),
     module(1, "text", &[]),
     module(1, "time", &[]),
