@@ -1,6 +1,6 @@
 //! A queue that is mapped and taken part in.
 
-use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::PREFIX;
 use super::client::Client;
 use super::format::{HEADER, Header};
-use super::view::{self, Memory};
+use super::view::Memory;
 use super::wait::For;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
 use crate::robust::{Everybody, Owner, Participant};
@@ -37,22 +37,11 @@ impl Member {
 
     /// The queue as this process sees it.
     #[inline]
-    pub(super) fn client(&self, operation: Operation) -> Result<Client<'_, '_, Everybody<'_>>> {
+    pub(super) fn client(&self, operation: Operation) -> Result<Client<'_, Everybody<'_>>> {
         let table = self.memory.table();
         let me = self.participant.me(table, operation)?;
         let others = Everybody { participant: &self.participant, table };
         Ok(Client { view: self.memory.view(), me, others })
-    }
-
-    /// The room of a block for a message, and more.
-    #[inline]
-    pub(super) fn words(&self, block: usize) -> view::Result<&[AtomicUsize]> {
-        self.memory.words(block)
-    }
-
-    /// The room of a block for a message.
-    pub(super) fn room(&self, block: usize) -> view::Result<&[AtomicU8]> {
-        self.memory.room(block)
     }
 
     /// Whether what an owner has in hand is this process's.

@@ -1,5 +1,6 @@
 //! How long a call may wait, and how it does.
 
+use core::borrow::BorrowMut;
 use core::time::Duration;
 
 use rustix::io::{Errno, Result};
@@ -128,15 +129,14 @@ impl View<'_> {
     }
 }
 
-impl Locked<'_, '_> {
-    /// Whether it is there.
+impl Locked<'_> {
+    /// How much of it is there.
     #[inline]
-    pub(super) fn has(&self, what: For) -> view::Result<bool> {
-        let count = match what {
-            For::Message => self.view.messages()?,
-            For::Room => self.free()?,
-        };
-        Ok(count > 0)
+    pub(super) fn count(&self, what: For) -> view::Result<usize> {
+        match what {
+            For::Message => self.view.messages(),
+            For::Room => self.free(),
+        }
     }
 
     /// Records one more sleeper; the event's value to sleep on.
@@ -150,29 +150,44 @@ impl Locked<'_, '_> {
     }
 }
 
-impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
-    /// Waits for a message or a free block that is not there; comes back with the lock when it is. An error if it must
-    /// not wait any longer.
-    #[cold]
-    pub(super) fn await_it(
+impl<'memory, O: Others + Copy> Client<'memory, O> {
+    /// Locks the queue when it has what is waited for: how much of it there is. An error if it must not wait any longer.
+    #[inline]
+    pub(super) fn lock_for<'handle, W: BorrowMut<Wait<'handle>>>(
         &self,
-        mut locked: Locked<'view, 'memory>,
         what: For,
-        wait: &mut Wait<'_>,
-    ) -> Result<ToWake> {
-        while !locked.has(what)? {
+        wait: impl FnOnce() -> W,
+    ) -> Result<(Locked<'memory>, usize)> {
+        let is_locked = self.view.control.lock.take_free(self.me);
+        if is_locked {
+            let locked = Locked::new(self.view, ToWake::default());
+            let count = locked.count(what)?;
+            if count > 0 {
+                return Ok((locked, count));
+            }
+            locked.keep();
+        }
+        // A new one, so that this one need not lie in memory.
+        let client = Client { view: self.view, me: self.me, others: self.others };
+        let (to_wake, count) = client.await_it(is_locked, what, wait().borrow_mut())?;
+        Ok((Locked::new(self.view, to_wake), count))
+    }
+
+    /// Goes on with the lock, if it has that already, until there is what is waited for; comes back with the lock.
+    #[cold]
+    fn await_it(self, is_locked: bool, what: For, wait: &mut Wait<'_>) -> Result<(ToWake, usize)> {
+        let mut locked = if is_locked { Locked::new(self.view, ToWake::default()) } else { self.lock(wait)? };
+        loop {
+            let count = locked.count(what)?;
+            if count > 0 {
+                return Ok((locked.keep(), count));
+            }
             locked = self.await_change(locked, what, wait)?;
         }
-        Ok(locked.keep())
     }
 
     /// Waits once; comes back with the lock when it may be there.
-    fn await_change(
-        &self,
-        mut locked: Locked<'view, 'memory>,
-        what: For,
-        wait: &mut Wait<'_>,
-    ) -> Result<Locked<'view, 'memory>> {
+    fn await_change(&self, mut locked: Locked<'memory>, what: For, wait: &mut Wait<'_>) -> Result<Locked<'memory>> {
         if wait.may_dally() {
             drop(locked);
             // Who has just made it be there still has the lock.

@@ -31,6 +31,7 @@ const LONG: usize = 2000;
 /// A queue's memory, what lies in its blocks, and who has died.
 struct World {
     control: Control,
+    run: Vec<Entry>,
     heap: Vec<Entry>,
     free: Vec<AtomicU32>,
     blocks: Vec<Line>,
@@ -68,15 +69,16 @@ impl World {
             messages: zero(),
             free: zero(),
             next: wide(),
-            top: entry(),
+            first: entry(),
             receivers: side(),
             senders: side(),
             enough: zero(),
             armed: zero(),
-            rest: zero(),
+            run: zero(),
         };
         let world = Self {
             control,
+            run: (0..max_messages).map(|_| entry()).collect(),
             heap: (0..max_messages).map(|_| entry()).collect(),
             free: (0..max_messages).map(|_| zero()).collect(),
             blocks: (0..max_messages * sizes.lines()).map(|_| line()).collect(),
@@ -89,8 +91,8 @@ impl World {
     }
 
     fn view(&self) -> View<'_> {
-        let Self { control, heap, free, blocks, sizes, .. } = self;
-        View { control, heap, free, blocks, sizes: *sizes, lines: sizes.lines() }
+        let Self { control, run, heap, free, blocks, sizes, .. } = self;
+        View { control, run, heap, free, blocks, sizes: *sizes, lines: sizes.lines() }
     }
 
     /// Does something as one participant.
