@@ -126,6 +126,15 @@ impl Lock {
         wake(&self.word, i32::MAX as u32, Scope::Shared);
     }
 
+    /// Takes a lock that was given up, to make anew what it guards; whether it was such a one.
+    #[cold]
+    pub(crate) fn take_back(&self, me: Owner) -> bool {
+        let word = self.word.load(Relaxed);
+        let new = me.bits() | word & (OWNER_DIED | WAITED_FOR);
+        let is_given_up = !has_owner(word) && word & OWNER_DIED != 0;
+        is_given_up && self.word.compare_exchange(word, new, AcqRel, Relaxed).is_ok()
+    }
+
     /// What the lock guards is consistent again.
     pub(crate) fn mark_consistent(&self) {
         self.word.fetch_and(!OWNER_DIED, Relaxed);

@@ -1,6 +1,6 @@
 //! Sending and receiving, as one participant does it.
 
-use rustix::io::Result;
+use rustix::io::{Errno, Result};
 
 use super::format::Record;
 use super::locked::{Found, Locked, ToWake};
@@ -39,16 +39,20 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
         if lock.spin(self.me, wait.looks_at_lock()) {
             return Ok(());
         }
-        match lock.take(self.me, &self.others, &wait.for_lock()) {
+        let mut taken = lock.take(self.me, &self.others, &wait.for_lock());
+        // Nobody gives up what can be made anew. Whoever wrote that: it is taken back.
+        if taken == Err(Errno::NOTRECOVERABLE) && lock.take_back(self.me) {
+            taken = Ok(Taken::OwnerDied);
+        }
+        match taken {
             Ok(Taken::Clean) => Ok(()),
             Ok(Taken::OwnerDied) => {
                 let rebuilt = self.view.rebuild(&self.others);
                 lock.mark_consistent();
                 Ok(rebuilt.inspect_err(|_| lock.give_back())?)
             }
-            // Nobody gives up what can be made anew.
-            Err(rustix::io::Errno::NOTRECOVERABLE) => Err(Damaged.into()),
-            Err(errno) => Err(errno),
+            Err(Errno::NOTRECOVERABLE) => Err(Damaged.into()),
+            Err(errno) => Err(wait.lock_error(errno)),
         }
     }
 
@@ -78,7 +82,7 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
     ) -> Result<bool> {
         let block = self.reserve(wait)?;
         fill(block);
-        self.publish(block, length, priority, wait).inspect_err(|_| abandon(block.record))
+        self.publish(block, length, priority, wait).inspect_err(|_| self.abandon(block))
     }
 
     /// Takes a block in hand, to write a message into it.
@@ -99,9 +103,7 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
         wait: &mut Wait<'_>,
     ) -> Result<bool> {
         let mut locked = self.lock(wait)?;
-        if State::of_word(block.record.state.load(Relaxed)) != State::Reserved(self.me) {
-            return Err(Damaged.into());
-        }
+        self.check_hand(block)?;
         Ok(locked.publish(block, length, priority)?)
     }
 
@@ -142,21 +144,28 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
     /// Gives the lock back, with the first message in hand.
     #[inline(never)]
     fn take_in_hand(&self, mut locked: Locked<'memory>, messages: usize, record: &Record) -> Result<()> {
+        locked.remove_first(messages)?;
         record.state.store(State::Taken(self.me).word(), Relaxed);
-        Ok(locked.remove_first(messages)?)
+        Ok(())
     }
 
     /// Makes a message in hand one of the queue's again.
     pub(super) fn put_back(&self, block: Block<'_>, wait: &mut Wait<'_>) -> Result<()> {
-        Ok(self.lock(wait)?.put_back(block)?)
+        let mut locked = self.lock(wait)?;
+        self.check_hand(block)?;
+        Ok(locked.put_back(block)?)
     }
 
     /// Frees a block that this participant has in hand.
     pub(super) fn release(&self, block: Block<'_>) {
-        match self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL)) {
-            // What is damaged will be seen by the next one.
-            Ok(mut locked) => _ = locked.push_free(block),
-            Err(_) => abandon(block.record),
+        let locked = self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL));
+        let freed = locked.and_then(|mut locked| {
+            self.check_hand(block)?;
+            Ok(locked.push_free(block)?)
+        });
+        // What is damaged will be seen by the next one.
+        if freed.is_err() {
+            self.abandon(block);
         }
     }
 
@@ -179,9 +188,19 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
         let locked = self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL))?;
         Ok(locked.view.rebuild(&self.others)?)
     }
-}
 
-/// Leaves a block in hand to whoever looks for such: it is nobody's, and thereby free.
-fn abandon(record: &Record) {
-    record.state.store(State::Reserved(Owner::NOBODY).word(), Release);
+    /// Makes sure that a block is still in this participant's hand: a peer may have made others believe it is not.
+    fn check_hand(&self, block: Block<'_>) -> Result<()> {
+        match State::of_word(block.record.state.load(Relaxed)) {
+            State::Reserved(owner) | State::Taken(owner) if owner == self.me => Ok(()),
+            _ => Err(Damaged.into()),
+        }
+    }
+
+    /// Leaves a block in hand to whoever looks for such: it is nobody's, and thereby free.
+    pub(super) fn abandon(&self, block: Block<'_>) {
+        if self.check_hand(block).is_ok() {
+            block.record.state.store(State::Reserved(Owner::NOBODY).word(), Release);
+        }
+    }
 }

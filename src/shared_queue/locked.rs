@@ -114,10 +114,10 @@ impl<'memory> Locked<'memory> {
     /// Puts a block on the stack.
     #[inline]
     pub(super) fn push_free(&mut self, block: Block<'_>) -> Result<()> {
-        // From here on the message is delivered.
-        block.record.state.store(State::Free.word(), Release);
         let free = self.view.control.free.load(Relaxed) as usize;
         let place = self.view.free.get(free).ok_or(Damaged)?;
+        // From here on the message is delivered.
+        block.record.state.store(State::Free.word(), Release);
         // It is the same one mostly, and the line can stay in the other processor's cache.
         if place.load(Relaxed) != block.index as u32 {
             place.store(block.index as u32, Relaxed);
@@ -190,8 +190,8 @@ impl<'memory> Locked<'memory> {
 
     /// What lies in a taken block becomes a message again, in its old place.
     pub(super) fn put_back(&mut self, block: Block<'_>) -> Result<()> {
-        block.record.state.store(State::Published.word(), Release);
         self.view.push(Key(block.record.key.load()), block.index)?;
+        block.record.state.store(State::Published.word(), Release);
         self.wake_receiver();
         Ok(())
     }

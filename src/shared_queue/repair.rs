@@ -4,7 +4,7 @@ use super::format::Record;
 use super::locked::Locked;
 use super::order::Key;
 use super::state::State;
-use super::view::{Result, View};
+use super::view::{Damaged, Result, View};
 use crate::futex::primitive::Ordering::{Acquire, Relaxed};
 use crate::robust::{Others, Owner};
 
@@ -15,7 +15,7 @@ impl Locked<'_> {
     /// Nothing is looked for unless some block is in somebody's hand.
     pub(super) fn reclaim(&mut self, others: &impl Others) -> Result<bool> {
         let idle = self.view.messages()? + self.free()?;
-        let mut in_hand = self.view.capacity().saturating_sub(idle);
+        let mut in_hand = self.view.capacity().checked_sub(idle).ok_or(Damaged)?;
         let mut found = false;
         for index in 0..self.view.capacity() {
             if in_hand == 0 {
@@ -34,7 +34,8 @@ impl Locked<'_> {
             in_hand -= 1;
             found = true;
         }
-        Ok(found)
+        // There are blocks that are in nobody's hand, and of which the counts say nothing.
+        if in_hand == 0 { Ok(found) } else { Err(Damaged) }
     }
 }
 

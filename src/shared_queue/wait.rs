@@ -89,6 +89,11 @@ impl<'handle> Wait<'handle> {
         Patience::new(deadline, Tuning { spin: 0, ..*self.tuning })
     }
 
+    /// What it means to the call that the lock could not be had.
+    pub(super) fn lock_error(&self, errno: Errno) -> Errno {
+        if errno == Errno::TIMEDOUT && matches!(self.limit, Limit::Now) { Errno::AGAIN } else { errno }
+    }
+
     /// How to sleep; EAGAIN or ETIMEDOUT if no longer.
     fn nap(&mut self, what: For) -> Result<Option<Nap>> {
         if matches!(self.limit, Limit::Now) {

@@ -76,6 +76,7 @@ mod semaphore_time;
 mod status;
 mod stress;
 
+mod lock_words;
 mod robust_kills;
 mod robust_mutex;
 mod robust_signals;
@@ -212,6 +213,7 @@ fn trust() -> Vec<harness::Test> {
 /// What lies in shared memory and survives those who use it.
 fn robust() -> Vec<harness::Test> {
     [
+        lock_words::tests(),
         robust_kills::tests(),
         robust_mutex::tests(),
         robust_signals::tests(),

@@ -18,7 +18,6 @@ crate::tests!(
     a_length_beyond_the_room_is_damage,
     damage_to_what_is_in_hand_is_told,
     a_block_of_no_known_state_is_free,
-    a_lock_given_up_is_told_and_keeps_nobody_waiting,
 );
 
 /// Where the words that change begin, the heap, and the blocks of a queue of 8 messages of 64 bytes.
@@ -191,16 +190,4 @@ fn a_block_of_no_known_state_is_free() {
     write(&mapping, STATE, 2 << 30 | 1);
     queue.try_send(b"x", Priority::MIN).unwrap();
     assert_eq!(queue.len(), Ok(8));
-}
-
-fn a_lock_given_up_is_told_and_keeps_nobody_waiting() {
-    let (queue, mapping) = queue();
-    // Its owner died and nobody has it: what only a mutex is left as.
-    write(&mapping, CONTROL, 1 << 30);
-    for _ in 0..2 {
-        assert_eq!(queue.send(b"x", Priority::MIN).unwrap_err().kind(), ErrorKind::Malformed);
-        assert_eq!(queue.receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::Malformed);
-    }
-    write(&mapping, CONTROL, 0);
-    use_it(&queue, &mut Random::new());
 }

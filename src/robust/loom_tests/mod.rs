@@ -62,6 +62,10 @@ trait Protocol: 'static {
     fn give_back(&self) {
         self.lock().give_back();
     }
+
+    fn take_back(&self, me: Owner) -> bool {
+        self.lock().take_back(me)
+    }
 }
 
 /// A lock that nobody has.

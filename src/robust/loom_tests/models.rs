@@ -89,6 +89,32 @@ fn giving_up(search: Search) {
     });
 }
 
+/// A lock that was given up is taken back by those who can make anew what it guards: by one at a time.
+pub(super) fn taking_back<P: Protocol>(search: Search) {
+    explore("taking back", search, || {
+        let (world, number) = (World::<P>::new(), Guarded::new());
+        assert_eq!(world.take(9), Ok(Taken::Clean));
+        world.lock.lock().give_up();
+        let turn = |me: usize| {
+            let number = number.clone();
+            move |world: &World<P>| {
+                let result = world.take(me);
+                let is_back = result == Err(Errno::NOTRECOVERABLE) && world.lock.take_back(participant(me));
+                if is_back || result == Ok(Taken::Clean) {
+                    number.increment();
+                    world.lock.lock().mark_consistent();
+                    world.lock.give_back();
+                }
+                is_back
+            }
+        };
+        let other = spawn(&world, turn(0));
+        let took_back = [turn(1)(&world), other.join().expect("no thread panics")];
+        assert_eq!(took_back.into_iter().filter(|is_back| *is_back).count(), 1);
+        assert!(!world.lock.lock().is_taken());
+    });
+}
+
 /// Two who do not wait find a dead owner at once: one has the lock then.
 fn tries_beside_the_dead(search: Search) {
     explore("tries beside the dead", search, || {
@@ -128,4 +154,9 @@ fn a_lock_given_up_is_lost_for_all() {
 #[test]
 fn tries_find_the_dead() {
     tries_beside_the_dead(TWO_THREADS);
+}
+
+#[test]
+fn a_lock_given_up_is_taken_back_by_one() {
+    taking_back::<Lock>(TWO_THREADS);
 }

@@ -2,11 +2,11 @@
 
 use rustix::io::Result;
 
-use super::models::{death, exclusion};
+use super::models::{death, exclusion, taking_back};
 use super::{Graves, Lock, Owner, Protocol, Scope, Taken, patience, sleep, wake};
 use crate::futex::exploration::{THREE_THREADS, TWO_THREADS, assert_found, is_planted};
 use crate::futex::look_again;
-use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::futex::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::robust::lock::{OWNER_DIED, Others, WAITED_FOR};
 
 #[test]
@@ -22,6 +22,11 @@ fn a_forgotten_waiter_is_found() {
 #[test]
 fn two_heirs_are_found() {
     assert_found("robust::loom_tests::planted::two_heirs", "panicked");
+}
+
+#[test]
+fn a_lock_taken_back_twice_is_found() {
+    assert_found("robust::loom_tests::planted::taken_back_twice", "panicked");
 }
 
 #[test]
@@ -42,6 +47,13 @@ fn forgotten_waiter() {
 fn two_heirs() {
     if is_planted() {
         death::<TwoHeirs>(THREE_THREADS, 2);
+    }
+}
+
+#[test]
+fn taken_back_twice() {
+    if is_planted() {
+        taking_back::<TakenBackTwice>(TWO_THREADS);
     }
 }
 
@@ -109,5 +121,23 @@ impl Protocol for TwoHeirs {
             return Ok(Taken::OwnerDied);
         }
         if self.0.take_free(me) { Ok(Taken::Clean) } else { self.0.take(me, &graves, &patience()) }
+    }
+}
+
+/// Who takes a lock back does not look whether somebody else has done so.
+struct TakenBackTwice(Lock);
+
+impl Protocol for TakenBackTwice {
+    fn new() -> Self {
+        Self(Lock::new())
+    }
+
+    fn lock(&self) -> &Lock {
+        &self.0
+    }
+
+    fn take_back(&self, me: Owner) -> bool {
+        self.0.word.swap(me.bits() | OWNER_DIED, AcqRel);
+        true
     }
 }

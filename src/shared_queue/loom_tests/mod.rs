@@ -96,7 +96,7 @@ impl World {
     }
 
     /// Does something as one participant.
-    fn with<T>(&self, number: usize, action: impl FnOnce(&Client<'_, '_, &Graves>) -> T) -> T {
+    fn with<T>(&self, number: usize, action: impl FnOnce(&Client<'_, &Graves>) -> T) -> T {
         let view = self.view();
         action(&Client { view: &view, me: participant(number), others: &self.graves })
     }

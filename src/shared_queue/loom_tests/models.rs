@@ -3,6 +3,8 @@
 use std::format;
 use std::vec::Vec;
 
+use rustix::io::Result;
+
 use super::{LONG, World, spawn, wait};
 use crate::Priority;
 use crate::futex::exploration::{Search, explore, join};
@@ -129,6 +131,29 @@ fn die_in(world: &World, death: Death) {
     world.die(9);
 }
 
+/// How somebody takes back what the dead have in hand.
+pub(super) type Heir = fn(&World) -> Result<()>;
+
+/// A receiver has read its message to the end, cannot get the lock, and dies after it has given the block up without
+/// it: the message is delivered, whenever others look.
+pub(super) fn death_after_giving_up(search: Search, heir: Heir) {
+    explore("death after giving up", search, move || {
+        let world = World::new(1);
+        assert_eq!(world.send(2, LONG, 7), Ok(()));
+        let heir = spawn(&world, heir);
+        world.with(9, |client| {
+            let found = client.borrow(&mut wait()).expect("a message");
+            assert_eq!(world.rooms[found.block.index].get(), 7);
+            client.abandon(found.block);
+        });
+        world.die(9);
+        assert_eq!(join([heir]), [Ok(())]);
+        assert_eq!(world.with(1, |client| client.reclaim()).map(drop), Ok(()));
+        assert_at_rest(&world);
+        assert_eq!((world.send(2, LONG, 8), world.receive(1)), (Ok(()), Ok(8)));
+    });
+}
+
 /// All blocks are free, and nobody has the lock.
 fn assert_at_rest(world: &World) {
     let view = world.view();
@@ -157,4 +182,10 @@ fn each_of_two_senders_is_woken() {
 fn deaths_are_survived() {
     let deaths = [Death::Locked, Death::Popped, Death::Reserved, Death::Accepted, Death::Unwoken, Death::Taken];
     deaths.into_iter().for_each(|moment| death(TWO_THREADS, moment));
+}
+
+#[test]
+fn what_was_given_up_before_a_death_is_delivered() {
+    death_after_giving_up(TWO_THREADS, |world| world.with(1, |client| client.reclaim()).map(drop));
+    death_after_giving_up(TWO_THREADS, |world| world.with(1, |client| client.repair()));
 }

@@ -2,13 +2,14 @@
 
 use rustix::io::{Errno, Result};
 
-use super::models::TWO_THREADS;
-use super::{Guarded, LONG, World, spawn, wait};
+use super::models::{TWO_THREADS, death_after_giving_up};
+use super::{Client, Graves, Guarded, LONG, World, spawn, wait};
 use crate::Priority;
 use crate::futex::Scope;
 use crate::futex::exploration::{assert_found, explore, is_planted, join};
-use crate::futex::primitive::Ordering::Relaxed;
+use crate::futex::primitive::Ordering::{Acquire, Relaxed};
 use crate::futex::primitive::sleep;
+use crate::robust::Others;
 use crate::shared_queue::state::State;
 
 #[test]
@@ -24,6 +25,11 @@ fn a_message_published_before_it_is_written_is_found() {
 #[test]
 fn a_block_freed_before_it_is_read_is_found() {
     assert_found("shared_queue::loom_tests::planted::freed_before_read", "Causality violation");
+}
+
+#[test]
+fn a_state_read_before_a_death_is_found() {
+    assert_found("shared_queue::loom_tests::planted::state_read_before_death", "panicked");
 }
 
 /// A receiver that records itself as a sleeper after it has given the lock back: a message may come between.
@@ -95,4 +101,23 @@ fn freed_before_read() {
         assert_eq!((room, join([sender])[0]), (7, Ok(())));
         assert_eq!(State::of_word(world.blocks[0].record.state.load(Relaxed)), State::Published);
     });
+}
+
+/// Who takes back what a dead receiver has in hand believes the state that it saw before it learned of the death.
+#[test]
+fn state_read_before_death() {
+    if is_planted() {
+        death_after_giving_up(TWO_THREADS, |world| world.with(1, reclaim_as_first_seen));
+    }
+}
+
+fn reclaim_as_first_seen(client: &Client<'_, &Graves>) -> Result<()> {
+    let mut locked = client.lock(&mut wait())?;
+    let block = client.view.block(0)?;
+    if let State::Taken(owner) = State::of_word(block.record.state.load(Acquire))
+        && client.others.is_dead(owner)?
+    {
+        locked.put_back(block)?;
+    }
+    Ok(())
 }

@@ -343,9 +343,16 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a half-read message dies with its reader",
         "src/shared_queue/repair.rs",
-        "                (State::Taken(_), true) => self.put_back(block, record)?,",
-        "                (State::Taken(_), true) => self.push_free(block, record)?,",
+        "                (State::Taken(_), true) => self.put_back(block)?,",
+        "                (State::Taken(_), true) => self.push_free(block)?,",
         Tests("shared_queue_steps"),
+    ),
+    bug(
+        "a delivered message comes back with its reader's death",
+        "src/shared_queue/repair.rs",
+        "        State::Reserved(owner) | State::Taken(owner) if is_dead(others, owner) => (state(), true),",
+        "        old @ (State::Reserved(owner) | State::Taken(owner)) if is_dead(others, owner) => (old, true),",
+        Models("what_was_given_up_before_a_death"),
     ),
     bug(
         "an armed doorbell is not rung",
@@ -356,7 +363,7 @@ pub const BUGS: &[Bug] = &[
     ),
     bug(
         "messages of one priority come in any order",
-        "src/shared_queue/heap.rs",
+        "src/shared_queue/order.rs",
         "<< NUMBER_BITS | number & NUMBER_MASK)",
         "<< NUMBER_BITS | !number & NUMBER_MASK)",
         Tests("shared_queue::send_receive"),
