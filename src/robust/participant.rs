@@ -139,7 +139,6 @@ impl Participant {
 }
 
 /// All participants, as one of them sees them.
-#[derive(Clone, Copy)]
 pub(crate) struct Everybody<'object> {
     pub(crate) participant: &'object Participant,
     pub(crate) table: &'object Table,

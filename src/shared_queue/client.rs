@@ -15,31 +15,47 @@ use crate::robust::{Others, Owner, Taken};
 /// The longest message that is copied under the lock: up to here the copy takes less time than locking once more.
 pub(super) const SHORT: usize = 1024;
 
-/// A participant and the queue.
-#[derive(Clone, Copy)]
-pub(super) struct Client<'memory, O> {
-    pub(super) view: &'memory View<'memory>,
-    pub(super) me: Owner,
-    pub(super) others: O,
+/// A queue, and who takes part in it.
+pub(super) trait Place: Others {
+    fn view(&self) -> &View<'_>;
 }
 
-impl<'memory, O: Others + Copy> Client<'memory, O> {
+/// A participant and the queue: small enough to need no memory.
+pub(super) struct Client<'place, P> {
+    pub(super) place: &'place P,
+    pub(super) me: Owner,
+}
+
+impl<P> Clone for Client<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Client<'_, P> {}
+
+impl<'place, P: Place> Client<'place, P> {
+    #[inline]
+    pub(super) fn view(self) -> &'place View<'place> {
+        self.place.view()
+    }
+
     /// Locks the queue. If somebody has died with the lock, the queue is put right first.
     #[inline]
-    pub(super) fn lock(&self, wait: &mut Wait<'_>) -> Result<Locked<'memory>> {
-        if !self.view.control.lock.take_free(self.me) {
+    pub(super) fn lock(self, wait: &mut Wait<'_>) -> Result<Locked<'place>> {
+        if !self.view().control.lock.take_free(self.me) {
             self.lock_slowly(wait)?;
         }
-        Ok(Locked::new(self.view, ToWake::default()))
+        Ok(Locked::new(self.view(), ToWake::default()))
     }
 
     #[cold]
-    fn lock_slowly(&self, wait: &mut Wait<'_>) -> Result<()> {
-        let lock = &self.view.control.lock;
+    fn lock_slowly(self, wait: &mut Wait<'_>) -> Result<()> {
+        let lock = &self.view().control.lock;
         if lock.spin(self.me, wait.looks_at_lock()) {
             return Ok(());
         }
-        let mut taken = lock.take(self.me, &self.others, &wait.for_lock());
+        let mut taken = lock.take(self.me, self.place, &wait.for_lock());
         // Nobody gives up what can be made anew. Whoever wrote that: it is taken back.
         if taken == Err(Errno::NOTRECOVERABLE) && lock.take_back(self.me) {
             taken = Ok(Taken::OwnerDied);
@@ -47,7 +63,7 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
         match taken {
             Ok(Taken::Clean) => Ok(()),
             Ok(Taken::OwnerDied) => {
-                let rebuilt = self.view.rebuild(&self.others);
+                let rebuilt = self.view().rebuild(self.place);
                 lock.mark_consistent();
                 Ok(rebuilt.inspect_err(|_| lock.give_back())?)
             }
@@ -59,7 +75,7 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
     /// Sends a short message of this length, which `fill` copies into the block. Whether the doorbell is to be rung.
     #[inline]
     pub(super) fn send<'handle>(
-        &self,
+        self,
         length: usize,
         priority: Priority,
         wait: impl FnOnce() -> Wait<'handle>,
@@ -74,7 +90,7 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
     /// Sends a message that is copied while others go on.
     #[inline(never)]
     pub(super) fn send_long(
-        &self,
+        self,
         length: usize,
         priority: Priority,
         wait: &mut Wait<'_>,
@@ -86,7 +102,7 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
     }
 
     /// Takes a block in hand, to write a message into it.
-    pub(super) fn reserve(&self, wait: &mut Wait<'_>) -> Result<Block<'memory>> {
+    pub(super) fn reserve(self, wait: &mut Wait<'_>) -> Result<Block<'place>> {
         let (mut locked, free) = self.lock_for(For::Room, || wait)?;
         let block = locked.pop_free(free)?;
         block.record.state.store(State::Reserved(self.me).word(), Relaxed);
@@ -96,7 +112,7 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
     /// Makes what lies in a block that this participant has reserved a message. If the lock cannot be had, it has the
     /// block in hand still.
     pub(super) fn publish(
-        &self,
+        self,
         block: Block<'_>,
         length: usize,
         priority: Priority,
@@ -110,7 +126,7 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
     /// Receives a message, which `take` copies out of the block.
     #[inline]
     pub(super) fn receive<'handle>(
-        &self,
+        self,
         wait: impl FnOnce() -> Wait<'handle>,
         take: impl FnOnce(Found<'_>),
     ) -> Result<()> {
@@ -129,12 +145,15 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
                 locked.remove_first(messages)?;
                 Ok(locked.push_free(found.block)?)
             }
-            None => Ok(self.release(found.block)),
+            None => {
+                self.release(found.block);
+                Ok(())
+            }
         }
     }
 
     /// Takes the first message in hand, to read it where it lies.
-    pub(super) fn borrow(&self, wait: &mut Wait<'_>) -> Result<Found<'memory>> {
+    pub(super) fn borrow(self, wait: &mut Wait<'_>) -> Result<Found<'place>> {
         let (locked, messages) = self.lock_for(For::Message, || wait)?;
         let found = locked.first()?;
         self.take_in_hand(locked, messages, found.block.record)?;
@@ -143,21 +162,21 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
 
     /// Gives the lock back, with the first message in hand.
     #[inline(never)]
-    fn take_in_hand(&self, mut locked: Locked<'memory>, messages: usize, record: &Record) -> Result<()> {
+    fn take_in_hand(self, mut locked: Locked<'place>, messages: usize, record: &Record) -> Result<()> {
         locked.remove_first(messages)?;
         record.state.store(State::Taken(self.me).word(), Relaxed);
         Ok(())
     }
 
     /// Makes a message in hand one of the queue's again.
-    pub(super) fn put_back(&self, block: Block<'_>, wait: &mut Wait<'_>) -> Result<()> {
+    pub(super) fn put_back(self, block: Block<'_>, wait: &mut Wait<'_>) -> Result<()> {
         let mut locked = self.lock(wait)?;
         self.check_hand(block)?;
         Ok(locked.put_back(block)?)
     }
 
     /// Frees a block that this participant has in hand.
-    pub(super) fn release(&self, block: Block<'_>) {
+    pub(super) fn release(self, block: Block<'_>) {
         let locked = self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL));
         let freed = locked.and_then(|mut locked| {
             self.check_hand(block)?;
@@ -170,7 +189,7 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
     }
 
     /// Arms the doorbell, unless there is a message already: whether there is.
-    pub(super) fn arm(&self) -> Result<bool> {
+    pub(super) fn arm(self) -> Result<bool> {
         let locked = self.lock(&mut Wait::new(Limit::None, &Tuning::WATCHFUL))?;
         let ready = locked.view.messages()? > 0;
         locked.view.control.armed.store(u32::from(!ready), Relaxed);
@@ -178,19 +197,19 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
     }
 
     /// Takes back what the dead have in hand.
-    pub(super) fn reclaim(&self) -> Result<bool> {
-        Ok(self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL))?.reclaim(&self.others)?)
+    pub(super) fn reclaim(self) -> Result<bool> {
+        Ok(self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL))?.reclaim(self.place)?)
     }
 
     /// Makes everything anew from the records.
     #[cold]
-    pub(super) fn repair(&self) -> Result<()> {
+    pub(super) fn repair(self) -> Result<()> {
         let locked = self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL))?;
-        Ok(locked.view.rebuild(&self.others)?)
+        Ok(locked.view.rebuild(self.place)?)
     }
 
     /// Makes sure that a block is still in this participant's hand: a peer may have made others believe it is not.
-    fn check_hand(&self, block: Block<'_>) -> Result<()> {
+    fn check_hand(self, block: Block<'_>) -> Result<()> {
         match State::of_word(block.record.state.load(Relaxed)) {
             State::Reserved(owner) | State::Taken(owner) if owner == self.me => Ok(()),
             _ => Err(Damaged.into()),
@@ -198,7 +217,7 @@ impl<'memory, O: Others + Copy> Client<'memory, O> {
     }
 
     /// Leaves a block in hand to whoever looks for such: it is nobody's, and thereby free.
-    pub(super) fn abandon(&self, block: Block<'_>) {
+    pub(super) fn abandon(self, block: Block<'_>) {
         if self.check_hand(block).is_ok() {
             block.record.state.store(State::Reserved(Owner::NOBODY).word(), Release);
         }

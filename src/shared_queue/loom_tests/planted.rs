@@ -3,7 +3,7 @@
 use rustix::io::{Errno, Result};
 
 use super::models::{TWO_THREADS, death_after_giving_up};
-use super::{Client, Graves, Guarded, LONG, World, spawn, wait};
+use super::{Client, Guarded, LONG, Scene, World, spawn, wait};
 use crate::Priority;
 use crate::futex::Scope;
 use crate::futex::exploration::{assert_found, explore, is_planted, join};
@@ -72,7 +72,7 @@ fn published_before_written() {
             world.with(0, |client| {
                 let block = client.reserve(&mut wait())?;
                 client.publish(block, LONG, Priority::MIN, &mut wait())?;
-                world.rooms[block].set(7);
+                world.rooms[block.index].set(7);
                 Ok::<(), Errno>(())
             })
         });
@@ -94,8 +94,8 @@ fn freed_before_read() {
         let sender = spawn(&world, |world| world.send(0, LONG, 8));
         let room: u32 = world.with(1, |client| {
             let found = client.borrow(&mut wait()).expect("a message");
-            client.release(found.block).expect("it is in hand");
-            let room: &Guarded = &world.rooms[found.block];
+            client.release(found.block);
+            let room: &Guarded = &world.rooms[found.block.index];
             room.get()
         });
         assert_eq!((room, join([sender])[0]), (7, Ok(())));
@@ -111,11 +111,11 @@ fn state_read_before_death() {
     }
 }
 
-fn reclaim_as_first_seen(client: &Client<'_, &Graves>) -> Result<()> {
+fn reclaim_as_first_seen(client: Client<'_, Scene<'_>>) -> Result<()> {
     let mut locked = client.lock(&mut wait())?;
-    let block = client.view.block(0)?;
+    let block = client.view().block(0)?;
     if let State::Taken(owner) = State::of_word(block.record.state.load(Acquire))
-        && client.others.is_dead(owner)?
+        && client.place.is_dead(owner)?
     {
         locked.put_back(block)?;
     }
