@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use rawipc::fd::{AsFd, OwnedFd};
-use rawipc::{ErrorKind, Mapping, Priority, SharedMemory, SharedQueue, Tuning};
+use rawipc::{ErrorKind, Mapping, Priority, SharedMemory, SharedQueue, SharedQueueOptions, Tuning};
 
 use crate::harness::random::Random;
 use crate::harness::waiting::PATIENCE;
@@ -21,9 +21,9 @@ crate::tests!(
 );
 
 /// Where the words that change begin, the heap, and the blocks of a queue of 8 messages of 64 bytes.
-const CONTROL: usize = 64;
+pub const CONTROL: usize = 64;
 const TABLE: usize = 128;
-const BLOCKS: usize = 832;
+const BLOCKS: usize = 960;
 const BLOCK: usize = 128;
 
 /// How many messages there are; a block's state, and the length of its message.
@@ -31,14 +31,19 @@ const MESSAGES: usize = CONTROL + 4;
 const STATE: usize = BLOCKS;
 
 fn queue() -> (SharedQueue, Mapping) {
-    let mut queue = small().create_anonymous().unwrap();
+    queue_of(small())
+}
+
+/// A queue whose waits are short, and its memory.
+pub fn queue_of(options: SharedQueueOptions) -> (SharedQueue, Mapping) {
+    let mut queue = options.create_anonymous().unwrap();
     queue.set_tuning(Tuning { spin: 1, recheck: Duration::from_millis(1) });
     let descriptor: OwnedFd = queue.as_fd().try_clone_to_owned().unwrap();
     let mapping = SharedMemory::try_from(descriptor).unwrap().map().unwrap();
     (queue, mapping)
 }
 
-fn write(mapping: &Mapping, offset: usize, value: u32) {
+pub fn write(mapping: &Mapping, offset: usize, value: u32) {
     mapping.get::<AtomicU32>(offset).unwrap().store(value, Relaxed);
 }
 
