@@ -4,15 +4,16 @@
 //! queue's header. Senders open it by that name when they find the bell armed, and only then: what they kept open could
 //! be a bell that is gone.
 //!
-//! Whoever drops a doorbell removes the name, and rings so that the others who have it open look again; arming makes it
-//! anew for them.
+//! Everybody who has it open shares a lock (`flock`) on it. Whoever drops it and gets the lock alone removes the name:
+//! nobody else can miss it then, also if that one is killed at any moment.
 
 use core::fmt;
 use core::mem::MaybeUninit;
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, OFlags, fchmod};
+use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, flock};
 use rustix::io::{self, Errno};
+use rustix::thread::sched_yield;
 
 use super::SharedQueue;
 use crate::error::{Error, Operation, Result};
@@ -56,9 +57,8 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 /// ```
 ///
 /// A consumer that is killed while its doorbell is armed costs the next sender one needless ring, and may leave the
-/// kernel queue `/rawipc-bell-…` behind until another doorbell of the same queue is dropped. One that is killed in the
-/// middle of dropping its doorbell may leave others unrung: where several consumers have one, poll with a time limit.
-/// Senders must have the right to open that kernel queue: it belongs to the user who made the doorbell, and has the
+/// kernel queue `/rawipc-bell-…` behind until the last doorbell of the same queue is dropped. The others are rung all
+/// the same. Senders must have the right to open that kernel queue: it belongs to the user who made the doorbell, and has the
 /// shared queue's mode.
 pub struct Doorbell<'queue> {
     queue: &'queue SharedQueue,
@@ -72,7 +72,8 @@ impl SharedQueue {
     /// RLIMIT_MSGQUEUE.
     ///
     /// # Errors
-    /// As [`MessageQueueOptions::open`](crate::MessageQueueOptions::open).
+    /// As [`MessageQueueOptions::open`](crate::MessageQueueOptions::open);
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if a process is stopped in the middle of dropping the last one.
     pub fn doorbell(&self) -> Result<Doorbell<'_>> {
         let name = self.bell_name()?;
         let bell = self.make_bell(&name)?;
@@ -109,34 +110,66 @@ impl SharedQueue {
         Ok(OwnedName::joined(PREFIX, &letters.map(|letter| if letter.is_ascii_alphanumeric() { letter } else { b'-' })))
     }
 
+    /// Makes the bell, or opens it, and shares it with all others who have it.
     fn make_bell(&self, name: &OwnedName) -> Result<OwnedFd> {
         let system = |errno| Error::system(Operation::Doorbell, errno);
-        let mode = self.mode()?;
-        let sizes = sys::Attributes { max_messages: 1, max_message_size: 1, ..sys::Attributes::EMPTY };
-        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let mut races = 0;
-        loop {
-            let exclusive = flags | OFlags::CREATE | OFlags::EXCL;
-            match sys::mq_open(name.c_str(), exclusive.bits(), 0o600, Some(&sizes)) {
-                Ok(bell) => {
-                    let result = fchmod(&bell, Mode::from_raw_mode(mode)).inspect_err(|_| {
-                        // What was made a moment ago is of no use to anybody; if this fails there is nobody to tell.
-                        let _ = sys::mq_unlink(name.c_str());
-                    });
-                    return result.map(|()| bell).map_err(system);
-                }
-                Err(Errno::EXIST) => {}
+        for _ in 0..RACES {
+            let (bell, is_new) = match self.create_bell(name)? {
+                Some(bell) => (bell, true),
+                None => match sys::mq_open(name.c_str(), FLAGS.bits(), 0, None) {
+                    Err(Errno::NOENT) => continue,
+                    result => (result.map_err(system)?, false),
+                },
+            };
+            match share(&bell) {
+                Ok(true) => return Ok(bell),
+                // Somebody else is removing the name, or has done so.
+                Ok(false) => sched_yield(),
                 Err(errno) => {
-                    let sizes = diagnosis::Sizes { max_messages: 1, max_message_size: 1 };
-                    return Err(diagnosis::of_creation(Operation::Doorbell, errno, Some(sizes)));
+                    if is_new {
+                        remove(name);
+                    }
+                    return Err(system(errno));
                 }
             }
-            match sys::mq_open(name.c_str(), flags.bits(), 0, None) {
-                Err(Errno::NOENT) if races < RACES => races += 1,
-                result => return result.map_err(system),
+        }
+        Err(system(Errno::AGAIN))
+    }
+
+    /// Makes the bell; `None` if there is one already.
+    fn create_bell(&self, name: &OwnedName) -> Result<Option<OwnedFd>> {
+        let mode = self.mode()?;
+        let sizes = sys::Attributes { max_messages: 1, max_message_size: 1, ..sys::Attributes::EMPTY };
+        let exclusive = FLAGS | OFlags::CREATE | OFlags::EXCL;
+        match sys::mq_open(name.c_str(), exclusive.bits(), 0o600, Some(&sizes)) {
+            Ok(bell) => {
+                let result = fchmod(&bell, Mode::from_raw_mode(mode)).inspect_err(|_| remove(name));
+                result.map(|()| Some(bell)).map_err(|errno| Error::system(Operation::Doorbell, errno))
+            }
+            Err(Errno::EXIST) => Ok(None),
+            Err(errno) => {
+                let sizes = diagnosis::Sizes { max_messages: 1, max_message_size: 1 };
+                Err(diagnosis::of_creation(Operation::Doorbell, errno, Some(sizes)))
             }
         }
     }
+}
+
+/// How a bell is opened by those who are to hear it.
+const FLAGS: OFlags = OFlags::RDWR.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+
+/// Shares a bell with all others who have it; whether its name is still there, and stays.
+fn share(bell: &OwnedFd) -> io::Result<bool> {
+    match flock(bell, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(sys::link_count(bell.as_raw_fd())? > 0),
+        Err(Errno::AGAIN) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Removes a name that nobody needs. If this fails there is nobody to tell.
+fn remove(name: &OwnedName) {
+    let _ = sys::mq_unlink(name.c_str());
 }
 
 impl Doorbell<'_> {
@@ -150,7 +183,7 @@ impl Doorbell<'_> {
             self.silence().map_err(system)?;
             let client = self.queue.member.client(Operation::Doorbell)?;
             let ready = client.arm().map_err(|errno| self.queue.failed(Operation::Doorbell, errno))?;
-            // Whoever removes the name later rings.
+            // While it is shared, nobody who keeps to the rules removes the name.
             if ready || sys::link_count(self.bell.as_raw_fd()).map_err(system)? > 0 {
                 return Ok(ready);
             }
@@ -182,11 +215,13 @@ impl Drop for Doorbell<'_> {
         if !self.creator.is_this_process() {
             return;
         }
-        // Neither can fail but for what somebody else did first.
-        if sys::link_count(self.bell.as_raw_fd()).is_ok_and(|count| count > 0) {
-            let _ = sys::mq_unlink(self.name.c_str());
+        // The last one who has it removes the name. Only a stranger can have done so before.
+        let is_last = flock(&self.bell, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if is_last && sys::link_count(self.bell.as_raw_fd()).is_ok_and(|count| count > 0) {
+            remove(&self.name);
+            // For a child of `fork` that goes on with it; arming makes it anew.
+            let _ = sys::mq_timedsend(&self.bell, &[], 0, None);
         }
-        let _ = sys::mq_timedsend(&self.bell, &[], 0, None);
     }
 }
 

@@ -1,14 +1,15 @@
 //! Messages written and read where they lie, and the doorbell.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{Doorbell, ErrorKind, MessageBuffer, Priority, SharedQueue};
+use rawipc::{Doorbell, Errno, ErrorKind, MessageBuffer, Priority, SharedQueue};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::harness::kernel::in_child;
-use crate::harness::waiting::{PATIENCE, wait_until};
+use crate::harness::Ending;
+use crate::harness::kernel::{fail_calls, in_child};
+use crate::harness::waiting::PATIENCE;
 use crate::shared_queue_support::{small, small_queue};
 
 crate::tests!(
@@ -20,11 +21,13 @@ crate::tests!(
     a_doorbell_rings_once_for_each_arming,
     an_unarmed_doorbell_stays_silent,
     two_doorbells_of_one_queue_both_ring,
+    a_doorbell_rings_whatever_becomes_of_others,
     debug_shows_the_queue_and_what_is_in_hand,
     ;
     alone:
     what_a_parent_has_in_hand_is_not_its_childs,
     a_parents_doorbell_is_not_its_childs,
+    a_consumer_killed_while_it_drops_its_doorbell_costs_others_nothing,
 );
 
 fn a_message_is_written_and_read_where_it_lies() {
@@ -192,12 +195,59 @@ fn two_doorbells_of_one_queue_both_ring() {
     let mut buffer = MessageBuffer::<64>::new();
     other.receive(&mut buffer).unwrap();
     assert!(!second.arm().unwrap());
-    // Dropping one takes the name away, and lets the other make it anew.
+    // Dropping one leaves the other as it is.
     drop(first);
-    wait_until("it rings", || is_rung(&second));
-    assert!(!second.arm().unwrap() && !is_rung(&second));
+    assert!(!is_rung(&second));
     queue.send(b"two", Priority::MIN).unwrap();
     assert!(is_rung(&second));
+}
+
+/// While others come and go.
+fn a_doorbell_rings_whatever_becomes_of_others() {
+    let queue = small_queue();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            let handle = queue.try_clone().unwrap();
+            let done = &done;
+            scope.spawn(move || {
+                while !done.load(Relaxed) {
+                    drop(handle.doorbell().unwrap());
+                }
+            });
+        }
+        let mut missed = 0;
+        for _ in 0..200 {
+            // Sometimes it is the first one, or the last.
+            let mut doorbell = queue.doorbell().unwrap();
+            for _ in 0..5 {
+                assert!(!doorbell.arm().unwrap());
+                queue.send(b"ring", Priority::MIN).unwrap();
+                missed += u32::from(!is_rung(&doorbell));
+                drop(queue.try_borrow().unwrap());
+            }
+        }
+        done.store(true, Relaxed);
+        assert_eq!(missed, 0);
+    });
+}
+
+/// Neither without its last calls, which are as good as none when it is killed before them, nor without a lock.
+fn a_consumer_killed_while_it_drops_its_doorbell_costs_others_nothing() -> Ending {
+    let queue = small_queue();
+    for calls in [&[libc::SYS_mq_timedsend][..], &[libc::SYS_mq_unlink], &[libc::SYS_flock]] {
+        let mut doorbell = queue.doorbell().unwrap();
+        assert!(!doorbell.arm().unwrap());
+        in_child(|| {
+            let other = queue.doorbell().unwrap();
+            fail_calls(calls, Errno::NOSYS).expect("a child may have fewer calls");
+            drop(other);
+        });
+        queue.send(b"ring", Priority::MIN).unwrap();
+        assert!(is_rung(&doorbell));
+        drop(queue.try_borrow().unwrap());
+    }
+    Ok(())
 }
 
 fn a_parents_doorbell_is_not_its_childs() {

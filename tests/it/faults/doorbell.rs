@@ -33,7 +33,7 @@ pub fn cases() -> Vec<Case> {
             })
         })
         .unless(&[
-            ("stat", ALL, As(MemoryStatus), Before),
+            ("stat 0", ALL, As(MemoryStatus), Before),
             ("mq_open", &[Errno::EXIST], Nothing, Done),
             ("mq_open", &[Errno::NOSPC], Kind(ErrorKind::LimitExceeded(Limit::Queues)), Before),
             // A descriptor can be had here, so it is the other cause.
