@@ -116,6 +116,11 @@ pub fn row_of(call: &Call) -> Option<&'static Row> {
     Some(row.unwrap_or_else(|| panic!("{call:?} is not in the table")))
 }
 
+/// The row of this name.
+pub fn row_named(name: &str) -> &'static Row {
+    ROWS.iter().find(|row| row.name == name).expect("the call is in the table")
+}
+
 /// The names of all calls that can fail.
 pub fn names() -> Vec<&'static str> {
     ROWS.iter().map(|row| row.name).collect()

@@ -5,6 +5,7 @@
 //! errno, its kind and the operation, and descriptors, mappings, files, queues and the object itself are as before.
 
 mod case;
+mod child;
 mod doorbell;
 pub mod errnos;
 mod flags;
@@ -37,6 +38,7 @@ crate::tests!(
     failing_calls_of_shared_memory_are_told_and_leave_nothing,
     failing_calls_of_robust_mutexes_are_told_and_leave_nothing,
     failing_calls_of_shared_queues_are_told_and_leave_nothing,
+    a_childs_first_call_fails_and_the_next_one_works,
     failing_calls_of_listings_and_limits_are_told_and_leave_nothing,
     every_call_in_the_table_is_made_by_some_operation,
     every_descriptor_is_closed_by_exec_and_no_link_is_followed
@@ -64,6 +66,10 @@ fn failing_calls_of_robust_mutexes_are_told_and_leave_nothing() -> Ending {
 
 fn failing_calls_of_shared_queues_are_told_and_leave_nothing() -> Ending {
     assert_all(&[shared_queue::cases(), doorbell::cases()].concat())
+}
+
+fn a_childs_first_call_fails_and_the_next_one_works() -> Ending {
+    child::assert_first_calls_can_fail()
 }
 
 fn failing_calls_of_listings_and_limits_are_told_and_leave_nothing() -> Ending {
