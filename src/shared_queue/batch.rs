@@ -31,7 +31,7 @@ impl SharedQueue {
     ///
     /// # Errors
     /// As [`send`](Self::send), if it is the first message that fails; a full queue is no error. When a later one
-    /// fails, those before it are sent and counted, and the next call has the error.
+    /// fails, those before it are sent and counted, and the next call has the error if it still is one.
     pub fn send_many<M: AsRef<[u8]>>(&self, messages: &[M], priority: Priority) -> Result<usize> {
         let (sent, failure) = self.send_while_room(messages, priority);
         if sent > 0 { Ok(sent) } else { failure.map_or(Ok(0), Err) }
@@ -46,7 +46,7 @@ impl SharedQueue {
     ///
     /// # Errors
     /// As [`receive`](Self::receive), if it is the first message that fails; an empty queue is no error. When a later
-    /// one fails, those before it were taken, and the next call has the error.
+    /// one fails, those before it were taken, and the next call has the error if it still is one.
     pub fn receive_many<B: Buffer + ?Sized>(
         &self,
         buffer: &mut B,

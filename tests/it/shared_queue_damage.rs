@@ -1,9 +1,11 @@
 //! What a call that fails by damage leaves behind: nothing was sent, nothing was taken, and it is told once.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::{ErrorKind, Mapping, Priority, SharedQueue};
+use rawipc::{Deadline, ErrorKind, Incomplete, Mapping, Priority, SharedQueue};
 
+use crate::harness::waiting::PATIENCE;
 use crate::shared_queue_hostile::{CONTROL, queue_of, write};
 use crate::shared_queue_support::small;
 
@@ -13,6 +15,7 @@ crate::tests!(
     what_could_not_be_received_is_there_still,
     what_was_received_is_not_there_again_whatever_happens_to_its_room,
     what_could_not_be_put_back_is_gone_and_leaves_its_room,
+    what_was_done_before_the_damage_is_told,
     what_is_in_nobodys_hand_is_found,
     what_is_anothers_by_now_is_left_to_it,
 );
@@ -20,6 +23,10 @@ crate::tests!(
 const MESSAGES: usize = CONTROL + 4;
 const FREE: usize = CONTROL + 8;
 const RUN: usize = CONTROL + 60;
+
+/// The messages behind the first, and the numbers of the free blocks.
+const ENTRIES: usize = 640;
+const STACK: usize = ENTRIES + 3 * 32;
 
 /// Where the blocks of the queue begin, and how long each is.
 const BLOCKS: usize = (640 + 3 * (16 + 16 + 4_usize)).next_multiple_of(64);
@@ -113,6 +120,45 @@ fn what_could_not_be_put_back_is_gone_and_leaves_its_room() {
     write(&mapping, MESSAGES, 3);
     assert!(is_malformed(borrowed.put_back()));
     assert_holds(&queue, &[]);
+}
+
+/// By what sends and receives more than one message: the second one meets the damage.
+fn what_was_done_before_the_damage_is_told() {
+    let sends: [fn(&SharedQueue) -> usize; 4] = [
+        |queue| queue.send_many(&[[7; 1500]; 3], Priority::MIN).unwrap() * 1500,
+        |queue| told(queue.fill(&[7; 4500], Priority::MIN).map(drop)),
+        |queue| told(queue.send_all(&[7; 4500], Priority::MIN)),
+        |queue| told(queue.send_all_deadline(&[7; 4500], Priority::MIN, Deadline::after(PATIENCE))),
+    ];
+    for send in sends {
+        let (queue, mapping) = queue();
+        // No block has this number.
+        write(&mapping, STACK + 4, 3);
+        assert_eq!(send(&queue), 1500);
+        assert_holds(&queue, &[&[7; 1500]]);
+    }
+    let receives: [fn(&SharedQueue) -> usize; 2] = [
+        |queue| queue.receive_many(&mut [0; 1500], |_| ControlFlow::Continue(())).unwrap() * 5,
+        |queue| told(queue.drain(&mut [0; 4500]).map(drop)),
+    ];
+    for receive in receives {
+        let (queue, mapping) = queue();
+        for message in [b"first", b"lost!", b"third"] {
+            queue.send(message, Priority::MIN).unwrap();
+        }
+        // The second one is longer than any.
+        let block = mapping.get::<AtomicU32>(ENTRIES + 8).unwrap().load(Relaxed) as usize;
+        write(&mapping, BLOCKS + block * BLOCK + 4, 1501);
+        assert_eq!(receive(&queue), 5);
+        assert_holds(&queue, &[b"third"]);
+    }
+}
+
+/// How much was done until damage was met.
+fn told(result: Result<(), Incomplete>) -> usize {
+    let Incomplete { bytes, error } = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Malformed);
+    bytes
 }
 
 fn what_is_in_nobodys_hand_is_found() {
