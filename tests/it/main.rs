@@ -89,6 +89,7 @@ mod shared_queue_hostile;
 mod shared_queue_in_place;
 mod shared_queue_kills;
 mod shared_queue_objects;
+mod shared_queue_peers;
 mod shared_queue_steps;
 mod shared_queue_support;
 
@@ -129,6 +130,7 @@ const ROLES: &[&[harness::Role]] = &[
     robust_support::ROLES,
     shared_queue_calls::ROLES,
     shared_queue_kills::ROLES,
+    shared_queue_peers::ROLES,
     shared_queue_steps::ROLES,
     tracing::ROLES,
     shm_anonymous::ROLES,
@@ -226,6 +228,7 @@ fn robust() -> Vec<harness::Test> {
         shared_queue_in_place::tests(),
         shared_queue_kills::tests(),
         shared_queue_objects::tests(),
+        shared_queue_peers::tests(),
         shared_queue_steps::tests(),
     ]
     .into_iter()
