@@ -138,6 +138,8 @@ mod wide {
         // nothing of the registers' upper halves, nothing lies in them.
         unsafe {
             core::arch::asm!(
+                // A turn is few bytes of code: in one piece of 32 it takes a fifth less time.
+                ".p2align 5",
                 "2:",
                 "vmovups ymm0, [{from}]",
                 "vmovups ymm1, [{from} + 32]",

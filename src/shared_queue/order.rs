@@ -110,21 +110,29 @@ impl View<'_> {
     }
 
     /// Puts a block in its place among so many, at least one.
+    #[inline]
     fn push_beside(&self, messages: usize, key: Key, block: usize) -> Result<()> {
+        let Run { start, length } = self.run(messages)?;
+        let last = if length == 0 { &self.control.first } else { self.entry(self.behind(start, length - 1))? };
+        if last.key() > key {
+            return self.overtake(messages, key, block);
+        }
+        self.entry(self.behind(start, length))?.set(key, block);
+        self.control.run.store(Run { start, length: length + 1 }.word(), Relaxed);
+        Ok(())
+    }
+
+    /// Puts a block in its place among so many, before the last of the run.
+    fn overtake(&self, messages: usize, key: Key, block: usize) -> Result<()> {
         let first = &self.control.first;
         let Run { start, length } = self.run(messages)?;
-        let longer = |start| self.control.run.store(Run { start, length: length + 1 }.word(), Relaxed);
-        if key < first.key() {
-            let start = start.checked_sub(1).unwrap_or(self.capacity() - 1);
-            self.entry(start)?.copy(first);
-            first.set(key, block);
-            longer(start);
-        } else if length == 0 || self.entry(self.behind(start, length - 1))?.key() < key {
-            self.entry(self.behind(start, length))?.set(key, block);
-            longer(start);
-        } else {
-            self.raise(messages - 1 - length, key, block)?;
+        if key > first.key() {
+            return self.raise(messages - 1 - length, key, block);
         }
+        let start = start.checked_sub(1).unwrap_or(self.capacity() - 1);
+        self.entry(start)?.copy(first);
+        self.control.run.store(Run { start, length: length + 1 }.word(), Relaxed);
+        first.set(key, block);
         Ok(())
     }
 
@@ -139,17 +147,22 @@ impl View<'_> {
     }
 
     /// Makes the next one of so many, at least two, the first.
+    #[inline]
     fn pull(&self, messages: usize) -> Result<()> {
         let Run { start, length } = self.run(messages)?;
         let in_heap = messages - 1 - length;
-        let (front, top) = (self.entry(start)?, self.heap.first().ok_or(Damaged)?);
-        if length > 0 && (in_heap == 0 || front.key() < top.key()) {
-            self.control.first.copy(front);
-            let run = Run { start: self.behind(start, 1), length: length - 1 };
-            self.control.run.store(run.word(), Relaxed);
-            return Ok(());
+        let front = self.entry(start)?;
+        if in_heap > 0 && (length == 0 || self.heap(0)?.key() < front.key()) {
+            return self.pull_from_heap(in_heap);
         }
-        self.control.first.copy(top);
+        self.control.first.copy(front);
+        self.control.run.store(Run { start: self.behind(start, 1), length: length - 1 }.word(), Relaxed);
+        Ok(())
+    }
+
+    /// Makes the top of the heap, which has so many, the first.
+    fn pull_from_heap(&self, in_heap: usize) -> Result<()> {
+        self.control.first.copy(self.heap(0)?);
         self.sink(in_heap - 1)
     }
 

@@ -20,7 +20,7 @@ crate::tests!(
     a_block_of_no_known_state_is_free,
 );
 
-/// Where the words that change begin, the heap, and the blocks of a queue of 8 messages of 64 bytes.
+/// Where the words that change begin, the participants, and the blocks of a queue of 8 messages of 64 bytes.
 pub const CONTROL: usize = 64;
 const TABLE: usize = 128;
 const BLOCKS: usize = 960;

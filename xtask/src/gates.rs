@@ -10,15 +10,16 @@ use crate::root;
 use crate::steps::Steps;
 
 /// An operation of `benches/gates/instructions.rs`, and the most instructions that it may take, its loop included.
-const INSTRUCTIONS: [(&str, u64); 12] = [
+const INSTRUCTIONS: [(&str, u64); 13] = [
     ("queue", 25),
     ("queue-timeout", 53),
     ("queue-try", 106),
     ("queue-try-empty", 76),
     ("queue-many", 72),
     ("robust", 30),
-    ("shared-queue", 415),
-    ("shared-queue-long", 1_020),
+    ("shared-queue", 275),
+    ("shared-queue-queued", 350),
+    ("shared-queue-long", 970),
     ("semaphore", 16),
     ("semaphore-five", 20),
     ("semaphore-named", 28),
