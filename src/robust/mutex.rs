@@ -100,7 +100,9 @@ const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 ///
 /// # Peers
 /// All who take part need the right to read and to write the object, and can do with it what they like: a peer that
-/// never unlocks, or overwrites the words, keeps others waiting up to their time limits. Nothing worse happens.
+/// never unlocks, or overwrites the words, keeps others waiting up to their time limits, lets two in at a time, or
+/// makes it [`NotRecoverable`](crate::ErrorKind::NotRecoverable). Nothing worse happens. A word that names nobody who
+/// lives is a dead owner's; one that names a participant makes that one the owner until its handle is closed.
 ///
 /// # References
 /// [`pthread_mutexattr_setrobust` in

@@ -39,9 +39,14 @@ impl Owner {
         (self.0 as usize % (1 << SLOT_BITS)).checked_sub(1).filter(|slot| *slot < PARTICIPANTS)
     }
 
+    /// The slot's generation when it was taken, as far as it is told.
+    pub(super) const fn generation(self) -> u32 {
+        self.0 >> SLOT_BITS
+    }
+
     /// Whether the slot, whose generation is now this, is still its.
     pub(super) const fn is_of(self, generation: u32) -> bool {
-        self.0 >> SLOT_BITS == generation & Self::GENERATION_MASK && is_taken(generation)
+        self.generation() == generation & Self::GENERATION_MASK && is_taken(generation)
     }
 }
 

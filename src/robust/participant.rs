@@ -76,6 +76,15 @@ impl Participant {
         self.presence.number() == Some(owner.bits())
     }
 
+    /// Makes sure that this process counts as one that takes part: a peer may have overwritten its slot's generation.
+    pub(crate) fn show(&self, table: &Table) {
+        let Some(me) = self.presence.number().map(Owner::of_word) else { return };
+        let generation = me.slot().and_then(|slot| table.get(slot));
+        if let Some(generation) = generation.filter(|generation| !me.is_of(generation.load(Relaxed))) {
+            generation.store(me.generation(), Release);
+        }
+    }
+
     /// The slot is given up, so that others need not ask the kernel about it.
     pub(crate) fn leave(&self, table: &Table) {
         let slot = self.presence.number().and_then(|number| Owner::of_word(number).slot());
@@ -146,6 +155,8 @@ pub(crate) struct Everybody<'object> {
 
 impl Others for Everybody<'_> {
     fn is_dead(&self, owner: Owner) -> io::Result<bool> {
+        // Who asks after others can be asked after.
+        self.participant.show(self.table);
         let Some((slot, generation)) = owner.slot().and_then(|slot| Some((slot, self.table.get(slot)?))) else {
             return Ok(true);
         };

@@ -58,8 +58,8 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 ///
 /// A consumer that is killed while its doorbell is armed costs the next sender one needless ring, and may leave the
 /// kernel queue `/rawipc-bell-…` behind until the last doorbell of the same queue is dropped. The others are rung all
-/// the same. Senders must have the right to open that kernel queue: it belongs to the user who made the doorbell, and has the
-/// shared queue's mode.
+/// the same. Senders must have the right to open that kernel queue: it belongs to the user who made the doorbell, and
+/// has the shared queue's mode.
 pub struct Doorbell<'queue> {
     queue: &'queue SharedQueue,
     name: OwnedName,

@@ -47,6 +47,11 @@ impl Member {
         self.participant.is_me(owner)
     }
 
+    /// Makes sure that others see this process take part.
+    pub(super) fn show(&self) {
+        self.participant.show(self.memory.table());
+    }
+
     /// What the doorbell's name ends with.
     pub(super) fn doorbell(&self) -> Result<[u8; 16]> {
         let header = self.memory.header()?;

@@ -84,11 +84,10 @@ const TUNING: Tuning = Tuning { spin: 200, ..Tuning::WATCHFUL };
 /// sleeps until it is half empty or a millisecond has passed; after that it is woken for each free place.
 ///
 /// # When a peer dies
-/// at whatever instruction, others go on, after 50 ms at most (and what the forms that do not wait find, they find at
-/// once). A message that `send` has accepted is neither lost nor delivered twice; one that was half written never
-/// appears; one that was half read is there again, in its old place, as soon as somebody notices: one who opens the
-/// queue, or who finds it empty or full. A process that is stopped is not dead: if it was in
-/// the middle of a call, others wait as long as they may.
+/// at whatever instruction, others go on, after 50 ms at most, also with the forms that do not wait. A message that
+/// `send` has accepted is neither lost nor delivered twice; one that was half written never appears; one that was half
+/// read is there again, in its old place, as soon as somebody notices: one who opens the queue, or who finds it empty or
+/// full. A process that is stopped is not dead: if it was in the middle of a call, others wait as long as they may.
 ///
 /// # Threads, fork, exec, signals
 /// A handle may be used by any number of threads. A child of `fork` takes part in its own right, from its first call
@@ -100,7 +99,12 @@ const TUNING: Tuning = Tuning { spin: 200, ..Tuning::WATCHFUL };
 /// Who may write the memory can take, change, lose or invent messages, keep others waiting up to their time limits,
 /// and, if it has a name, cut it off, which is a SIGBUS for all (an [anonymous](SharedQueueOptions::create_anonymous)
 /// one cannot be cut). Nothing else: whatever lies there is checked before it is used, and is
-/// [`Malformed`](crate::ErrorKind::Malformed) at worst.
+/// [`Malformed`](crate::ErrorKind::Malformed) at worst, which is told, and put right for the next call.
+///
+/// The lock's word may be overwritten too. If it names nobody who lives, whatever else it says, it is taken back as a
+/// dead one's is. If it names one who lives, that one counts as its holder until its handle is closed, and all wait as
+/// for one that is stopped. If it was overwritten while somebody was in the middle of a call, two may be in one at a
+/// time, which costs messages.
 pub struct SharedQueue {
     member: Member,
     /// The directions.
@@ -187,6 +191,7 @@ impl SharedQueue {
         if errno != Damaged::ERRNO {
             return Error::system(operation, errno);
         }
+        self.member.show();
         if let Ok(client) = self.member.client(operation) {
             let _ = client.repair();
         }

@@ -22,6 +22,7 @@ crate::tests!(
     a_mutex_tells_of_every_word_what_it_means,
     a_mutex_that_names_the_living_bounds_every_wait_until_that_handle_is_closed,
     words_written_while_nobody_has_the_mutex_let_nobody_else_in,
+    who_was_made_to_look_dead_is_alive_again_once_it_is_told_or_asks,
 );
 
 const WAITED_FOR: u32 = 1 << 31;
@@ -292,4 +293,31 @@ fn words_written_while_nobody_has_the_mutex_let_nobody_else_in() {
         results.into_iter().for_each(|result| result.unwrap());
     });
     assert_eq!(arena.words()[0].load(Relaxed), 3 * turns);
+}
+
+/// A peer has overwritten the generations of those who take part, so that they seem dead to each other.
+fn who_was_made_to_look_dead_is_alive_again_once_it_is_told_or_asks() {
+    let (queue, words) = queue();
+    let other = queue.try_clone().unwrap();
+    let reservation = queue.reserve().unwrap();
+    words.generation(0).store(2, Relaxed);
+    // What it has in hand is taken back by who finds the queue empty, and it is told.
+    assert_eq!(other.try_receive(&mut [0; 64]).unwrap().payload(), b"kept");
+    assert_eq!(other.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(reservation.publish(0, Priority::MIN).unwrap_err().kind(), ErrorKind::Malformed);
+    assert_eq!(words.generation(0).load(Relaxed), 1);
+    let reservation = queue.reserve().unwrap();
+    assert_eq!(other.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    reservation.publish(0, Priority::MIN).unwrap();
+    assert_has(&other, &[b""]);
+
+    let (arena, other, words) = mutex();
+    words.generation(0).store(0, Relaxed);
+    let guard = other.lock().unwrap();
+    assert_eq!(arena.mutex.try_lock().unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(words.generation(0).load(Relaxed), 1);
+    drop(guard);
+    let guard = arena.mutex.lock().unwrap();
+    assert_eq!(other.try_lock().unwrap_err().kind(), ErrorKind::WouldBlock);
+    drop(guard);
 }

@@ -4,6 +4,7 @@
 //! of the call's row in `errnos`. What must hold is the same for all but what the operation lists: the error has the
 //! errno, its kind and the operation, and descriptors, mappings, files, queues and the object itself are as before.
 
+mod batches;
 mod case;
 mod child;
 mod doorbell;
@@ -65,7 +66,7 @@ fn failing_calls_of_robust_mutexes_are_told_and_leave_nothing() -> Ending {
 }
 
 fn failing_calls_of_shared_queues_are_told_and_leave_nothing() -> Ending {
-    assert_all(&[shared_queue::cases(), doorbell::cases()].concat())
+    assert_all(&[shared_queue::cases(), batches::cases(), doorbell::cases()].concat())
 }
 
 fn a_childs_first_call_fails_and_the_next_one_works() -> Ending {
@@ -109,6 +110,7 @@ fn all_cases() -> Vec<Case> {
         memory::cases,
         robust::cases,
         shared_queue::cases,
+        batches::cases,
         objects::cases,
     ];
     groups.into_iter().flat_map(|cases| cases()).collect()

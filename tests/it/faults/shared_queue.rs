@@ -1,12 +1,11 @@
 //! The operations of queues in shared memory. Their doorbells are in `doorbell.rs`.
 
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use rawipc::{
-    Deadline, Errno, Error, ErrorKind, Incomplete, Limit, Mapping, MessageBuffer, Name, Operation, Priority, Refused,
-    SharedMemory, SharedQueue, SharedQueueOptions, Tuning, name,
+    Deadline, Errno, ErrorKind, Limit, Mapping, MessageBuffer, Name, Operation, Priority, Refused, SharedMemory,
+    SharedQueue, SharedQueueOptions, Tuning, name,
 };
 use rustix::fd::{AsFd, OwnedFd};
 
@@ -20,14 +19,14 @@ use Operation::{
 };
 
 pub fn cases() -> Vec<Case> {
-    [opening(), creating(), handles(), waiting(), locked(), batches(), in_place(), closing()].concat()
+    [opening(), creating(), handles(), waiting(), locked(), in_place(), closing()].concat()
 }
 
 const NAME: &Name = name!("/rawipc-test-shared");
 const OTHER: &Name = name!("/rawipc-test-other");
 const UNIQUE: &Name = name!("/rawipc-test-unique-");
-const SOON: Duration = Duration::from_millis(10);
-const SIZE: usize = 16;
+pub const SOON: Duration = Duration::from_millis(10);
+pub const SIZE: usize = 16;
 
 /// Where a queue's lock and its participants lie, see `src/shared_queue/format.rs`.
 const WORD: usize = 64;
@@ -49,7 +48,7 @@ pub struct Arena {
 
 impl Arena {
     /// With so many messages.
-    fn new(messages: usize) -> Self {
+    pub fn new(messages: usize) -> Self {
         let mut queue = options().create_anonymous().unwrap();
         queue.set_tuning(Tuning { recheck: Duration::from_millis(20), ..queue.tuning() });
         (0..messages).for_each(|number| queue.send(&[number as u8; 5], Priority::MIN).unwrap());
@@ -69,18 +68,18 @@ impl Arena {
     }
 
     /// Its lock is somebody's whose byte nobody holds any more.
-    fn leave(&self) {
+    pub fn leave(&self) {
         self.word(TABLE + 4 * DEAD as usize).store(1, Relaxed);
         self.word(WORD).store(owner_of_slot(DEAD), Relaxed);
     }
 
-    fn left(self) -> Self {
+    pub fn left(self) -> Self {
         self.leave();
         self
     }
 
     /// All that can be seen, when whoever has the lock has been made to give it up for a moment.
-    fn look(&self) -> String {
+    pub fn look(&self) -> String {
         let owner = self.word(WORD).swap(0, Relaxed);
         let (content, owner_bits) = (content(&self.other), owner & !(3 << 30));
         self.word(WORD).store(owner, Relaxed);
@@ -105,12 +104,8 @@ pub fn content(queue: &SharedQueue) -> String {
     format!("{taken:?}, room for {room}")
 }
 
-fn on_arena<K: std::marker::Send + 'static>(arena: Arena, act: fn(&SharedQueue) -> rawipc::Result<K>) -> Prepared {
+pub fn on_arena<K: std::marker::Send + 'static>(arena: Arena, act: fn(&SharedQueue) -> rawipc::Result<K>) -> Prepared {
     on(arena, Arena::look, move |arena| act(&arena.queue))
-}
-
-fn on_arena_whole<K: std::marker::Send + 'static>(arena: Arena, act: fn(&Arena) -> rawipc::Result<K>) -> Prepared {
-    on(arena, Arena::look, move |arena| act(arena))
 }
 
 fn on_named<K: std::marker::Send + 'static>(act: fn(&SharedQueue) -> rawipc::Result<K>) -> Prepared {
@@ -259,7 +254,7 @@ fn send(queue: &SharedQueue) -> rawipc::Result<()> {
 const AGAIN: Unusual = ("futex", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Done);
 
 /// The kernel does not say whether the lock's owner lives, so it counts as alive.
-const UNKNOWN: Unusual = ("fcntl", &[Errno::INVAL], Kind(ErrorKind::Unsupported), Before);
+pub const UNKNOWN: Unusual = ("fcntl", &[Errno::INVAL], Kind(ErrorKind::Unsupported), Before);
 
 /// Whoever puts a queue right wakes all; those look again by themselves after a while.
 const WAKING: &[Unusual] = &[("futex 1", ALL, Nothing, Done), ("futex 3", ALL, Nothing, Done)];
@@ -312,77 +307,6 @@ fn locked() -> Vec<Case> {
             .only(ASKING)
             .unless(&[UNKNOWN]),
     ]
-}
-
-/// Each of a batch is sent or received by itself: what is done until a call fails is counted.
-fn batches() -> Vec<Case> {
-    fn incomplete(Incomplete { bytes, error }: Incomplete) -> Error {
-        assert_eq!(bytes, 0);
-        error
-    }
-    const ASKING: &[&str] = &["fcntl 0"];
-    // A queue that is full or empty ends a batch, and is no error.
-    const FULL: Unusual = ("fcntl 0", &[Errno::AGAIN], Nothing, Before);
-    vec![
-        case("SharedQueue send_many, left by the dead", Send, || {
-            on_arena(Arena::new(0).left(), |queue| queue.send_many(&["x", "y"], Priority::MIN))
-        })
-        .only(ASKING)
-        .unless(&[UNKNOWN, FULL]),
-        case("SharedQueue send_many, left by the dead after the first", Send, || {
-            on_arena_whole(Arena::new(0), |arena| {
-                let messages = [Leaving(None), Leaving(Some(arena))];
-                arena.queue.send_many(&messages, Priority::MIN)
-            })
-        })
-        .only(ASKING)
-        .unless(&[("fcntl 0", ALL, Nothing, Shows("[([120], Priority(0))], room for 2"))]),
-        case("SharedQueue receive_many, left by the dead", Receive, || {
-            on_arena(Arena::new(2).left(), |queue| queue.receive_many(&mut [0; SIZE], |_| ControlFlow::Continue(())))
-        })
-        .only(ASKING)
-        .unless(&[UNKNOWN, FULL]),
-        case("SharedQueue receive_many, left by the dead after the first", Receive, || {
-            on_arena_whole(Arena::new(2), |arena| {
-                arena.queue.receive_many(&mut [0; SIZE], |_| {
-                    arena.leave();
-                    ControlFlow::Continue(())
-                })
-            })
-        })
-        .only(ASKING)
-        .unless(&[("fcntl 0", ALL, Nothing, Shows("[([1, 1, 1, 1, 1], Priority(0))], room for 2"))]),
-        case("SharedQueue fill, left by the dead", Send, || {
-            on_arena(Arena::new(0).left(), |queue| queue.fill(&[1; 2 * SIZE], Priority::MIN).map_err(incomplete))
-        })
-        .only(ASKING)
-        .unless(&[UNKNOWN, FULL]),
-        case("SharedQueue drain, left by the dead", Receive, || {
-            on_arena(Arena::new(2).left(), |queue| queue.drain(&mut [0; 64]).map(drop).map_err(incomplete))
-        })
-        .only(ASKING)
-        .unless(&[UNKNOWN, FULL]),
-        case("SharedQueue send_all_deadline, full after two", Send, || {
-            on_arena(Arena::new(0), |queue| {
-                let sent = queue.send_all_deadline(&[1; 3 * SIZE], Priority::MIN, Deadline::after(SOON));
-                sent.map_err(|Incomplete { bytes, error }| {
-                    assert_eq!(bytes, 2 * SIZE);
-                    error
-                })
-            })
-        })
-        .unless(&[("futex", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Done), ("futex", ALL, Usually, Done)]),
-    ]
-}
-
-/// A message; when it is about to be sent, somebody has left the lock.
-struct Leaving<'a>(Option<&'a Arena>);
-
-impl AsRef<[u8]> for Leaving<'_> {
-    fn as_ref(&self) -> &[u8] {
-        self.0.inspect(|arena| arena.leave());
-        b"x"
-    }
 }
 
 /// What somebody has in hand while another one dies with the lock.
