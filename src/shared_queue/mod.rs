@@ -86,8 +86,8 @@ const TUNING: Tuning = Tuning { spin: 200, ..Tuning::WATCHFUL };
 /// # When a peer dies
 /// at whatever instruction, others go on, after 50 ms at most, also with the forms that do not wait. A message that
 /// `send` has accepted is neither lost nor delivered twice; one that was half written never appears; one that was half
-/// read is there again, in its old place, as soon as somebody notices: one who opens the queue, or who finds it empty or
-/// full. A process that is stopped is not dead: if it was in the middle of a call, others wait as long as they may.
+/// read is there again, in its old place, as soon as somebody notices: one who opens the queue, or who finds it empty
+/// or full. A process that is stopped is not dead: if it was in the middle of a call, others wait as long as they may.
 ///
 /// # Threads, fork, exec, signals
 /// A handle may be used by any number of threads. A child of `fork` takes part in its own right, from its first call

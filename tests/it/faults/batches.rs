@@ -1,5 +1,5 @@
-//! What sends or receives more than one message of a shared queue: each by itself, and what is done until a call fails is
-//! counted.
+//! What sends or receives more than one message of a shared queue: each by itself, and what is done until a call fails
+//! is counted.
 
 use std::ops::ControlFlow;
 

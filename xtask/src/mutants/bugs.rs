@@ -355,6 +355,20 @@ pub const BUGS: &[Bug] = &[
         Models("what_was_given_up_before_a_death"),
     ),
     bug(
+        "a queue's lock with a mark that no participant writes is lost",
+        "src/shared_queue/client.rs",
+        "if taken == Err(Errno::NOTRECOVERABLE) && lock.take_back(self.me) {",
+        "if taken == Err(Errno::NOTRECOVERABLE) && lock.is_clear() {",
+        Tests("lock_words"),
+    ),
+    bug(
+        "a doorbell's name is removed while others wait for it",
+        "src/shared_queue/doorbell.rs",
+        "FlockOperation::NonBlockingLockExclusive",
+        "FlockOperation::NonBlockingLockShared",
+        Tests("shared_queue_in_place"),
+    ),
+    bug(
         "an armed doorbell is not rung",
         "src/shared_queue/locked.rs",
         "control.armed.load(Relaxed) != 0;",
