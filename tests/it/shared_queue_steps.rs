@@ -20,6 +20,7 @@ crate::tests!(
     a_kill_at_any_instruction_of_a_long_send,
     a_kill_at_any_instruction_of_a_short_receive,
     a_kill_at_any_instruction_of_a_long_receive,
+    a_kill_at_any_instruction_of_putting_back,
     a_kill_at_any_instruction_of_a_repair,
 );
 
@@ -35,11 +36,16 @@ enum Call {
     ShortSend,
     LongSend,
     Receive,
+    PutBack,
 }
 
 impl Call {
-    const ALL: [(&str, Self); 3] =
-        [("send a short one", Self::ShortSend), ("send a long one", Self::LongSend), ("receive", Self::Receive)];
+    const ALL: [(&str, Self); 4] = [
+        ("send a short one", Self::ShortSend),
+        ("send a long one", Self::LongSend),
+        ("receive", Self::Receive),
+        ("put back", Self::PutBack),
+    ];
 
     fn text(self) -> &'static str {
         Self::ALL[self as usize].0
@@ -80,6 +86,7 @@ fn be_stepped_through(arguments: &[String]) {
     progress(&mapping).store(1, SeqCst);
     let done = match call {
         Call::Receive => queue.try_receive(&mut buffer[..]).is_ok(),
+        Call::PutBack => queue.try_borrow().and_then(|borrowed| borrowed.put_back()).is_ok(),
         _ => queue.try_send(&message, Priority::from(5)).is_ok(),
     };
     progress(&mapping).store(if done { 2 } else { 3 }, SeqCst);
@@ -169,10 +176,10 @@ fn filled(first: usize) -> (SharedQueue, Vec<Vec<u8>>) {
 /// Checks what each kill leaves behind; `before` is what was in the queue.
 fn assert_survivable(remains: &[Remains], call: Call, before: &[Vec<u8>]) {
     let mut after = before.to_vec();
-    if call == Call::Receive {
-        drop(after.remove(0))
-    } else {
-        after.push(call.message())
+    match call {
+        Call::ShortSend | Call::LongSend => after.push(call.message()),
+        Call::Receive => drop(after.remove(0)),
+        Call::PutBack => {}
     }
     let mut changed = false;
     for (moment, remains) in remains.iter().enumerate() {
@@ -208,6 +215,10 @@ fn a_kill_at_any_instruction_of_a_short_receive() -> Ending {
 
 fn a_kill_at_any_instruction_of_a_long_receive() -> Ending {
     assert_any_kill_is_survived(Call::Receive, SIZE - 1)
+}
+
+fn a_kill_at_any_instruction_of_putting_back() -> Ending {
+    assert_any_kill_is_survived(Call::PutBack, 10)
 }
 
 /// Somebody died with the lock; the next one puts the queue right, and is killed in the middle of that.
