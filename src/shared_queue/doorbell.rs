@@ -57,8 +57,8 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 /// # Ok::<(), rawipc::Error>(())
 /// ```
 ///
-/// The descriptor is the same as long as the doorbell lives, so an event loop registers it once. A child of `fork` makes
-/// a doorbell of its own: what it has inherited is its parent's.
+/// The descriptor is the same as long as the doorbell lives, so an event loop registers it once. A child of `fork`
+/// makes a doorbell of its own: what it has inherited is its parent's.
 ///
 /// # What rings nobody
 /// Arming finds whatever message there is, so a loop that polls with a time limit and arms again is late by that limit
