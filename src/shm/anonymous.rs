@@ -50,8 +50,8 @@ impl AnonymousOptions {
 
     /// Creates it. The descriptor is close-on-exec.
     ///
-    /// No file system bounds it, as the size of `/dev/shm` does what has a name: for more than the memory that is free,
-    /// the kernel ends processes. So make sure of a size that somebody else has chosen, or run in a cgroup with a limit.
+    /// No file system bounds it, as the size of `/dev/shm` does what has a name: for more than the memory that is free
+    /// the kernel ends processes. So make sure of a size that somebody else has chosen.
     ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) without space or descriptors;
