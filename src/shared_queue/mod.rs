@@ -4,13 +4,13 @@ mod batch;
 mod client;
 mod doorbell;
 mod format;
-mod heap;
 mod in_place;
 mod locked;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod member;
 mod options;
+mod order;
 mod receive;
 mod repair;
 mod send;
