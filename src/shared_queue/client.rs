@@ -52,7 +52,7 @@ impl<'place, P: Place> Client<'place, P> {
     #[cold]
     fn lock_slowly(self, wait: &mut Wait<'_>) -> Result<()> {
         let lock = &self.view().control.lock;
-        if lock.spin(self.me, wait.looks_at_lock()) {
+        if lock.spin(self.me, wait.pauses_for_lock()) {
             return Ok(());
         }
         match lock.take(self.me, self.place, &wait.for_lock()) {
@@ -141,10 +141,11 @@ impl<'place, P: Place> Client<'place, P> {
         match held {
             Some(mut locked) => {
                 locked.remove_first(messages)?;
-                Ok(locked.push_free(found.block)?)
+                locked.push_free(found.block)?;
             }
-            None => Ok(self.release(found.block)),
+            None => self.release(found.block),
         }
+        Ok(())
     }
 
     /// Takes the first message in hand, to read it where it lies.

@@ -82,7 +82,7 @@ const TUNING: Tuning = Tuning { spin: 200, ..Tuning::WATCHFUL };
 /// None of this is about peers that are in the middle of a call. They are waited for in any case, which takes moments,
 /// unless one was stopped or killed there: that costs 50 ms, even in the forms that never wait for messages.
 ///
-/// A call that waits looks as often as [`Tuning`] says, lets others run, if that has been of use lately, and sleeps,
+/// A call that waits looks again as [`Tuning`] says, lets others run, if that has been of use lately, and sleeps,
 /// for 50 ms at most before it looks again. There is no order among those who wait. A sender that finds the queue full
 /// sleeps until it is half empty or a millisecond has passed; after that it is woken for each free place.
 ///
@@ -158,7 +158,7 @@ impl SharedQueue {
         self.member.file_mut().remove_name().map_err(|errno| Error::system(Operation::UnlinkQueue, errno))
     }
 
-    /// How waits of this handle spin and sleep: 200 looks, some microseconds, then sleeps of at most 50 ms.
+    /// How waits of this handle spin and sleep: 200 pauses, some microseconds, then sleeps of at most 50 ms.
     #[must_use]
     pub const fn tuning(&self) -> Tuning {
         self.tuning

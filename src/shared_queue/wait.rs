@@ -17,8 +17,8 @@ use crate::time::Deadline;
 /// How long the lock is waited for by a call that must not wait: somebody may have been stopped while he had it.
 const INSTANT: Duration = Duration::from_millis(50);
 
-/// How often the lock is looked at before a sleep: who has it copies a kilobyte at most. Models have no such time.
-const LOCK_LOOKS: u32 = if cfg!(loom) { 0 } else { 100 };
+/// How many pauses the lock is waited for before a sleep: who has it copies a kilobyte at most. Models have no such time.
+const LOCK_PAUSES: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// How long a sender lets the queue become half empty, rather than be woken for each free block.
 const LULL: Duration = Duration::from_millis(1);
@@ -37,6 +37,17 @@ pub(super) enum Limit {
 pub(super) enum For {
     Message,
     Room,
+}
+
+impl For {
+    /// How many pauses there are from look to look: each takes the line of memory from the one who is waited for. A
+    /// message is waited for more urgently than room.
+    const fn step(self) -> u32 {
+        match self {
+            Self::Message => 2,
+            Self::Room => 4,
+        }
+    }
 }
 
 /// A call's waiting so far. Clocks are not read before it has to wait.
@@ -75,9 +86,9 @@ impl<'handle> Wait<'handle> {
         }
     }
 
-    /// How often to look at the lock, before any clock is read.
-    pub(super) fn looks_at_lock(&self) -> u32 {
-        self.courtesy.map_or(LOCK_LOOKS, |courtesy| courtesy.spin(LOCK_LOOKS))
+    /// How many pauses to wait for the lock, before any clock is read.
+    pub(super) fn pauses_for_lock(&self) -> u32 {
+        self.courtesy.map_or(LOCK_PAUSES, |courtesy| courtesy.spin(LOCK_PAUSES))
     }
 
     /// For the lock, which even an expired wait waits for a little.
@@ -103,9 +114,9 @@ impl<'handle> Wait<'handle> {
     }
 
     /// Gives others a moment.
-    fn dally(&self, is_there: impl Fn() -> bool) {
+    fn dally(&self, what: For, is_there: impl Fn() -> bool) {
         if let Some(courtesy) = self.courtesy {
-            courtesy.linger(self.tuning.spin, is_there);
+            courtesy.linger(self.tuning.spin, what.step(), is_there);
         }
     }
 }
@@ -188,7 +199,7 @@ impl<'place, P: Place> Client<'place, P> {
         if wait.may_dally() {
             drop(locked);
             // Who has just made it be there still has the lock.
-            wait.dally(|| self.view().seems_there(what) && !self.view().control.lock.is_taken());
+            wait.dally(what, || self.view().seems_there(what) && !self.view().control.lock.is_taken());
             locked = self.lock(wait)?;
             if self.view().seems_there(what) {
                 return Ok(locked);
