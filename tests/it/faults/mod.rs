@@ -103,6 +103,7 @@ fn all_cases() -> Vec<Case> {
         memory::cases,
         robust::cases,
         shared_queue::cases,
+        doorbell::cases,
         objects::cases,
     ];
     groups.into_iter().flat_map(|cases| cases()).collect()
