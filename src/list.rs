@@ -56,7 +56,7 @@ pub struct Entry<'listing> {
     pub group: u32,
     /// When it was read last, by the wall clock.
     pub accessed: Time,
-    /// When it was written last, by the wall clock.
+    /// When it was written last by a system call, by the wall clock. What is written through a mapping does not count.
     pub modified: Time,
     /// When its mode, owner or names changed last, by the wall clock.
     pub changed: Time,

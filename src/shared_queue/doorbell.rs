@@ -5,11 +5,13 @@
 //! be a bell that is gone.
 //!
 //! Everybody who has it open shares a lock (`flock`) on it. Whoever drops it and gets the lock alone removes the name:
-//! nobody else can miss it then, also if that one is killed at any moment.
+//! nobody else can miss it then, also if that one is killed at any moment. If a stranger removes it, arming makes it
+//! anew. So that what is polled stays the same all the same, it is an epoll instance that has the bell in it.
 
 use core::fmt;
 use core::mem::MaybeUninit;
 
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, flock};
 use rustix::io::{self, Errno};
@@ -33,7 +35,7 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 ///
 /// ```
 /// # use rawipc::{ErrorKind, MessageBuffer, Priority, SharedQueue, name};
-/// # use rustix::event::{PollFd, PollFlags, poll};
+/// # use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// # let queue = SharedQueue::options().read(true).write(true).max_message_size(64).unlink_on_drop(true)
 /// #     .create_unique(name!("/rawipc-doc-doorbell"))?;
 /// let mut doorbell = queue.doorbell()?;
@@ -42,9 +44,10 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 /// # let mut left = 2;
 /// # std::thread::scope(|scope| {
 /// # scope.spawn(|| (0..2).for_each(|_| sender.send(b"hello", Priority::MIN).unwrap()));
+/// let a_while = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 /// while left > 0 {
 ///     if !doorbell.arm()? {
-///         poll(&mut [PollFd::new(&doorbell, PollFlags::IN)], None).unwrap();
+///         poll(&mut [PollFd::new(&doorbell, PollFlags::IN)], Some(&a_while)).unwrap();
 ///     }
 ///     while let Ok(message) = queue.try_receive(&mut buffer) {
 ///         assert_eq!(message.payload(), b"hello");
@@ -56,28 +59,43 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 /// # Ok::<(), rawipc::Error>(())
 /// ```
 ///
+/// The descriptor is the same as long as the doorbell lives, so an event loop registers it once. A child of `fork`
+/// makes a doorbell of its own: what it has inherited is its parent's.
+///
+/// # What rings nobody
+/// Arming finds whatever message there is, so a loop that polls with a time limit and arms again is late by that limit
+/// at most. One without a limit can miss a message
+/// - whose sender was killed in the moment before it rang, or that a consumer had in hand when it was killed;
+/// - whose sender could not ring: for want of a free descriptor; without the right to open the kernel queue
+///   `/rawipc-bell-…`, which belongs to the user who made the doorbell, and has the shared queue's mode; or in another
+///   IPC namespace, where that queue is not;
+/// - that another consumer was rung for too, and did not take before it was killed or went away.
+///
 /// A consumer that is killed while its doorbell is armed costs the next sender one needless ring, and may leave the
-/// kernel queue `/rawipc-bell-…` behind until the last doorbell of the same queue is dropped. The others are rung all
-/// the same. Senders must have the right to open that kernel queue: it belongs to the user who made the doorbell, and
-/// has the shared queue's mode.
+/// kernel queue behind until the last doorbell of the same queue is dropped.
 pub struct Doorbell<'queue> {
     queue: &'queue SharedQueue,
     name: OwnedName,
     bell: OwnedFd,
+    /// What is polled: it has the bell in it.
+    poll: OwnedFd,
     creator: Creator,
 }
 
 impl SharedQueue {
     /// Prepares a descriptor that says when there is a message: a kernel queue of one message, which counts against
-    /// RLIMIT_MSGQUEUE.
+    /// RLIMIT_MSGQUEUE, in an epoll instance. They are two descriptors.
     ///
     /// # Errors
     /// As [`MessageQueueOptions::open`](crate::MessageQueueOptions::open);
     /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if a process is stopped in the middle of dropping the last one.
     pub fn doorbell(&self) -> Result<Doorbell<'_>> {
         let name = self.bell_name()?;
+        let poll = epoll::create(CreateFlags::CLOEXEC).map_err(|errno| Error::system(Operation::Doorbell, errno))?;
         let bell = self.make_bell(&name)?;
-        Ok(Doorbell { queue: self, name, bell, creator: Creator::this_process() })
+        let doorbell = Doorbell { queue: self, name, bell, poll, creator: Creator::this_process() };
+        doorbell.watch(&doorbell.bell)?;
+        Ok(doorbell)
     }
 
     #[inline]
@@ -173,7 +191,8 @@ fn remove(name: &OwnedName) {
 }
 
 impl Doorbell<'_> {
-    /// Arms it for the next message; whether there is one already, so that there is nothing to wait for.
+    /// Arms it for the next message; whether there is one already, so that there is nothing to wait for. Messages that
+    /// dead consumers had in hand count too.
     ///
     /// # Errors
     /// As [`SharedQueue::doorbell`], and as [`SharedQueue::receive`].
@@ -182,13 +201,33 @@ impl Doorbell<'_> {
         loop {
             self.silence().map_err(system)?;
             let client = self.queue.member.client(Operation::Doorbell)?;
-            let ready = client.arm().map_err(|errno| self.queue.failed(Operation::Doorbell, errno))?;
+            let arm = || client.arm().map_err(|errno| self.queue.failed(Operation::Doorbell, errno));
+            // What the dead had in hand nobody would ring for. If that cannot be looked for now, others will.
+            let ready = arm()? || client.reclaim().unwrap_or(false) && arm()?;
             // While it is shared, nobody who keeps to the rules removes the name.
             if ready || sys::link_count(self.bell.as_raw_fd()).map_err(system)? > 0 {
                 return Ok(ready);
             }
-            self.bell = self.queue.make_bell(&self.name)?;
+            self.replace_bell()?;
         }
+    }
+
+    /// Makes the bell anew whose name somebody has removed.
+    fn replace_bell(&mut self) -> Result<()> {
+        let bell = self.queue.make_bell(&self.name)?;
+        self.watch(&bell).inspect_err(|_| {
+            // A bell that this one does not hear is left to others; if it is gone already, so much the better.
+            remove(&self.name);
+        })?;
+        // A child of `fork` may have the old one open still, which is why closing it would not do.
+        let _ = epoll::delete(&self.poll, &self.bell);
+        self.bell = bell;
+        Ok(())
+    }
+
+    fn watch(&self, bell: &OwnedFd) -> Result<()> {
+        epoll::add(&self.poll, bell, EventData::new_u64(0), EventFlags::IN)
+            .map_err(|errno| Error::system(Operation::Doorbell, errno))
     }
 
     /// Takes the rings that nobody has taken.
@@ -204,9 +243,9 @@ impl Doorbell<'_> {
 }
 
 impl AsFd for Doorbell<'_> {
-    /// Readable once it has been rung.
+    /// Readable once it has been rung: to be polled, and nothing else.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+        self.poll.as_fd()
     }
 }
 
@@ -219,14 +258,12 @@ impl Drop for Doorbell<'_> {
         let is_last = flock(&self.bell, FlockOperation::NonBlockingLockExclusive).is_ok();
         if is_last && sys::link_count(self.bell.as_raw_fd()).is_ok_and(|count| count > 0) {
             remove(&self.name);
-            // For a child of `fork` that goes on with it; arming makes it anew.
-            let _ = sys::mq_timedsend(&self.bell, &[], 0, None);
         }
     }
 }
 
 impl fmt::Debug for Doorbell<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Doorbell").field("bell", &self.bell).finish_non_exhaustive()
+        formatter.debug_struct("Doorbell").field("poll", &self.poll).finish_non_exhaustive()
     }
 }

@@ -263,7 +263,9 @@ impl Borrowed<'_> {
             let client = queue.member.client(Operation::Receive)?;
             let put_back = || client.put_back(hand.block, &mut unlimited());
             uninterrupted(put_back).map_err(|errno| queue.failed(Operation::Receive, errno))
-        })
+        })?;
+        // Whoever has armed the doorbell since it was borrowed has seen no message.
+        queue.ring_if(queue.member.disarm())
     }
 }
 

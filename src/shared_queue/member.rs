@@ -58,6 +58,12 @@ impl Member {
         Ok(header.doorbell.each_ref().map(|letter| letter.load(Relaxed)))
     }
 
+    /// Whether the doorbell is to be rung, by this caller then.
+    pub(super) fn disarm(&self) -> bool {
+        let armed = &self.memory.view().control.armed;
+        armed.load(Relaxed) != 0 && armed.swap(0, Relaxed) != 0
+    }
+
     /// The doorbell is still to be rung.
     pub(super) fn arm_again(&self) {
         self.memory.view().control.armed.store(1, Relaxed);

@@ -79,15 +79,18 @@ const TUNING: Tuning = Tuning { spin: 200, ..Tuning::WATCHFUL };
 /// | `send_timeout`, `receive_timeout` | so long, by the monotonic clock |
 /// | `send_deadline`, `receive_deadline` | until a moment on the clock that the deadline names |
 ///
+/// None of this is about peers that are in the middle of a call. They are waited for in any case, which takes moments,
+/// unless one was stopped or killed there: that costs 50 ms, even in the forms that never wait for messages.
+///
 /// A call that waits looks again as [`Tuning`] says, lets others run, if that has been of use lately, and sleeps,
 /// for 50 ms at most before it looks again. There is no order among those who wait. A sender that finds the queue full
 /// sleeps until it is half empty or a millisecond has passed; after that it is woken for each free place.
 ///
 /// # When a peer dies
-/// at whatever instruction, others go on, after 50 ms at most, also with the forms that do not wait. A message that
-/// `send` has accepted is neither lost nor delivered twice; one that was half written never appears; one that was half
-/// read is there again, in its old place, as soon as somebody notices: one who opens the queue, or who finds it empty
-/// or full. A process that is stopped is not dead: if it was in the middle of a call, others wait as long as they may.
+/// at whatever instruction, others go on, after 50 ms at most. A message that `send` has accepted is neither lost nor
+/// delivered twice; one that was half written never appears; one that was half read is there again, in its old place,
+/// as soon as somebody notices: one who opens the queue, finds it empty or full, or arms its doorbell. A process that
+/// is stopped is not dead: if it was in the middle of a call, others wait as long as they may.
 ///
 /// # Threads, fork, exec, signals
 /// A handle may be used by any number of threads. A child of `fork` takes part in its own right, from its first call

@@ -113,6 +113,8 @@ impl SharedQueueOptions {
     /// Creates a queue without a name, whose memory nobody can cut off: passed on by `fork`, or as a descriptor over a
     /// socket, which `SharedQueue::try_from` takes over.
     ///
+    /// Only the machine's memory bounds it, see [`AnonymousOptions::create`](crate::AnonymousOptions::create).
+    ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn create_anonymous(&self) -> Result<SharedQueue> {

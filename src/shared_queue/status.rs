@@ -86,7 +86,8 @@ impl TryFrom<OwnedFd> for SharedQueue {
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) or [`Malformed`](crate::ErrorKind::Malformed) if it is anything
-    /// else; as [`open`](super::SharedQueueOptions::open) if there is no way to take part. It is given back.
+    /// else; [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if it is for one direction only; as
+    /// [`open`](super::SharedQueueOptions::open) if there is no way to take part. It is given back.
     fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, Refused<OwnedFd>> {
         let memory = SharedMemory::try_from(descriptor)?;
         match memory.try_clone().and_then(|file| Member::adopt(file, Operation::AdoptQueue)) {

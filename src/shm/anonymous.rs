@@ -50,6 +50,9 @@ impl AnonymousOptions {
 
     /// Creates it. The descriptor is close-on-exec.
     ///
+    /// No file system bounds it, as the size of `/dev/shm` does what has a name: for more than the memory that is free
+    /// the kernel ends processes. So make sure of a size that somebody else has chosen.
+    ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) without space or descriptors;
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) beyond 2⁶³ − 1 bytes, or for a size that huge pages do not

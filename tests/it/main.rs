@@ -85,6 +85,7 @@ mod robust_threads;
 mod shared_queue;
 mod shared_queue_calls;
 mod shared_queue_damage;
+mod shared_queue_doorbell;
 mod shared_queue_hostile;
 mod shared_queue_in_place;
 mod shared_queue_kills;
@@ -225,6 +226,7 @@ fn robust() -> Vec<harness::Test> {
         shared_queue::tests(),
         shared_queue_calls::tests(),
         shared_queue_damage::tests(),
+        shared_queue_doorbell::tests(),
         shared_queue_hostile::tests(),
         shared_queue_in_place::tests(),
         shared_queue_kills::tests(),

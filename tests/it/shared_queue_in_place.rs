@@ -1,14 +1,12 @@
-//! Messages written and read where they lie, and the doorbell.
+//! Messages written and read where they lie.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{Doorbell, Errno, ErrorKind, MessageBuffer, Priority, SharedQueue};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rawipc::{ErrorKind, Priority};
 
-use crate::harness::Ending;
-use crate::harness::kernel::{fail_calls, in_child};
+use crate::harness::kernel::in_child;
 use crate::harness::waiting::PATIENCE;
 use crate::shared_queue_support::{small, small_queue};
 
@@ -18,16 +16,10 @@ crate::tests!(
     what_is_borrowed_takes_room_until_it_is_dropped,
     what_is_put_back_is_in_its_old_place,
     nothing_outside_of_a_block_can_be_reached,
-    a_doorbell_rings_once_for_each_arming,
-    an_unarmed_doorbell_stays_silent,
-    two_doorbells_of_one_queue_both_ring,
-    a_doorbell_rings_whatever_becomes_of_others,
     debug_shows_the_queue_and_what_is_in_hand,
     ;
     alone:
     what_a_parent_has_in_hand_is_not_its_childs,
-    a_parents_doorbell_is_not_its_childs,
-    a_consumer_killed_while_it_drops_its_doorbell_costs_others_nothing,
 );
 
 fn a_message_is_written_and_read_where_it_lies() {
@@ -140,127 +132,6 @@ fn what_a_parent_has_in_hand_is_not_its_childs() {
     (0..2).for_each(|_| queue.try_send(b"x", Priority::MIN).unwrap());
 }
 
-fn is_rung(doorbell: &Doorbell<'_>) -> bool {
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut [PollFd::new(doorbell, PollFlags::IN)], Some(&now)).unwrap() > 0
-}
-
-fn a_doorbell_rings_once_for_each_arming() {
-    let queue = small_queue();
-    let mut doorbell = queue.doorbell().unwrap();
-    for _ in 0..3 {
-        assert!(!doorbell.arm().unwrap());
-        assert!(!is_rung(&doorbell));
-        queue.send(b"one", Priority::MIN).unwrap();
-        assert!(is_rung(&doorbell));
-        queue.send(b"two", Priority::MIN).unwrap();
-        assert!(doorbell.arm().unwrap(), "there is a message already");
-        assert!(!is_rung(&doorbell));
-        for _ in 0..2 {
-            queue.try_receive(&mut [0; 64]).unwrap();
-        }
-    }
-    // From another process, or another thread that waits.
-    let sender = queue.try_clone().unwrap();
-    assert!(!doorbell.arm().unwrap());
-    thread::scope(|scope| {
-        let receiver = scope.spawn(|| poll(&mut [PollFd::new(&doorbell, PollFlags::IN)], None));
-        sender.reserve().unwrap().publish(3, Priority::MIN).unwrap();
-        assert_eq!(receiver.join().unwrap(), Ok(1));
-    });
-}
-
-fn an_unarmed_doorbell_stays_silent() {
-    let queue = small_queue();
-    let doorbell = queue.doorbell().unwrap();
-    queue.send(b"one", Priority::MIN).unwrap();
-    assert!(!is_rung(&doorbell));
-    drop(doorbell);
-    let mut doorbell = queue.doorbell().unwrap();
-    assert!(doorbell.arm().unwrap());
-    // The one who had armed it is gone.
-    queue.try_receive(&mut [0; 64]).unwrap();
-    assert!(!doorbell.arm().unwrap());
-    drop(doorbell);
-    queue.send(b"two", Priority::MIN).unwrap();
-}
-
-fn two_doorbells_of_one_queue_both_ring() {
-    let queue = small_queue();
-    let other: SharedQueue = queue.try_clone().unwrap();
-    let (mut first, mut second) = (queue.doorbell().unwrap(), other.doorbell().unwrap());
-    assert!(!first.arm().unwrap() && !second.arm().unwrap());
-    queue.send(b"one", Priority::MIN).unwrap();
-    assert!(is_rung(&first) && is_rung(&second));
-    let mut buffer = MessageBuffer::<64>::new();
-    other.receive(&mut buffer).unwrap();
-    assert!(!second.arm().unwrap());
-    // Dropping one leaves the other as it is.
-    drop(first);
-    assert!(!is_rung(&second));
-    queue.send(b"two", Priority::MIN).unwrap();
-    assert!(is_rung(&second));
-}
-
-/// While others come and go.
-fn a_doorbell_rings_whatever_becomes_of_others() {
-    let queue = small_queue();
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            let handle = queue.try_clone().unwrap();
-            let done = &done;
-            scope.spawn(move || {
-                while !done.load(Relaxed) {
-                    drop(handle.doorbell().unwrap());
-                }
-            });
-        }
-        let mut missed = 0;
-        for _ in 0..200 {
-            // Sometimes it is the first one, or the last.
-            let mut doorbell = queue.doorbell().unwrap();
-            for _ in 0..5 {
-                assert!(!doorbell.arm().unwrap());
-                queue.send(b"ring", Priority::MIN).unwrap();
-                missed += u32::from(!is_rung(&doorbell));
-                drop(queue.try_borrow().unwrap());
-            }
-        }
-        done.store(true, Relaxed);
-        assert_eq!(missed, 0);
-    });
-}
-
-/// Neither without its last calls, which are as good as none when it is killed before them, nor without a lock.
-fn a_consumer_killed_while_it_drops_its_doorbell_costs_others_nothing() -> Ending {
-    let queue = small_queue();
-    for calls in [&[libc::SYS_mq_timedsend][..], &[libc::SYS_mq_unlink], &[libc::SYS_flock]] {
-        let mut doorbell = queue.doorbell().unwrap();
-        assert!(!doorbell.arm().unwrap());
-        in_child(|| {
-            let other = queue.doorbell().unwrap();
-            fail_calls(calls, Errno::NOSYS).expect("a child may have fewer calls");
-            drop(other);
-        });
-        queue.send(b"ring", Priority::MIN).unwrap();
-        assert!(is_rung(&doorbell));
-        drop(queue.try_borrow().unwrap());
-    }
-    Ok(())
-}
-
-fn a_parents_doorbell_is_not_its_childs() {
-    let queue = small_queue();
-    let mut doorbell = Some(queue.doorbell().unwrap());
-    in_child(|| drop(doorbell.take()));
-    let mut doorbell = doorbell.unwrap();
-    assert!(!is_rung(&doorbell), "who drops it rings");
-    assert!(!doorbell.arm().unwrap());
-    queue.send(b"one", Priority::MIN).unwrap();
-    assert!(is_rung(&doorbell));
-}
-
 fn debug_shows_the_queue_and_what_is_in_hand() {
     let queue = small_queue();
     let shown = format!("{queue:?}");
@@ -272,5 +143,5 @@ fn debug_shows_the_queue_and_what_is_in_hand() {
     reservation.publish(3, Priority::MIN).unwrap();
     let shown = format!("{:?}", queue.borrow().unwrap());
     assert!(shown.starts_with("Borrowed { length: 3, priority: ") && shown.ends_with(", .. }"), "{shown}");
-    assert!(format!("{:?}", queue.doorbell().unwrap()).starts_with("Doorbell { bell: "));
+    assert!(format!("{:?}", queue.doorbell().unwrap()).starts_with("Doorbell { poll: "));
 }

@@ -65,6 +65,8 @@ rawipc::shareable! {
         begun: [AtomicU32; PRODUCERS],
         /// How many messages have been received.
         total: AtomicU32,
+        /// How often each consumer has come back from a receive, with a message or without.
+        turns: [AtomicU32; CONSUMERS],
         /// Which messages were accepted.
         accepted: [[AtomicU8; MOST]; PRODUCERS],
         /// How often each message was received.
@@ -126,16 +128,17 @@ impl Round {
     }
 
     /// Receives until there is nothing more to come.
-    fn consume(&self, queue: &SharedQueue, life: usize) {
+    fn consume(&self, queue: &SharedQueue, consumer: usize, life: usize) {
         let place = self.buffers.as_ptr().wrapping_add(life * SIZE);
         // SAFETY: this life has the buffer for itself, and the mapping outlives it.
         let buffer = unsafe { std::slice::from_raw_parts_mut(place, SIZE) };
         loop {
             buffer[..16].fill(0xff);
-            match queue.receive_timeout(buffer, Duration::from_millis(200)) {
+            match queue.receive_timeout(buffer, Duration::from_millis(100)) {
                 Ok(message) => self.note(message.payload()),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}"),
             }
+            self.notes().turns[consumer].fetch_add(1, SeqCst);
         }
     }
 
@@ -153,7 +156,11 @@ impl Round {
             let options = SharedQueue::options().read(true).write(true);
             let opened = fresh.then(|| options.open(self.queue.name().expect("a name")).expect("it is there"));
             let queue = opened.as_ref().unwrap_or(&self.queue);
-            if part < PRODUCERS { self.produce(queue, part, &mut random) } else { self.consume(queue, life) }
+            if part < PRODUCERS {
+                self.produce(queue, part, &mut random)
+            } else {
+                self.consume(queue, part - PRODUCERS, life)
+            }
         })
     }
 
@@ -246,6 +253,16 @@ fn progress(round: &Round) -> Duration {
     start.elapsed()
 }
 
+/// Each consumer comes back from the receive that it is in, though there may be nothing left to receive.
+fn all_come_back(round: &Round) {
+    let (turns, start) = (|| round.notes().turns.iter().map(|turns| turns.load(SeqCst)), Instant::now());
+    let before: Vec<u32> = turns().collect();
+    while turns().zip(&before).any(|(now, before)| now == *before) {
+        assert!(start.elapsed() < BOUND, "a consumer does not come back any more");
+        std::thread::yield_now();
+    }
+}
+
 fn every_message_is_accounted_for() {
     let totals = run(160);
     assert!(totals.received > 100, "{totals}");
@@ -273,6 +290,7 @@ fn run(kills: usize) -> Totals {
         round.notes().stop.store(1, SeqCst);
         let consumers = children.split_off(PRODUCERS);
         children.into_iter().for_each(|producer| assert_eq!(producer.wait(), 0, "a producer failed"));
+        all_come_back(&round);
         consumers.iter().for_each(Child::kill);
         round.settle(PROCESSES + KILLS_A_ROUND, &mut totals);
         totals.kills += KILLS_A_ROUND;

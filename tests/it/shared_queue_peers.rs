@@ -12,7 +12,7 @@ use rustix::fs::ftruncate;
 use crate::harness::kernel::in_child;
 use crate::harness::{Peer, Role, role};
 use crate::robust_support::{Arena, BOUND, go_on, holder};
-use crate::shared_queue_support::{file_of, name_of, small, small_queue};
+use crate::shared_queue_support::{bell_of, name_of, small, small_queue};
 use crate::shm_support::text;
 
 crate::tests!(
@@ -140,11 +140,8 @@ fn a_stopped_owner_of_a_mutex_is_not_dead() {
     assert!(!arena.mutex.lock().unwrap().owner_died());
 }
 
-/// The kernel queue that a queue's doorbells are.
 fn open_bell_of(queue: &SharedQueue) -> rawipc::Result<MessageQueue> {
-    let file = std::fs::read(file_of(name_of(queue))).unwrap();
-    let name = [&b"/rawipc-bell-"[..], &file[24..40]].concat();
-    MessageQueue::options().read(true).open(Name::new(&name[..]).unwrap())
+    MessageQueue::options().read(true).open(Name::new(&bell_of(queue)[..]).unwrap())
 }
 
 fn a_bell_is_as_open_as_its_queue() {

@@ -32,6 +32,12 @@ pub fn file_of(name: &Name) -> PathBuf {
     Path::new("/dev/shm").join(file)
 }
 
+/// The name of the kernel queue that a queue's doorbells are.
+pub fn bell_of(queue: &SharedQueue) -> Vec<u8> {
+    let file = fs::read(file_of(name_of(queue))).expect("the queue's file");
+    [&b"/rawipc-bell-"[..], &file[24..40]].concat()
+}
+
 /// A name that nobody else has and that stands for nothing yet; whatever bears it at the end is removed.
 pub struct FreeName(shm_support::FreeName);
 

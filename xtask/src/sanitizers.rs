@@ -28,9 +28,10 @@ const NOT_UNDER_ASAN: &[Excluded] = &[
 /// The tests of threads in one process, which are what ThreadSanitizer is for. It delays signals to threads that are in
 /// system calls it does not know, as ours are, and does not look into other processes; so the rest would hang or show
 /// nothing.
-const UNDER_TSAN: [&str; 11] = [
+const UNDER_TSAN: [&str; 12] = [
     "threads",
     "batch::looks",
+    "shared_queue_doorbell::",
     "shared_queue_in_place::",
     "semaphore_memory::",
     "semaphore_named::two_handles",

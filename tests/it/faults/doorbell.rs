@@ -9,7 +9,7 @@ use rustix::fd::AsFd;
 
 use super::case::Left::{Before, Done, Shows};
 use super::case::Told::{As, Kind, Nothing, Usually};
-use super::case::{ALL, Case, Prepared, case, on};
+use super::case::{ALL, Case, Left, Prepared, case, on};
 use super::shared_queue::{content, options};
 use Operation::{Doorbell as Bell, MemoryStatus, Send};
 
@@ -21,6 +21,9 @@ static QUEUE: LazyLock<(SharedQueue, Mapping)> = LazyLock::new(|| {
 
 /// Where the queue says that its bell is armed, see `src/shared_queue/format.rs`.
 const ARMED: usize = 120;
+
+/// It is armed, and has no name that could be rung by.
+const SILENT: Left = Shows("armed: 1, rung: Some(false), []");
 
 pub fn cases() -> Vec<Case> {
     LazyLock::force(&QUEUE);
@@ -38,12 +41,34 @@ pub fn cases() -> Vec<Case> {
             ("mq_open", &[Errno::NOSPC], Kind(ErrorKind::LimitExceeded(Limit::Queues)), Before),
             // A descriptor can be had here, so it is the other cause.
             ("mq_open", &[Errno::MFILE], Kind(ErrorKind::LimitExceeded(Limit::QueueBytes)), Before),
+            // Too many are watched.
+            ("epoll_ctl", &[Errno::NOSPC], Kind(ErrorKind::LimitExceeded(Limit::Queues)), Before),
         ]),
         case("Doorbell arm", Bell, || on_bell(|bell| bell.as_mut().expect("it is there").arm())).unless(&[
             ("mq_timedreceive", &[Errno::AGAIN], Nothing, Done),
             ("mq_timedreceive", &[Errno::MSGSIZE], Kind(ErrorKind::MessageTooLong), Before),
             // It only says whether the name is there still.
             ("stat", ALL, Usually, Shows("armed: 1")),
+        ]),
+        // Another doorbell took the name with it. What fails is done by the next arming.
+        case("Doorbell arm, its name gone", Bell, || {
+            reset();
+            let (bell, other) = (QUEUE.0.doorbell().unwrap(), QUEUE.0.doorbell().unwrap());
+            drop(other);
+            on(Some(bell), look, |bell| bell.as_mut().expect("it is there").arm())
+        })
+        .only(&["mq_open", "fchmod", "epoll_ctl", "close"])
+        .unless(&[
+            ("mq_open", &[Errno::EXIST], Nothing, Done),
+            ("mq_open", &[Errno::NOSPC], Kind(ErrorKind::LimitExceeded(Limit::Queues)), SILENT),
+            ("mq_open", &[Errno::MFILE], Kind(ErrorKind::LimitExceeded(Limit::QueueBytes)), SILENT),
+            ("epoll_ctl 0", &[Errno::NOSPC], Kind(ErrorKind::LimitExceeded(Limit::Queues)), SILENT),
+            // The old bell is closed, which does the same as long as no child has it open.
+            ("epoll_ctl 1", ALL, Nothing, Done),
+            ("close", ALL, Nothing, Done),
+            ("mq_open", ALL, Usually, SILENT),
+            ("fchmod", ALL, Usually, SILENT),
+            ("epoll_ctl 0", ALL, Usually, SILENT),
         ]),
         // The message is sent in any case. What could not be rung, the next message rings.
         case("SharedQueue send, the bell armed", Send, || on_bell_armed(|_| QUEUE.0.send(b"x", Priority::MIN))).unless(

@@ -68,6 +68,8 @@ const ROWS: &[Row] = &[
     row("futex", &[libc::SYS_futex, 422], errnos!(ACCESS AGAIN FAULT INTR INVAL NFILE TIMEDOUT)),
     row("sched_getaffinity", &[libc::SYS_sched_getaffinity], errnos!(FAULT INVAL SRCH)),
     row("poll", older!(SYS_poll, SYS_ppoll), errnos!(FAULT INTR INVAL NOMEM)),
+    row("epoll_create1", &[libc::SYS_epoll_create1], errnos!(INVAL MFILE NFILE NOMEM)),
+    row("epoll_ctl", &[libc::SYS_epoll_ctl], errnos!(BADF EXIST INVAL LOOP NOENT NOMEM NOSPC)),
     row("socket", &[libc::SYS_socket], errnos!(ACCESS AFNOSUPPORT INVAL MFILE NFILE NOBUFS NOMEM PROTONOSUPPORT)),
     row("recv", &[libc::SYS_recvfrom], errnos!(AGAIN BADF CONNREFUSED FAULT INTR INVAL NOMEM NOTCONN NOTSOCK)),
     row("eventfd", &[libc::SYS_eventfd2], errnos!(INVAL MFILE NFILE NODEV NOMEM)),

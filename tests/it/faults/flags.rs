@@ -9,6 +9,7 @@ fn flags(call: &Call) -> Option<(u64, u64)> {
     match call.number {
         libc::SYS_mq_open => Some((second, cloexec)),
         libc::SYS_memfd_create => Some((second, libc::MFD_CLOEXEC.into())),
+        libc::SYS_epoll_create1 => Some((call.arguments[0], libc::EPOLL_CLOEXEC as u64)),
         libc::SYS_eventfd2 => Some((second, libc::EFD_CLOEXEC as u64)),
         libc::SYS_socket => Some((second, libc::SOCK_CLOEXEC as u64)),
         // FSOPEN_CLOEXEC and FSMOUNT_CLOEXEC.

@@ -111,6 +111,7 @@ fn all_cases() -> Vec<Case> {
         robust::cases,
         shared_queue::cases,
         batches::cases,
+        doorbell::cases,
         objects::cases,
     ];
     groups.into_iter().flat_map(|cases| cases()).collect()

@@ -13,7 +13,7 @@ use crate::harness::kernel::{private_ipc, set_limit, set_sysctl};
 use crate::harness::property::holds;
 use crate::harness::queues::{FreeName, text};
 use crate::harness::{Ending, Role};
-use crate::model::queue::{Limits, Queue, QueueModel, QueueSystem};
+use crate::model::queue::{InPlace, Limits, Long, Queue, QueueModel, QueueSystem};
 use crate::model::{self, Disagreement};
 
 use super::processes;
@@ -24,7 +24,11 @@ crate::tests!(
     several_processes_do_what_the_model_does,
     one_handle_of_a_shared_queue_does_what_the_model_does,
     several_handles_of_shared_queues_do_what_the_model_does,
-    several_processes_with_shared_queues_do_what_the_model_does;
+    several_processes_with_shared_queues_do_what_the_model_does,
+    several_handles_of_shared_queues_used_in_place_do_what_the_model_does,
+    several_processes_with_shared_queues_used_in_place_do_what_the_model_does,
+    several_handles_of_shared_queues_of_long_messages_do_what_the_model_does,
+    several_processes_with_shared_queues_of_long_messages_do_what_the_model_does;
     alone:
     creating_under_limits_does_what_the_model_does,
 );
@@ -35,6 +39,12 @@ pub const ROLES: &[Role] = &[
     }),
     ("model-shared-queues", |arguments| {
         processes::obey::<QueueModel>(QueueSystem::<SharedQueue>::new(&arguments[0], false));
+    }),
+    ("model-shared-queues-in-place", |arguments| {
+        processes::obey::<QueueModel>(QueueSystem::<InPlace>::new(&arguments[0], false));
+    }),
+    ("model-shared-queues-long", |arguments| {
+        processes::obey::<QueueModel>(QueueSystem::<Long>::new(&arguments[0], false));
     }),
 ];
 
@@ -101,6 +111,22 @@ fn several_handles_of_shared_queues_do_what_the_model_does() {
 
 fn several_processes_with_shared_queues_do_what_the_model_does() {
     several_processes::<SharedQueue>("model-shared-queues");
+}
+
+fn several_handles_of_shared_queues_used_in_place_do_what_the_model_does() {
+    several_handles::<InPlace>();
+}
+
+fn several_processes_with_shared_queues_used_in_place_do_what_the_model_does() {
+    several_processes::<InPlace>("model-shared-queues-in-place");
+}
+
+fn several_handles_of_shared_queues_of_long_messages_do_what_the_model_does() {
+    several_handles::<Long>();
+}
+
+fn several_processes_with_shared_queues_of_long_messages_do_what_the_model_does() {
+    several_processes::<Long>("model-shared-queues-long");
 }
 
 /// Those of a process without privileges, low enough to be reached.

@@ -12,6 +12,7 @@ mod system;
 pub use limits::Limits;
 pub use model::QueueModel;
 pub use operation::{Opening, Wait};
+pub use shared::{InPlace, Long};
 pub use system::QueueSystem;
 
 use std::sync::Arc;

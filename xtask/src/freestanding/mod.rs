@@ -31,7 +31,7 @@ const TARGETS: [Target; 6] = [
 ];
 
 /// The programs, and how large each may be on x86-64.
-const PROGRAMS: [(&str, u64); 8] = [
+const PROGRAMS: [(&str, u64); 9] = [
     ("nothing", 512),
     ("send", 2560),
     ("receive", 4096),
@@ -40,6 +40,7 @@ const PROGRAMS: [(&str, u64); 8] = [
     ("objects", 16 << 10),
     ("arena", 20 << 10),
     ("beyond", 20 << 10),
+    ("jobs", 36 << 10),
 ];
 
 pub fn all(shell: &Shell, steps: &mut Steps, record: bool) -> Result<()> {

@@ -26,6 +26,7 @@ pub fn all(target: &Target) -> Result<()> {
     conversation(target, &name)?;
     turns(target, &name)?;
     objects(target, &name)?;
+    jobs(target, &name)?;
     for seconds in FAR {
         far_deadline(target, &name, seconds).with_context(|| format!("a deadline {seconds} s after 1970"))?;
     }
@@ -142,16 +143,20 @@ fn usage(target: &Target, name: &str) -> Result<()> {
 
 /// Sends as soon as the queue is there.
 fn send(target: &Target, queue: &str, messages: &[&str]) -> Result<()> {
-    let arguments = [&[queue], messages].concat();
+    once_there(target, "send", &[&[queue], messages].concat())
+}
+
+/// Runs a program anew until somebody has made what it opens.
+fn once_there(target: &Target, program: &str, arguments: &[&str]) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
-        match target.code("send", &arguments)? {
+        match target.code(program, arguments)? {
             NOT_FOUND => {}
             0 => return Ok(()),
-            code => anyhow::bail!("`send` ends with {code}"),
+            code => anyhow::bail!("`{program}` ends with {code}"),
         }
     }
-    anyhow::bail!("nobody creates {queue}")
+    anyhow::bail!("nobody creates what {program} opens")
 }
 
 /// Messages go through a queue in order.
@@ -172,6 +177,14 @@ fn turns(target: &Target, name: &str) -> Result<()> {
     };
     let action = || play("semaphore", &[name, &turns]).and_then(|()| play("named", &[name, name, &turns]));
     between(target, &["create", name], action, &["remove", name, &(4 * TURNS).to_string()])
+}
+
+/// A daemon with a queue in shared memory gets every job.
+fn jobs(target: &Target, name: &str) -> Result<()> {
+    let turns = TURNS.to_string();
+    let daemon = target.start("jobs", &["serve", name, &turns])?;
+    once_there(target, "jobs", &["send", name, &turns])?;
+    daemon.succeed().map(drop).context("jobs")
 }
 
 fn objects(target: &Target, name: &str) -> Result<()> {

@@ -373,7 +373,7 @@ pub const BUGS: &[Bug] = &[
         "src/shared_queue/locked.rs",
         "control.armed.load(Relaxed) != 0;",
         "control.armed.load(Relaxed) > 1;",
-        Tests("shared_queue_in_place"),
+        Tests("shared_queue_doorbell"),
     ),
     bug(
         "messages of one priority come in any order",

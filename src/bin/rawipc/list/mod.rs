@@ -21,10 +21,11 @@ pub(crate) struct List {
 }
 
 const HELP: &str = "\
-The owner is a user ID, the time is that of the last change of the content, in UTC. What a queue or a
-semaphore holds is shown to those who may open it. \"semaphore?\" is a file that may be one of musl's
-semaphores, or shared memory that looks like one; a shared queue is one that programs use by rawipc's
-SharedQueue, and that lies in shared memory. Bytes of a name that are no printable ASCII are escaped.
+The owner is a user ID, the time is that of the last change of the content, in UTC; what is written through
+a mapping, as shared queues and semaphores are, does not change it. What a queue or a semaphore holds is
+shown to those who may open it. \"semaphore?\" is a file that may be one of musl's semaphores, or shared
+memory that looks like one; a shared queue is one that programs use by rawipc's SharedQueue, and that lies
+in shared memory. Bytes of a name that are no printable ASCII are escaped.
 
 Queues are seen in the mqueue file system: with CAP_SYS_ADMIN (root) it need not be mounted; without,
 it must be on /dev/mqueue. Where queues cannot be seen, the rest is listed and the exit code is 1.

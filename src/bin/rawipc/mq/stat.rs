@@ -17,8 +17,8 @@ pub(crate) struct Stat {
 }
 
 const HELP: &str = "\
-The right to receive or to send is enough; bytes and notification are shown to those who may receive,
-and a queue in shared memory has neither.
+The right to receive or to send is enough; bytes and notification are shown to those who may receive.
+A queue in shared memory has neither, and takes the right to read and to write.
 
 Example:
   rawipc mq stat jobs

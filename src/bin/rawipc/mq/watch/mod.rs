@@ -47,6 +47,7 @@ quicker. If it takes none, that is said on standard error, and it is run again w
 that fails is reported, and watching goes on; the exit code, with --count, is then 1.
 
 A queue tells one process only: if another one is registered, this ends with exit code 1 and says which.
+Queues in shared memory cannot be watched: `mq receive --shared --follow` takes their messages.
 
 Example:
   rawipc mq watch jobs

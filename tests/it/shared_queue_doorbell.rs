@@ -1,0 +1,244 @@
+//! Doorbells: a shared queue in an event loop.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+use rawipc::{Doorbell, Errno, MessageBuffer, MessageQueue, Name, Priority, SharedQueue};
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
+
+use crate::harness::Ending;
+use crate::harness::kernel::{die_with_parent, fail_calls, in_child};
+use crate::harness::waiting::PATIENCE;
+use crate::shared_queue_support::{bell_of, small_queue};
+
+crate::tests!(
+    a_doorbell_rings_once_for_each_arming,
+    an_unarmed_doorbell_stays_silent,
+    two_doorbells_of_one_queue_both_ring,
+    a_doorbell_rings_whatever_becomes_of_others,
+    an_event_loop_registers_a_doorbell_once,
+    a_message_that_is_put_back_rings,
+    ;
+    alone:
+    a_parents_doorbell_is_not_its_childs,
+    a_consumer_killed_while_it_drops_its_doorbell_costs_others_nothing,
+    a_bell_that_a_child_has_open_does_not_ring_for_ever,
+    arming_finds_what_a_dead_consumer_had_in_hand,
+);
+
+fn is_rung(doorbell: &Doorbell<'_>) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(doorbell, PollFlags::IN)], Some(&now)).unwrap() > 0
+}
+
+fn a_doorbell_rings_once_for_each_arming() {
+    let queue = small_queue();
+    let mut doorbell = queue.doorbell().unwrap();
+    for _ in 0..3 {
+        assert!(!doorbell.arm().unwrap());
+        assert!(!is_rung(&doorbell));
+        queue.send(b"one", Priority::MIN).unwrap();
+        assert!(is_rung(&doorbell));
+        queue.send(b"two", Priority::MIN).unwrap();
+        assert!(doorbell.arm().unwrap(), "there is a message already");
+        assert!(!is_rung(&doorbell));
+        for _ in 0..2 {
+            queue.try_receive(&mut [0; 64]).unwrap();
+        }
+    }
+    // From another process, or another thread that waits.
+    let sender = queue.try_clone().unwrap();
+    assert!(!doorbell.arm().unwrap());
+    thread::scope(|scope| {
+        let receiver = scope.spawn(|| poll(&mut [PollFd::new(&doorbell, PollFlags::IN)], None));
+        sender.reserve().unwrap().publish(3, Priority::MIN).unwrap();
+        assert_eq!(receiver.join().unwrap(), Ok(1));
+    });
+}
+
+fn an_unarmed_doorbell_stays_silent() {
+    let queue = small_queue();
+    let doorbell = queue.doorbell().unwrap();
+    queue.send(b"one", Priority::MIN).unwrap();
+    assert!(!is_rung(&doorbell));
+    drop(doorbell);
+    let mut doorbell = queue.doorbell().unwrap();
+    assert!(doorbell.arm().unwrap());
+    // The one who had armed it is gone.
+    queue.try_receive(&mut [0; 64]).unwrap();
+    assert!(!doorbell.arm().unwrap());
+    drop(doorbell);
+    queue.send(b"two", Priority::MIN).unwrap();
+}
+
+fn two_doorbells_of_one_queue_both_ring() {
+    let queue = small_queue();
+    let other: SharedQueue = queue.try_clone().unwrap();
+    let (mut first, mut second) = (queue.doorbell().unwrap(), other.doorbell().unwrap());
+    assert!(!first.arm().unwrap() && !second.arm().unwrap());
+    queue.send(b"one", Priority::MIN).unwrap();
+    assert!(is_rung(&first) && is_rung(&second));
+    let mut buffer = MessageBuffer::<64>::new();
+    other.receive(&mut buffer).unwrap();
+    assert!(!second.arm().unwrap());
+    // Dropping one leaves the other as it is.
+    drop(first);
+    assert!(!second.arm().unwrap() && !is_rung(&second));
+    queue.send(b"two", Priority::MIN).unwrap();
+    assert!(is_rung(&second));
+}
+
+/// While others come and go.
+fn a_doorbell_rings_whatever_becomes_of_others() {
+    let queue = small_queue();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            let handle = queue.try_clone().unwrap();
+            let done = &done;
+            scope.spawn(move || {
+                while !done.load(Relaxed) {
+                    drop(handle.doorbell().unwrap());
+                }
+            });
+        }
+        let mut missed = 0;
+        for _ in 0..200 {
+            // Sometimes it is the first one, or the last.
+            let mut doorbell = queue.doorbell().unwrap();
+            for _ in 0..5 {
+                assert!(!doorbell.arm().unwrap());
+                queue.send(b"ring", Priority::MIN).unwrap();
+                missed += u32::from(!is_rung(&doorbell));
+                drop(queue.try_borrow().unwrap());
+            }
+        }
+        done.store(true, Relaxed);
+        assert_eq!(missed, 0);
+    });
+}
+
+/// Neither without its last calls, which are as good as none when it is killed before them, nor without a lock.
+fn a_consumer_killed_while_it_drops_its_doorbell_costs_others_nothing() -> Ending {
+    let queue = small_queue();
+    for call in [libc::SYS_mq_timedsend, libc::SYS_mq_unlink, libc::SYS_flock] {
+        let mut doorbell = queue.doorbell().unwrap();
+        assert!(!doorbell.arm().unwrap());
+        in_child(|| {
+            let other = queue.doorbell().unwrap();
+            fail_calls(&[call], Errno::NOSYS).expect("a child may have fewer calls");
+            drop(other);
+        });
+        queue.send(b"ring", Priority::MIN).unwrap();
+        assert!(is_rung(&doorbell));
+        drop(queue.try_borrow().unwrap());
+    }
+    Ok(())
+}
+
+fn a_parents_doorbell_is_not_its_childs() {
+    let queue = small_queue();
+    let mut doorbell = Some(queue.doorbell().unwrap());
+    in_child(|| drop(doorbell.take()));
+    let mut doorbell = doorbell.unwrap();
+    assert!(!is_rung(&doorbell), "who drops it rings");
+    assert!(!doorbell.arm().unwrap());
+    queue.send(b"one", Priority::MIN).unwrap();
+    assert!(is_rung(&doorbell));
+}
+
+/// An event loop that has something registered, for good.
+struct Loop(OwnedFd);
+
+impl Loop {
+    fn new(doorbell: &Doorbell<'_>, flags: EventFlags) -> Self {
+        let events = epoll::create(CreateFlags::CLOEXEC).unwrap();
+        epoll::add(&events, doorbell, EventData::new_u64(0), EventFlags::IN | flags).unwrap();
+        Self(events)
+    }
+
+    /// How many events there are within so much time.
+    fn wait(&self, time: Duration) -> usize {
+        let time = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
+        epoll::wait(&self.0, &mut Vec::with_capacity(4).spare_capacity_mut()[..], Some(&time)).unwrap().0.len()
+    }
+}
+
+fn an_event_loop_registers_a_doorbell_once() {
+    for flags in [EventFlags::empty(), EventFlags::ET] {
+        let queue = small_queue();
+        let other = queue.try_clone().unwrap();
+        let mut doorbell = queue.doorbell().unwrap();
+        let events = Loop::new(&doorbell, flags);
+        for _ in 0..3 {
+            // Another consumer comes and goes; a stranger takes the bell's name away.
+            drop(other.doorbell().unwrap());
+            MessageQueue::unlink(Name::new(&bell_of(&queue)[..]).unwrap()).unwrap();
+            assert!(!doorbell.arm().unwrap());
+            assert_eq!(events.wait(Duration::ZERO), 0);
+            other.send(b"hello", Priority::MIN).unwrap();
+            assert_eq!(events.wait(PATIENCE), 1, "there is a message");
+            queue.try_receive(&mut [0; 64]).unwrap();
+            assert!(!doorbell.arm().unwrap());
+        }
+    }
+}
+
+fn a_message_that_is_put_back_rings() {
+    let queue = small_queue();
+    let other = queue.try_clone().unwrap();
+    let mut doorbell = other.doorbell().unwrap();
+    queue.send(b"hello", Priority::MIN).unwrap();
+    let borrowed = queue.borrow().unwrap();
+    assert!(!doorbell.arm().unwrap(), "another consumer has it");
+    borrowed.put_back().unwrap();
+    assert!(is_rung(&doorbell) && doorbell.arm().unwrap());
+    // Nobody has armed it.
+    queue.borrow().unwrap().put_back().unwrap();
+    assert!(!is_rung(&doorbell));
+}
+
+fn a_bell_that_a_child_has_open_does_not_ring_for_ever() {
+    let queue = small_queue();
+    let mut doorbell = queue.doorbell().unwrap();
+    let old = MessageQueue::options().write(true).open(Name::new(&bell_of(&queue)[..]).unwrap()).unwrap();
+    // SAFETY: the process has one thread, so the child is as whole as its parent.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        die_with_parent();
+        loop {
+            // SAFETY: it only waits.
+            unsafe { libc::pause() };
+        }
+    }
+    MessageQueue::unlink(Name::new(&bell_of(&queue)[..]).unwrap()).unwrap();
+    assert!(!doorbell.arm().unwrap() && !is_rung(&doorbell));
+    // It rings the old bell, which this one has no more.
+    old.try_send(b"", Priority::MIN).unwrap();
+    assert!(!is_rung(&doorbell));
+    queue.send(b"hello", Priority::MIN).unwrap();
+    assert!(is_rung(&doorbell));
+    // SAFETY: the child is ours and has not been waited for.
+    let killed = unsafe { libc::kill(child, libc::SIGKILL) };
+    // SAFETY: as above; the status is not asked for.
+    let ended = unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    assert_eq!((killed, ended), (0, child));
+}
+
+fn arming_finds_what_a_dead_consumer_had_in_hand() {
+    let queue = small_queue();
+    let mut doorbell = queue.doorbell().unwrap();
+    queue.send(b"hello", Priority::MIN).unwrap();
+    in_child(|| std::mem::forget(queue.borrow().unwrap()));
+    assert!(queue.is_empty().unwrap(), "nobody has noticed");
+    assert!(doorbell.arm().unwrap());
+    assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"hello");
+    // Nor is a place that a dead producer had reserved a message.
+    in_child(|| std::mem::forget(queue.reserve().unwrap()));
+    assert!(!doorbell.arm().unwrap());
+    queue.send(b"hello", Priority::MIN).unwrap();
+    assert!(is_rung(&doorbell));
+}
