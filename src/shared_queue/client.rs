@@ -2,7 +2,7 @@
 
 use rustix::io::{Errno, Result};
 
-use super::format::Record;
+use super::format::{ARMED, Record};
 use super::locked::{Found, Locked, ToWake};
 use super::state::State;
 use super::view::{Block, Damaged, View};
@@ -190,7 +190,10 @@ impl<'place, P: Place> Client<'place, P> {
     pub(super) fn arm(self) -> Result<bool> {
         let locked = self.lock(&mut Wait::new(Limit::None, &Tuning::WATCHFUL))?;
         let ready = locked.view.messages()? > 0;
-        locked.view.control.armed.store(u32::from(!ready), Relaxed);
+        let armed = &locked.view.control.armed;
+        let count = armed.load(Relaxed) & !ARMED;
+        // A sender that rings for an earlier arming does not undo this one.
+        armed.store(if ready { count } else { count.wrapping_add(1) | ARMED }, Relaxed);
         Ok(ready)
     }
 

@@ -65,7 +65,8 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 /// # What rings nobody
 /// Arming finds whatever message there is, so a loop that polls with a time limit and arms again is late by that limit
 /// at most. One without a limit can miss a message
-/// - whose sender was killed in the moment before it rang, or that a consumer had in hand when it was killed;
+/// - whose sender was killed in the moment before it rang, until the next one is sent;
+/// - that a consumer had in hand when it was killed;
 /// - whose sender could not ring: for want of a free descriptor; without the right to open the kernel queue
 ///   `/rawipc-bell-…`, which belongs to the user who made the doorbell, and has the shared queue's mode; or in another
 ///   IPC namespace, where that queue is not;
@@ -114,11 +115,12 @@ impl SharedQueue {
             let bell = sys::mq_open(name.c_str(), flags.bits(), 0, None)?;
             sys::mq_timedsend(&bell, &[], 0, None)
         };
-        match ring() {
-            // It has been rung already; or nobody listens any more.
-            Ok(()) | Err(Errno::AGAIN | Errno::NOENT) => {}
-            // The message is sent whatever becomes of this. The next one tries again.
-            Err(_) => self.member.arm_again(),
+        // If it is not armed any more, somebody has rung since.
+        let Some(armed) = self.member.armed() else { return };
+        // It has been rung already; or nobody listens any more. Else the message is sent whatever becomes of this, and
+        // the next one tries again.
+        if matches!(ring(), Ok(()) | Err(Errno::AGAIN | Errno::NOENT)) {
+            self.member.disarm(armed);
         }
     }
 

@@ -40,6 +40,9 @@ pub(super) const MAX_MESSAGE_SIZE: usize = 16 << 20;
 /// A line of the processor's cache.
 pub(super) const LINE: usize = 64;
 
+/// The doorbell is armed.
+pub(super) const ARMED: u32 = 1 << 31;
+
 /// How many bytes of a block come before the message.
 pub(super) const RECORD: usize = 32;
 
@@ -79,7 +82,7 @@ shareable! {
         pub(super) first: Entry,
         pub(super) receivers: Side,
         pub(super) senders: Side,
-        /// Not 0 if a message is to ring the doorbell.
+        /// Bit 31: a message is to ring the doorbell; below: how often it has been armed.
         pub(super) armed: AtomicU32,
         /// Where in its ring the run begins, and in the lower half how long it is.
         pub(super) run: AtomicU32,

@@ -265,7 +265,7 @@ impl Borrowed<'_> {
             uninterrupted(put_back).map_err(|errno| queue.failed(Operation::Receive, errno))
         })?;
         // Whoever has armed the doorbell since it was borrowed has seen no message.
-        queue.ring_if(queue.member.disarm())
+        queue.ring_if(queue.member.armed().is_some())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What may be done with a queue's words under the lock.
 
-use super::format::{Control, Side};
+use super::format::{ARMED, Control, Side};
 use super::order::Key;
 use super::state::State;
 use super::view::{Block, Damaged, Result, View};
@@ -159,11 +159,8 @@ impl<'memory> Locked<'memory> {
         // From here on the message is accepted.
         record.state.store(State::Published.word(), Release);
         self.wake_receiver();
-        let ring = control.armed.load(Relaxed) != 0;
-        if ring {
-            control.armed.store(0, Relaxed);
-        }
-        Ok(ring)
+        // It stays armed until it has been rung, so that the next sender rings if this one is killed before.
+        Ok(control.armed.load(Relaxed) & ARMED != 0)
     }
 
     /// The first message of those that are there, after making sure that it is one.

@@ -7,7 +7,7 @@ use rustix::io::{self, Errno};
 
 use super::PREFIX;
 use super::client::{Client, Place};
-use super::format::{HEADER, Header};
+use super::format::{ARMED, HEADER, Header};
 use super::view::{Memory, View};
 use super::wait::For;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
@@ -58,15 +58,16 @@ impl Member {
         Ok(header.doorbell.each_ref().map(|letter| letter.load(Relaxed)))
     }
 
-    /// Whether the doorbell is to be rung, by this caller then.
-    pub(super) fn disarm(&self) -> bool {
-        let armed = &self.memory.view().control.armed;
-        armed.load(Relaxed) != 0 && armed.swap(0, Relaxed) != 0
+    /// Which arming of the doorbell is to be rung for, if any.
+    pub(super) fn armed(&self) -> Option<u32> {
+        let armed = self.memory.view().control.armed.load(Relaxed);
+        (armed & ARMED != 0).then_some(armed)
     }
 
-    /// The doorbell is still to be rung.
-    pub(super) fn arm_again(&self) {
-        self.memory.view().control.armed.store(1, Relaxed);
+    /// That arming has been rung for.
+    pub(super) fn disarm(&self, armed: u32) {
+        // If it fails, another one has rung for it, and it may be armed anew.
+        let _ = self.memory.view().control.armed.compare_exchange(armed, armed & !ARMED, Relaxed, Relaxed);
     }
 
     #[inline]

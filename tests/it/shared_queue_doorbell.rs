@@ -12,7 +12,7 @@ use rustix::fd::OwnedFd;
 use crate::harness::Ending;
 use crate::harness::kernel::{die_with_parent, fail_calls, in_child};
 use crate::harness::waiting::PATIENCE;
-use crate::shared_queue_support::{bell_of, small_queue};
+use crate::shared_queue_support::{bell_of, is_rung, small_queue};
 
 crate::tests!(
     a_doorbell_rings_once_for_each_arming,
@@ -28,11 +28,6 @@ crate::tests!(
     a_bell_that_a_child_has_open_does_not_ring_for_ever,
     arming_finds_what_a_dead_consumer_had_in_hand,
 );
-
-fn is_rung(doorbell: &Doorbell<'_>) -> bool {
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut [PollFd::new(doorbell, PollFlags::IN)], Some(&now)).unwrap() > 0
-}
 
 fn a_doorbell_rings_once_for_each_arming() {
     let queue = small_queue();

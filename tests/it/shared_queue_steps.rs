@@ -12,7 +12,7 @@ use rawipc::{ErrorKind, Mapping, Name, Priority, SharedMemory, SharedQueue};
 use crate::harness::stepper::step_through;
 use crate::harness::tracer::be_traced;
 use crate::harness::{Ending, Lacking, Role, role};
-use crate::shared_queue_support::name_of;
+use crate::shared_queue_support::{is_rung, name_of};
 use crate::shm_support::{memory, name_of as name_of_memory, text};
 
 crate::tests!(
@@ -21,6 +21,7 @@ crate::tests!(
     a_kill_at_any_instruction_of_a_short_receive,
     a_kill_at_any_instruction_of_a_long_receive,
     a_kill_at_any_instruction_of_putting_back,
+    a_kill_at_any_instruction_of_a_send_leaves_a_bell_armed_or_rung,
     a_kill_at_any_instruction_of_a_repair,
 );
 
@@ -29,6 +30,9 @@ pub const ROLES: &[Role] = &[("shared_queue_victim", be_stepped_through)];
 /// The queues of these tests: some messages are copied under the lock, some outside of it.
 const MESSAGES: usize = 4;
 const SIZE: usize = 1050;
+
+/// Where a queue says that its doorbell is armed.
+const ARMED: usize = 120;
 
 /// What the victim does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -219,6 +223,21 @@ fn a_kill_at_any_instruction_of_a_long_receive() -> Ending {
 
 fn a_kill_at_any_instruction_of_putting_back() -> Ending {
     assert_any_kill_is_survived(Call::PutBack, 10)
+}
+
+fn a_kill_at_any_instruction_of_a_send_leaves_a_bell_armed_or_rung() -> Ending {
+    let (queue, arena) = (options().create_unique(rawipc::name!("/rawipc-test-")).unwrap(), memory(4096));
+    let mut doorbell = queue.doorbell().unwrap();
+    assert!(!doorbell.arm().unwrap());
+    let (mapping, shared) = (arena.map().unwrap(), file_of(&queue).map().unwrap());
+    let is_armed = || shared.get::<AtomicU32>(ARMED).unwrap().load(SeqCst) >> 31 == 1;
+    let arguments = [text(name_of(&queue)), text(name_of_memory(&arena)), Call::ShortSend.text()];
+    step_through(&mut role("shared_queue_victim", &arguments), || {
+        assert!(is_rung(&doorbell) || is_armed(), "the next message would ring nobody");
+        progress(&mapping).load(SeqCst) < 2
+    })?;
+    assert!(is_rung(&doorbell) && !is_armed());
+    Ok(())
 }
 
 /// Somebody died with the lock; the next one puts the queue right, and is killed in the middle of that.

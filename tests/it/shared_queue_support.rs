@@ -6,7 +6,9 @@ use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rawipc::{Name, SharedQueue, SharedQueueOptions, name};
+use rawipc::{Doorbell, Name, SharedQueue, SharedQueueOptions, name};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::shm_support;
 
@@ -36,6 +38,12 @@ pub fn file_of(name: &Name) -> PathBuf {
 pub fn bell_of(queue: &SharedQueue) -> Vec<u8> {
     let file = fs::read(file_of(name_of(queue))).expect("the queue's file");
     [&b"/rawipc-bell-"[..], &file[24..40]].concat()
+}
+
+/// Whether a doorbell is readable.
+pub fn is_rung(doorbell: &Doorbell<'_>) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(doorbell, PollFlags::IN)], Some(&now)).unwrap() > 0
 }
 
 /// A name that nobody else has and that stands for nothing yet; whatever bears it at the end is removed.

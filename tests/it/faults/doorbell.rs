@@ -129,5 +129,5 @@ fn look(bell: &Ringing) -> String {
         let mut look = [PollFd::new(bell, PollFlags::IN)];
         poll(&mut look, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 1
     });
-    format!("armed: {was_armed}, rung: {is_rung:?}, {content}")
+    format!("armed: {}, rung: {is_rung:?}, {content}", was_armed >> 31)
 }

@@ -371,8 +371,8 @@ pub const BUGS: &[Bug] = &[
     bug(
         "an armed doorbell is not rung",
         "src/shared_queue/locked.rs",
-        "control.armed.load(Relaxed) != 0;",
-        "control.armed.load(Relaxed) > 1;",
+        "Ok(control.armed.load(Relaxed) & ARMED != 0)",
+        "Ok(control.armed.load(Relaxed) > ARMED + 1)",
         Tests("shared_queue_doorbell"),
     ),
     bug(
