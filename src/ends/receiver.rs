@@ -90,7 +90,7 @@ impl Receiver<SharedQueue> {
 }
 
 impl<Q: Queue> Receiver<Q> {
-    /// `receive` of [`MessageQueue`](MessageQueue::receive) or [`SharedQueue`](SharedQueue::receive).
+    /// [`MessageQueue::receive`] or [`SharedQueue::receive`].
     ///
     /// # Errors
     /// The same.
@@ -99,7 +99,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.receive(buffer)
     }
 
-    /// `try_receive` of [`MessageQueue`](MessageQueue::try_receive) or [`SharedQueue`](SharedQueue::try_receive).
+    /// [`MessageQueue::try_receive`] or [`SharedQueue::try_receive`].
     ///
     /// # Errors
     /// The same.
@@ -108,7 +108,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.try_receive(buffer)
     }
 
-    /// `receive_timeout` of [`MessageQueue`](MessageQueue::receive_timeout) or [`SharedQueue`](SharedQueue::receive_timeout).
+    /// [`MessageQueue::receive_timeout`] or [`SharedQueue::receive_timeout`].
     ///
     /// # Errors
     /// The same.
@@ -121,7 +121,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.receive_timeout(buffer, timeout)
     }
 
-    /// `receive_deadline` of [`MessageQueue`](MessageQueue::receive_deadline) or [`SharedQueue`](SharedQueue::receive_deadline).
+    /// [`MessageQueue::receive_deadline`] or [`SharedQueue::receive_deadline`].
     ///
     /// # Errors
     /// The same.
@@ -133,7 +133,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.receive_deadline(buffer, deadline)
     }
 
-    /// `buffer` of [`MessageQueue`](MessageQueue::buffer) or [`SharedQueue`](SharedQueue::buffer).
+    /// [`MessageQueue::buffer`] or [`SharedQueue::buffer`].
     ///
     /// # Errors
     /// The same.
@@ -141,7 +141,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.buffer()
     }
 
-    /// `drain` of [`MessageQueue`](MessageQueue::drain) or [`SharedQueue`](SharedQueue::drain).
+    /// [`MessageQueue::drain`] or [`SharedQueue::drain`].
     ///
     /// # Errors
     /// The same.
@@ -152,7 +152,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.drain(buffer)
     }
 
-    /// `receive_many` of [`MessageQueue`](MessageQueue::receive_many) or [`SharedQueue`](SharedQueue::receive_many).
+    /// [`MessageQueue::receive_many`] or [`SharedQueue::receive_many`].
     ///
     /// # Errors
     /// The same.

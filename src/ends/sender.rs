@@ -107,7 +107,7 @@ impl Sender<SharedQueue> {
 }
 
 impl<Q: Queue> Sender<Q> {
-    /// `send` of [`MessageQueue`](MessageQueue::send) or [`SharedQueue`](SharedQueue::send).
+    /// [`MessageQueue::send`] or [`SharedQueue::send`].
     ///
     /// # Errors
     /// The same.
@@ -116,7 +116,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send(message, priority)
     }
 
-    /// `try_send` of [`MessageQueue`](MessageQueue::try_send) or [`SharedQueue`](SharedQueue::try_send).
+    /// [`MessageQueue::try_send`] or [`SharedQueue::try_send`].
     ///
     /// # Errors
     /// The same.
@@ -125,7 +125,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.try_send(message, priority)
     }
 
-    /// `send_timeout` of [`MessageQueue`](MessageQueue::send_timeout) or [`SharedQueue`](SharedQueue::send_timeout).
+    /// [`MessageQueue::send_timeout`] or [`SharedQueue::send_timeout`].
     ///
     /// # Errors
     /// The same.
@@ -134,7 +134,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send_timeout(message, priority, timeout)
     }
 
-    /// `send_deadline` of [`MessageQueue`](MessageQueue::send_deadline) or [`SharedQueue`](SharedQueue::send_deadline).
+    /// [`MessageQueue::send_deadline`] or [`SharedQueue::send_deadline`].
     ///
     /// # Errors
     /// The same.
@@ -142,7 +142,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send_deadline(message, priority, deadline)
     }
 
-    /// `send_truncated` of [`MessageQueue`](MessageQueue::send_truncated) or [`SharedQueue`](SharedQueue::send_truncated).
+    /// [`MessageQueue::send_truncated`] or [`SharedQueue::send_truncated`].
     ///
     /// # Errors
     /// The same.
@@ -150,7 +150,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send_truncated(message, priority)
     }
 
-    /// `send_all` of [`MessageQueue`](MessageQueue::send_all) or [`SharedQueue`](SharedQueue::send_all).
+    /// [`MessageQueue::send_all`] or [`SharedQueue::send_all`].
     ///
     /// # Errors
     /// The same.
@@ -158,7 +158,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send_all(payload, priority)
     }
 
-    /// `send_all_deadline` of [`MessageQueue`](MessageQueue::send_all_deadline) or [`SharedQueue`](SharedQueue::send_all_deadline).
+    /// [`MessageQueue::send_all_deadline`] or [`SharedQueue::send_all_deadline`].
     ///
     /// # Errors
     /// The same.
@@ -171,7 +171,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send_all_deadline(payload, priority, deadline)
     }
 
-    /// `fill` of [`MessageQueue`](MessageQueue::fill) or [`SharedQueue`](SharedQueue::fill).
+    /// [`MessageQueue::fill`] or [`SharedQueue::fill`].
     ///
     /// # Errors
     /// The same.
@@ -179,7 +179,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.fill(payload, priority)
     }
 
-    /// `send_many` of [`MessageQueue`](MessageQueue::send_many) or [`SharedQueue`](SharedQueue::send_many).
+    /// [`MessageQueue::send_many`] or [`SharedQueue::send_many`].
     ///
     /// # Errors
     /// The same.

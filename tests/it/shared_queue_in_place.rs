@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{Doorbell, ErrorKind, MessageBuffer, Priority, SharedQueue};
+use rawipc::{Deadline, Doorbell, ErrorKind, MessageBuffer, Priority, Receiver, Sender, SharedQueue};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::harness::kernel::in_child;
@@ -17,6 +17,7 @@ crate::tests!(
     what_is_borrowed_takes_room_until_it_is_dropped,
     what_is_put_back_is_in_its_old_place,
     nothing_outside_of_a_block_can_be_reached,
+    ends_have_every_way_that_fits_their_direction,
     a_doorbell_rings_once_for_each_arming,
     an_unarmed_doorbell_stays_silent,
     two_doorbells_of_one_queue_both_ring,
@@ -140,6 +141,28 @@ fn what_a_parent_has_in_hand_is_not_its_childs() {
 fn is_rung(doorbell: &Doorbell<'_>) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut [PollFd::new(doorbell, PollFlags::IN)], Some(&now)).unwrap() > 0
+}
+
+fn ends_have_every_way_that_fits_their_direction() {
+    let queue = small_queue();
+    let (sender, receiver) = (Sender::try_from(queue.try_clone().unwrap()), Receiver::try_from(queue));
+    let (sender, receiver) = (sender.unwrap(), receiver.unwrap());
+    let mut doorbell = receiver.doorbell().unwrap();
+    assert!(!doorbell.arm().unwrap());
+    let soon = Deadline::after(PATIENCE);
+    let ways = [
+        (sender.reserve(), 1),
+        (sender.try_reserve(), 2),
+        (sender.reserve_timeout(PATIENCE), 3),
+        (sender.reserve_deadline(soon), 4),
+    ];
+    for (reservation, length) in ways {
+        reservation.unwrap().publish(length, Priority::MIN).unwrap();
+    }
+    assert!(doorbell.arm().unwrap());
+    let ways =
+        [receiver.borrow(), receiver.try_borrow(), receiver.borrow_timeout(PATIENCE), receiver.borrow_deadline(soon)];
+    assert_eq!(ways.map(|borrowed| borrowed.unwrap().len()), [1, 2, 3, 4]);
 }
 
 fn a_doorbell_rings_once_for_each_arming() {
