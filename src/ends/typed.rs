@@ -211,6 +211,7 @@ fn check_size<T, Q: Queue>(queue: &Q, fits: impl FnOnce(usize) -> bool) -> Resul
 }
 
 #[cold]
+#[inline(never)]
 fn wrong_length(length: usize, expected: usize) -> Error {
     let cause = Cause::WrongLength { length: saturate(length as u64), expected: saturate(expected as u64) };
     Error::caused(Operation::Receive, Errno::MSGSIZE, cause)
