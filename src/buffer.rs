@@ -223,8 +223,7 @@ impl<'buffer, B: Buffer + ?Sized> Incoming<'buffer, B> {
     /// Copies one more message, that lies in memory which others may change, behind those that are there. It fits.
     #[inline]
     pub(crate) fn load(&mut self, memory: &[AtomicUsize], length: usize, priority: Priority) {
-        let room = self.rest().get_mut(..length).unwrap_or_default();
-        self.length += bytes::load_words(memory, room).len();
+        self.length += bytes::load_words(memory, self.rest(), length);
         self.priority = priority;
     }
 

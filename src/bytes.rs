@@ -39,7 +39,7 @@ pub(crate) fn load<'buffer>(memory: &[AtomicU8], buffer: &'buffer mut [MaybeUnin
     let (start, rest) = buffer.split_at_mut(parts.start.len());
     let (middle, end) = rest.split_at_mut(parts.middle.len() * WORD);
     load_bytes(parts.start, start);
-    load_words(parts.middle, middle);
+    load_words(parts.middle, middle, middle.len());
     load_bytes(parts.end, end);
     // SAFETY: each byte has just been written, and both types have one layout.
     unsafe { &mut *(core::ptr::from_mut(buffer) as *mut [u8]) }
@@ -58,32 +58,30 @@ pub(crate) fn store(memory: &[AtomicU8], bytes: &[u8]) {
     store_bytes(parts.end, end);
 }
 
-/// The whole words that lie in memory: all of it, if its start and its length are a word's.
-pub(crate) fn words(memory: &[AtomicU8]) -> &[AtomicUsize] {
-    Parts::of(memory).middle
-}
-
-/// Copies words of memory into a buffer, of the last one what the buffer has room for; the part of the buffer that
-/// was written, which is all of it if there are words enough.
+/// Copies so many bytes that lie in words into a buffer, or as many as both have: how many were written.
 #[inline]
-pub(crate) fn load_words<'buffer>(memory: &[AtomicUsize], buffer: &'buffer mut [MaybeUninit<u8>]) -> &'buffer mut [u8] {
-    let count = buffer.len().min(memory.len() * WORD);
-    let buffer = buffer.get_mut(..count).unwrap_or_default();
+pub(crate) fn load_words(memory: &[AtomicUsize], buffer: &mut [MaybeUninit<u8>], count: usize) -> usize {
+    let count = count.min(buffer.len()).min(memory.len() * WORD);
     // SAFETY: both have so many lines, and what is borrowed mutably is nowhere else.
     let lines = unsafe { copy_lines(memory.as_ptr().cast(), buffer.as_mut_ptr().cast(), count / LINE) };
-    let memory = memory.get(lines * (LINE / WORD)..).unwrap_or_default();
+    if lines * LINE < count {
+        let memory = memory.get(lines * (LINE / WORD)..).unwrap_or_default();
+        load_last_words(memory, buffer.get_mut(lines * LINE..count).unwrap_or_default());
+    }
+    count
+}
+
+#[inline]
+fn load_last_words(memory: &[AtomicUsize], buffer: &mut [MaybeUninit<u8>]) {
     let load = |from: &AtomicUsize| from.load(Relaxed).to_ne_bytes().map(MaybeUninit::new);
-    let rest = buffer.get_mut(lines * LINE..).unwrap_or_default();
-    let words = rest.len() / WORD;
-    let (whole, part) = rest.split_at_mut(words * WORD);
+    let words = buffer.len() / WORD;
+    let (whole, part) = buffer.split_at_mut(words * WORD);
     for (to, from) in whole.chunks_exact_mut(WORD).zip(memory) {
         to.copy_from_slice(&load(from));
     }
     if let (false, Some(from)) = (part.is_empty(), memory.get(words)) {
         part.iter_mut().zip(load(from)).for_each(|(to, from)| *to = from);
     }
-    // SAFETY: each byte has just been written, and both types have one layout.
-    unsafe { &mut *(core::ptr::from_mut(buffer) as *mut [u8]) }
 }
 
 /// Overwrites whole words of memory with bytes, as many as both have; what the last one has more becomes zeros.
@@ -92,15 +90,21 @@ pub(crate) fn store_words(memory: &[AtomicUsize], bytes: &[u8]) {
     let count = bytes.len().min(memory.len() * WORD);
     // SAFETY: both have so many lines, and who has the bytes borrowed has them from elsewhere.
     let lines = unsafe { copy_lines(bytes.as_ptr(), memory.as_ptr().cast_mut().cast(), count / LINE) };
-    let memory = memory.get(lines * (LINE / WORD)..).unwrap_or_default();
-    let whole = bytes.get(lines * LINE..).unwrap_or_default().chunks_exact(WORD);
-    let part = whole.remainder();
+    if lines * LINE < count {
+        let memory = memory.get(lines * (LINE / WORD)..).unwrap_or_default();
+        store_last_words(memory, bytes.get(lines * LINE..count).unwrap_or_default());
+    }
+}
+
+#[inline]
+fn store_last_words(memory: &[AtomicUsize], bytes: &[u8]) {
     let store = |to: &AtomicUsize, from: &[u8]| {
         let mut word = [0; WORD];
         word.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
         to.store(usize::from_ne_bytes(word), Relaxed);
     };
-    let last = memory.get(whole.len());
+    let whole = bytes.chunks_exact(WORD);
+    let (part, last) = (whole.remainder(), memory.get(whole.len()));
     memory.iter().zip(whole).for_each(|(to, from)| store(to, from));
     if let (false, Some(to)) = (part.is_empty(), last) {
         store(to, part);

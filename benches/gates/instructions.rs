@@ -23,8 +23,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "queue-many" => queue_many(count)?,
         "queue-open" => queue_open(count)?,
         "robust" => robust(count)?,
-        "shared-queue" => shared_queue::<64>(count)?,
-        "shared-queue-long" => shared_queue::<2048>(count)?,
+        "shared-queue" => shared_queue::<64>(0, count)?,
+        "shared-queue-queued" => shared_queue::<64>(9, count)?,
+        "shared-queue-long" => shared_queue::<2048>(0, count)?,
         "semaphore" => semaphore(&Semaphore::new(1), count)?,
         "semaphore-five" => semaphore(&Semaphore::new(5), count)?,
         "semaphore-named" => named(count)?,
@@ -113,11 +114,13 @@ fn queue_many(count: u32) -> rawipc::Result<()> {
     Ok(())
 }
 
-/// `send` and `receive` of a shared queue; messages of 64 bytes are copied under the lock, those of 2048 outside.
+/// `send` and `receive` of a shared queue in which so many are; messages of 64 bytes are copied under the lock, those of
+/// 2048 outside.
 #[inline(never)]
-fn shared_queue<const N: usize>(count: u32) -> rawipc::Result<()> {
-    let options = SharedQueue::options().read(true).write(true).max_messages(2).max_message_size(N);
+fn shared_queue<const N: usize>(queued: usize, count: u32) -> rawipc::Result<()> {
+    let options = SharedQueue::options().read(true).write(true).max_messages(queued + 2).max_message_size(N);
     let queue = options.create_anonymous()?;
+    (0..queued).try_for_each(|_| queue.send(&[7; N], Priority::MIN))?;
     pairs::<N>(count, |message| queue.send(message, Priority::MIN), |buffer| queue.receive(buffer))
 }
 

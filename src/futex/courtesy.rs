@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use rustix::thread::{sched_getaffinity, sched_yield};
 
-use super::primitive::spin_loop;
+use super::pause;
 use crate::time::{Clock, Time};
 
 /// What letting others run may take, and be worth it.
@@ -51,8 +51,8 @@ impl Courtesy {
         if self.one_processor { 0 } else { asked }
     }
 
-    /// Waits a little for something, and looks at most so often.
-    pub(crate) fn linger(&self, looks: u32, is_there: impl Fn() -> bool) {
+    /// Waits a little for something: pauses so often, and looks after each `step` of them.
+    pub(crate) fn linger(&self, pauses: u32, step: u32, is_there: impl Fn() -> bool) {
         let near = self.near.load(Relaxed);
         if near > 0 {
             self.near.store(near - 1, Relaxed);
@@ -60,8 +60,8 @@ impl Courtesy {
                 return;
             }
         }
-        for _ in 0..self.spin(looks) {
-            spin_loop();
+        for _ in 0..self.spin(pauses).div_ceil(step) {
+            pause(step);
             if is_there() {
                 return;
             }

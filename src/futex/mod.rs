@@ -12,6 +12,13 @@ pub(crate) use courtesy::Courtesy;
 pub use patience::Tuning;
 pub(crate) use patience::{End, Forever, Nap, Patience, look_again};
 
+/// Lets the processor rest so often.
+pub(crate) fn pause(times: u32) {
+    for _ in 0..times {
+        primitive::spin_loop();
+    }
+}
+
 /// Who may use a word in memory: how sleepers are found by the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {

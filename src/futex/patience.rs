@@ -10,7 +10,8 @@ use crate::time::{Deadline, Time};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
     /// How often to look again before sleeping, with a pause of the processor between; not at all if somebody sleeps
-    /// already.
+    /// already. Where a look disturbs the one who is waited for, there are two or four pauses to a look, and no more of
+    /// them in all.
     ///
     /// 100 to 200 make a hand-off between two processors many times faster, a few do nothing for it; on one processor
     /// they only cost.

@@ -17,13 +17,16 @@ use rustix::io::{Errno, Result};
 
 use super::owner::Owner;
 use crate::futex::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use crate::futex::primitive::{AtomicU32, sleep, spin_loop, wake};
-use crate::futex::{End, Patience, Scope, look_again};
+use crate::futex::primitive::{AtomicU32, sleep, wake};
+use crate::futex::{End, Patience, Scope, look_again, pause};
 use crate::shareable;
 
 pub(super) const WAITED_FOR: u32 = 1 << 31;
 pub(super) const OWNER_DIED: u32 = 1 << 30;
 const NOT_RECOVERABLE: u32 = OWNER_DIED;
+
+/// How many pauses there are at most between two looks.
+const LONGEST_STEP: u32 = 4;
 
 /// Who takes part, as the lock needs to know it.
 pub(crate) trait Others {
@@ -141,9 +144,11 @@ impl Lock {
         has_owner(self.word.load(Relaxed))
     }
 
-    /// Looks again so often, as long as nobody sleeps.
-    pub(crate) fn spin(&self, me: Owner, limit: u32) -> bool {
-        for _ in 0..limit {
+    /// Pauses so often and looks in between, as long as nobody sleeps. Each look takes the line of memory from the
+    /// owner, who needs it, so they become rarer.
+    pub(crate) fn spin(&self, me: Owner, pauses: u32) -> bool {
+        let (mut left, mut step) = (pauses, 1);
+        while left > 0 {
             let word = self.word.load(Relaxed);
             if word == 0 && self.take_free(me) {
                 return true;
@@ -151,7 +156,9 @@ impl Lock {
             if word & (WAITED_FOR | OWNER_DIED) != 0 {
                 return false;
             }
-            spin_loop();
+            pause(step);
+            left = left.saturating_sub(step);
+            step = (2 * step).min(LONGEST_STEP);
         }
         false
     }

@@ -14,11 +14,12 @@
 //! | 40 | zero |
 //! | 64 | the words that change, see [`Control`]; the first is the lock, as that of a robust mutex |
 //! | 128 | 128 × `u32`: the participants' generations, as those of a robust mutex at offset 0 |
-//! | 640 | `n` × 16 bytes: the heap without its top, see [`Entry`] |
+//! | 640 | `n` × 16 bytes: the run of messages behind the first, see [`Entry`] |
+//! | then | `n` × 16 bytes: the heap of those that are not in the run |
 //! | then | `n` × `u32`: the stack of free blocks |
 //! | next multiple of 64 | `n` blocks: a [`Record`] of 32 bytes and room for a message, rounded up to a multiple of 64 |
 //!
-//! What a queue holds is said by its records alone. Heap, stack and counts can be made again from them, and are when a
+//! What a queue holds is said by its records alone. Order, stack and counts can be made again from them, and are when a
 //! process has died with the lock.
 
 use core::sync::atomic::AtomicU8;
@@ -48,7 +49,7 @@ pub(super) const HEADER: usize = size_of::<Header>();
 /// Where things lie, before the parts whose places depend on the sizes.
 pub(super) const CONTROL: usize = LINE;
 pub(super) const TABLE: usize = 2 * LINE;
-pub(super) const HEAP: usize = TABLE + size_of::<Table>();
+pub(super) const RUN: usize = TABLE + size_of::<Table>();
 
 shareable! {
     /// What never changes.
@@ -66,7 +67,7 @@ shareable! {
     /// wait on, is for whoever has the lock; others may look at `messages` and `free`.
     pub(super) struct Control {
         pub(super) lock: Lock,
-        /// How many messages are in the heap.
+        /// How many messages there are.
         pub(super) messages: AtomicU32,
         /// How many blocks are on the stack of free ones.
         pub(super) free: AtomicU32,
@@ -74,13 +75,14 @@ shareable! {
         pub(super) enough: AtomicU32,
         /// What the next message's number is.
         pub(super) next: Wide,
-        /// The heap's top.
-        pub(super) top: Entry,
+        /// The first message.
+        pub(super) first: Entry,
         pub(super) receivers: Side,
         pub(super) senders: Side,
         /// Not 0 if a message is to ring the doorbell.
         pub(super) armed: AtomicU32,
-        pub(super) rest: AtomicU32,
+        /// Where in its ring the run begins, and in the lower half how long it is.
+        pub(super) run: AtomicU32,
     }
 
     /// Those who wait to receive, or to send.
@@ -145,8 +147,12 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
+    pub(super) const fn heap(self) -> usize {
+        RUN + self.max_messages * size_of::<Entry>()
+    }
+
     pub(super) const fn free(self) -> usize {
-        HEAP + self.max_messages * size_of::<Entry>()
+        self.heap() + self.max_messages * size_of::<Entry>()
     }
 
     pub(super) const fn blocks(self) -> usize {

@@ -7,6 +7,7 @@ use core::time::Duration;
 use rustix::io::{self, Errno};
 
 use super::SharedQueue;
+use super::view::Block;
 use super::wait::{Limit, Wait};
 use crate::Priority;
 use crate::bytes;
@@ -121,7 +122,7 @@ impl SharedQueue {
 /// A block that this process has in hand; free when it is dropped.
 struct InHand<'queue> {
     queue: &'queue SharedQueue,
-    block: usize,
+    block: Block<'queue>,
     owner: Owner,
 }
 
@@ -129,8 +130,7 @@ impl InHand<'_> {
     /// What lies there, or will: so many bytes from an offset on, of so many that there are.
     fn bytes(&self, there: usize, offset: usize, count: usize) -> Result<&[AtomicU8]> {
         let end = offset.saturating_add(count);
-        let room = self.queue.member.room(self.block).unwrap_or_default();
-        room.get(..there).and_then(|bytes| bytes.get(offset..end)).ok_or_else(|| {
+        self.block.bytes().get(..there).and_then(|bytes| bytes.get(offset..end)).ok_or_else(|| {
             let cause = Cause::out_of_bounds(there as u64, end as u64);
             Error::caused(Operation::AccessMemory, Errno::INVAL, cause)
         })

@@ -1,9 +1,9 @@
 //! What may be done with a queue's words under the lock.
 
-use super::format::{Record, Side};
-use super::heap::Key;
+use super::format::{Control, Side};
+use super::order::Key;
 use super::state::State;
-use super::view::{Damaged, Result, View};
+use super::view::{Block, Damaged, Result, View};
 use crate::Priority;
 use crate::futex::Scope;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
@@ -26,20 +26,15 @@ impl Side {
 
     /// Whether somebody is to be woken now, who then counts as woken: not if one is on the way already, who will see to
     /// the others.
-    #[inline]
-    fn next_to_wake(&self) -> bool {
-        let sleepers = self.sleepers.load(Relaxed);
-        sleepers != 0 && self.wake_one(sleepers)
-    }
-
     #[cold]
-    fn wake_one(&self, sleepers: u32) -> bool {
-        if sleepers & WOKEN == 0 {
-            self.sleepers.store(sleepers | WOKEN, Relaxed);
-            self.event.store(self.event.load(Relaxed).wrapping_add(1), Relaxed);
-            return true;
+    fn is_next_to_wake(&self) -> bool {
+        let sleepers = self.sleepers.load(Relaxed);
+        if sleepers == 0 || sleepers & WOKEN != 0 {
+            return false;
         }
-        false
+        self.sleepers.store(sleepers | WOKEN, Relaxed);
+        self.event.store(self.event.load(Relaxed).wrapping_add(1), Relaxed);
+        true
     }
 
     /// Forgets all sleepers and lets them look again.
@@ -51,29 +46,40 @@ impl Side {
 }
 
 /// A queue whose lock this process has; dropping it gives the lock back and wakes who is to be woken.
-pub(super) struct Locked<'view, 'memory> {
-    pub(super) view: &'view View<'memory>,
+pub(super) struct Locked<'memory> {
+    pub(super) view: &'memory View<'memory>,
     to_wake: ToWake,
 }
 
 /// Who is to be woken when the lock is given back.
 #[derive(Clone, Copy, Default)]
-pub(super) struct ToWake {
-    receiver: bool,
-    sender: bool,
+pub(super) struct ToWake(u8);
+
+impl ToWake {
+    const RECEIVER: u8 = 1;
+    const SENDER: u8 = 2;
+
+    #[cold]
+    fn wake(self, control: &Control) {
+        for (who, side) in [(Self::RECEIVER, &control.receivers), (Self::SENDER, &control.senders)] {
+            if self.0 & who != 0 {
+                wake(&side.event, 1, Scope::Shared);
+            }
+        }
+    }
 }
 
 /// A message that lies in a block.
 #[derive(Clone, Copy)]
-pub(super) struct Found {
-    pub(super) block: usize,
+pub(super) struct Found<'memory> {
+    pub(super) block: Block<'memory>,
     pub(super) length: usize,
     pub(super) priority: Priority,
 }
 
-impl<'view, 'memory> Locked<'view, 'memory> {
+impl<'memory> Locked<'memory> {
     #[inline]
-    pub(super) const fn new(view: &'view View<'memory>, to_wake: ToWake) -> Self {
+    pub(super) const fn new(view: &'memory View<'memory>, to_wake: ToWake) -> Self {
         Self { view, to_wake }
     }
 
@@ -91,58 +97,68 @@ impl<'view, 'memory> Locked<'view, 'memory> {
         if free <= self.view.capacity() { Ok(free) } else { Err(Damaged) }
     }
 
-    /// Takes a block from the stack, which is not empty.
+    /// Takes a block from the stack, on which there are so many, at least one.
     #[inline]
-    pub(super) fn pop_free(&mut self) -> Result<(usize, &'memory Record)> {
-        let left = self.free()?.checked_sub(1).ok_or(Damaged)?;
-        let block = self.view.free.get(left).ok_or(Damaged)?.load(Relaxed) as usize;
-        let record = self.view.record(block)?;
+    pub(super) fn pop_free(&mut self, free: usize) -> Result<Block<'memory>> {
+        let left = free - 1;
+        let block = self.view.block(self.view.free.get(left).ok_or(Damaged)?.load(Relaxed) as usize)?;
         // Who freed it has read it to the end.
-        if State::of_word(record.state.load(Acquire)) != State::Free {
+        if block.record.state.load(Acquire) != State::Free.word() {
             return Err(Damaged);
         }
         self.view.control.free.store(left as u32, Relaxed);
         self.wake_sender(left);
-        Ok((block, record))
+        Ok(block)
     }
 
     /// Puts a block on the stack.
     #[inline]
-    pub(super) fn push_free(&mut self, block: usize, record: &Record) -> Result<()> {
+    pub(super) fn push_free(&mut self, block: Block<'_>) -> Result<()> {
         // From here on the message is delivered.
-        record.state.store(State::Free.word(), Release);
-        let free = self.free()?;
+        block.record.state.store(State::Free.word(), Release);
+        let free = self.view.control.free.load(Relaxed) as usize;
         let place = self.view.free.get(free).ok_or(Damaged)?;
         // It is the same one mostly, and the line can stay in the other processor's cache.
-        if place.load(Relaxed) != block as u32 {
-            place.store(block as u32, Relaxed);
+        if place.load(Relaxed) != block.index as u32 {
+            place.store(block.index as u32, Relaxed);
         }
         self.view.control.free.store(free as u32 + 1, Relaxed);
         self.wake_sender(free + 1);
         Ok(())
     }
 
+    /// There is a message for one receiver more.
+    #[inline]
+    fn wake_receiver(&mut self) {
+        let receivers = &self.view.control.receivers;
+        if receivers.sleepers.load(Relaxed) != 0 && receivers.is_next_to_wake() {
+            self.to_wake.0 |= ToWake::RECEIVER;
+        }
+    }
+
+    /// So many blocks are free for senders.
     #[inline]
     fn wake_sender(&mut self, free: usize) {
-        if free >= self.view.control.enough.load(Relaxed) as usize {
-            self.to_wake.sender |= self.view.control.senders.next_to_wake();
+        let Control { senders, enough, .. } = self.view.control;
+        if senders.sleepers.load(Relaxed) != 0 && free >= enough.load(Relaxed) as usize && senders.is_next_to_wake() {
+            self.to_wake.0 |= ToWake::SENDER;
         }
     }
 
     /// Makes what lies in a block a message. Whether the doorbell is to be rung for it.
     // Of its own accord the compiler makes it a call, which costs a send a tenth of its instructions.
     #[inline(always)]
-    pub(super) fn publish(&mut self, block: usize, record: &Record, length: usize, priority: Priority) -> Result<bool> {
-        let control = self.view.control;
+    pub(super) fn publish(&mut self, block: Block<'_>, length: usize, priority: Priority) -> Result<bool> {
+        let (control, record) = (self.view.control, block.record);
         let number = control.next.load();
         control.next.store(number.wrapping_add(1));
         let key = Key::new(priority, number);
         record.length.store(length as u32, Relaxed);
         record.key.store(key.0);
+        self.view.push(key, block.index)?;
         // From here on the message is accepted.
         record.state.store(State::Published.word(), Release);
-        self.view.push(key, block)?;
-        self.to_wake.receiver |= control.receivers.next_to_wake();
+        self.wake_receiver();
         let ring = control.armed.load(Relaxed) != 0;
         if ring {
             control.armed.store(0, Relaxed);
@@ -152,48 +168,42 @@ impl<'view, 'memory> Locked<'view, 'memory> {
 
     /// The first message of those that are there, after making sure that it is one.
     #[inline]
-    pub(super) fn first(&self) -> Result<(Found, &'memory Record)> {
-        let block = self.view.first();
-        let record = self.view.record(block)?;
+    pub(super) fn first(&self) -> Result<Found<'memory>> {
+        let block = self.view.block(self.view.first())?;
+        let record = block.record;
         let length = record.length.load(Relaxed) as usize;
-        if State::of_word(record.state.load(Acquire)) != State::Published || length > self.view.sizes.max_message_size {
+        if record.state.load(Acquire) != State::Published.word() || length > self.view.sizes.max_message_size {
             return Err(Damaged);
         }
-        let priority = Key(record.key.load()).priority();
-        Ok((Found { block, length, priority }, record))
+        Ok(Found { block, length, priority: Key(record.key.load()).priority() })
     }
 
-    /// Removes the first message from the order of delivery; its block is still not free.
+    /// Removes the first message of so many, at least one, from the order of delivery; its block is still not free.
     #[inline]
-    pub(super) fn remove_first(&mut self) -> Result<()> {
-        let messages = self.view.messages()?;
-        if messages == 0 {
-            return Err(Damaged);
-        }
+    pub(super) fn remove_first(&mut self, messages: usize) -> Result<()> {
         self.view.pop(messages)?;
-        self.to_wake.receiver |= messages > 1 && self.view.control.receivers.next_to_wake();
+        if messages > 1 {
+            self.wake_receiver();
+        }
         Ok(())
     }
 
     /// What lies in a taken block becomes a message again, in its old place.
-    pub(super) fn put_back(&mut self, block: usize, record: &Record) -> Result<()> {
-        record.state.store(State::Published.word(), Release);
-        self.view.push(Key(record.key.load()), block)?;
-        self.to_wake.receiver |= self.view.control.receivers.next_to_wake();
+    pub(super) fn put_back(&mut self, block: Block<'_>) -> Result<()> {
+        block.record.state.store(State::Published.word(), Release);
+        self.view.push(Key(block.record.key.load()), block.index)?;
+        self.wake_receiver();
         Ok(())
     }
 }
 
-impl Drop for Locked<'_, '_> {
+impl Drop for Locked<'_> {
     #[inline]
     fn drop(&mut self) {
         let control = self.view.control;
         control.lock.give_back();
-        if self.to_wake.receiver {
-            wake(&control.receivers.event, 1, Scope::Shared);
-        }
-        if self.to_wake.sender {
-            wake(&control.senders.event, 1, Scope::Shared);
+        if self.to_wake.0 != 0 {
+            self.to_wake.wake(control);
         }
     }
 }

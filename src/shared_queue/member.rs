@@ -1,17 +1,17 @@
 //! A queue that is mapped and taken part in.
 
-use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::io::Errno;
+use rustix::io::{self, Errno};
 
 use super::PREFIX;
-use super::client::Client;
+use super::client::{Client, Place};
 use super::format::{HEADER, Header};
-use super::view::{self, Memory};
+use super::view::{Memory, View};
 use super::wait::For;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
-use crate::robust::{Everybody, Owner, Participant};
+use crate::robust::{Everybody, Others, Owner, Participant};
 use crate::shm::{Mapping, SharedMemory};
 
 /// A participant and what it takes part in.
@@ -37,22 +37,9 @@ impl Member {
 
     /// The queue as this process sees it.
     #[inline]
-    pub(super) fn client(&self, operation: Operation) -> Result<Client<'_, '_, Everybody<'_>>> {
-        let table = self.memory.table();
-        let me = self.participant.me(table, operation)?;
-        let others = Everybody { participant: &self.participant, table };
-        Ok(Client { view: self.memory.view(), me, others })
-    }
-
-    /// The room of a block for a message, and more.
-    #[inline]
-    pub(super) fn words(&self, block: usize) -> view::Result<&[AtomicUsize]> {
-        self.memory.words(block)
-    }
-
-    /// The room of a block for a message.
-    pub(super) fn room(&self, block: usize) -> view::Result<&[AtomicU8]> {
-        self.memory.room(block)
+    pub(super) fn client(&self, operation: Operation) -> Result<Client<'_, Self>> {
+        let me = self.participant.me(self.memory.table(), operation)?;
+        Ok(Client { place: self, me })
     }
 
     /// Whether what an owner has in hand is this process's.
@@ -97,6 +84,19 @@ impl Member {
 
     pub(super) const fn file_mut(&mut self) -> &mut SharedMemory {
         self.participant.memory_mut()
+    }
+}
+
+impl Others for Member {
+    fn is_dead(&self, owner: Owner) -> io::Result<bool> {
+        Everybody { participant: &self.participant, table: self.memory.table() }.is_dead(owner)
+    }
+}
+
+impl Place for Member {
+    #[inline]
+    fn view(&self) -> &View<'_> {
+        self.memory.view()
     }
 }
 

@@ -4,13 +4,13 @@ mod batch;
 mod client;
 mod doorbell;
 mod format;
-mod heap;
 mod in_place;
 mod locked;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod member;
 mod options;
+mod order;
 mod receive;
 mod repair;
 mod send;
@@ -79,7 +79,7 @@ const TUNING: Tuning = Tuning { spin: 200, ..Tuning::WATCHFUL };
 /// | `send_timeout`, `receive_timeout` | so long, by the monotonic clock |
 /// | `send_deadline`, `receive_deadline` | until a moment on the clock that the deadline names |
 ///
-/// A call that waits looks as often as [`Tuning`] says, lets others run, if that has been of use lately, and sleeps,
+/// A call that waits looks again as [`Tuning`] says, lets others run, if that has been of use lately, and sleeps,
 /// for 50 ms at most before it looks again. There is no order among those who wait. A sender that finds the queue full
 /// sleeps until it is half empty or a millisecond has passed; after that it is woken for each free place.
 ///
@@ -156,7 +156,7 @@ impl SharedQueue {
         self.member.file_mut().remove_name().map_err(|errno| Error::system(Operation::UnlinkQueue, errno))
     }
 
-    /// How waits of this handle spin and sleep: 200 looks, some microseconds, then sleeps of at most 50 ms.
+    /// How waits of this handle spin and sleep: 200 pauses, some microseconds, then sleeps of at most 50 ms.
     #[must_use]
     pub const fn tuning(&self) -> Tuning {
         self.tuning

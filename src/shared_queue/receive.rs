@@ -100,22 +100,20 @@ impl SharedQueue {
     pub(super) fn receive_into<B: Buffer + ?Sized>(&self, incoming: &mut Incoming<'_, B>, limit: Limit) -> Result<()> {
         self.check_receiving(incoming.free())?;
         let client = self.member.client(Operation::Receive)?;
-        let take = |found: Found| {
-            incoming.load(self.member.words(found.block)?, found.length, found.priority);
-            Ok(())
-        };
-        client.receive(&mut self.wait(limit), take).map_err(|errno| self.failed(Operation::Receive, errno))
+        let take = |found: Found<'_>| incoming.load(found.block.words(), found.length, found.priority);
+        client.receive(|| self.wait(limit), take).map_err(|errno| self.failed(Operation::Receive, errno))
     }
 
     #[inline]
     pub(super) fn check_receiving(&self, free: usize) -> Result<()> {
-        if free < self.member.max_message_size() || !self.access.contains(OpenFlags::READ) {
+        if !self.access.contains(OpenFlags::READ) || free < self.member.max_message_size() {
             return Err(self.refused_receiving(free));
         }
         Ok(())
     }
 
     #[cold]
+    #[inline(never)]
     fn refused_receiving(&self, free: usize) -> Error {
         if !self.access.contains(OpenFlags::READ) {
             return Error::caused(Operation::Receive, Errno::BADF, Cause::WrongDirection);

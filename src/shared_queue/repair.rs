@@ -1,14 +1,14 @@
 //! Putting right what the dead have left.
 
 use super::format::Record;
-use super::heap::Key;
 use super::locked::Locked;
+use super::order::Key;
 use super::state::State;
 use super::view::{Result, View};
 use crate::futex::primitive::Ordering::{Acquire, Relaxed};
 use crate::robust::{Others, Owner};
 
-impl Locked<'_, '_> {
+impl Locked<'_> {
     /// Takes back the blocks that dead processes had in hand: half-written messages are gone, half-read ones are there
     /// again, in their old order. Whether there were any.
     ///
@@ -17,15 +17,15 @@ impl Locked<'_, '_> {
         let idle = self.view.messages()? + self.free()?;
         let mut in_hand = self.view.capacity().saturating_sub(idle);
         let mut found = false;
-        for block in 0..self.view.capacity() {
+        for index in 0..self.view.capacity() {
             if in_hand == 0 {
                 break;
             }
-            let record = self.view.record(block)?;
-            match look(record, others) {
+            let block = self.view.block(index)?;
+            match look(block.record, others) {
                 (State::Free | State::Published, _) => continue,
-                (State::Reserved(_), true) | (State::Unknown, _) => self.push_free(block, record)?,
-                (State::Taken(_), true) => self.put_back(block, record)?,
+                (State::Reserved(_), true) | (State::Unknown, _) => self.push_free(block)?,
+                (State::Taken(_), true) => self.put_back(block)?,
                 (State::Reserved(_) | State::Taken(_), false) => {
                     in_hand -= 1;
                     continue;
@@ -53,11 +53,11 @@ impl View<'_> {
     #[cold]
     pub(super) fn rebuild(&self, others: &impl Others) -> Result<()> {
         let control = self.control;
-        control.messages.store(0, Relaxed);
+        self.forget_messages();
         control.free.store(0, Relaxed);
         let (mut free, mut next) = (0, control.next.load());
-        for block in (0..self.capacity()).rev() {
-            let record = self.record(block)?;
+        for index in (0..self.capacity()).rev() {
+            let record = self.block(index)?.record;
             let (old, dead) = look(record, others);
             let fits = record.length.load(Relaxed) as usize <= self.sizes.max_message_size;
             let state = match old {
@@ -73,10 +73,10 @@ impl View<'_> {
             let key = Key(record.key.load());
             match (state, self.free.get(free)) {
                 (State::Free, Some(place)) => {
-                    place.store(block as u32, Relaxed);
+                    place.store(index as u32, Relaxed);
                     free += 1;
                 }
-                (State::Published, _) => self.push(key, block)?,
+                (State::Published, _) => self.push(key, index)?,
                 _ => {}
             }
             if state != State::Free {

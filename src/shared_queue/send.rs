@@ -5,6 +5,8 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use super::SharedQueue;
+use super::client::SHORT;
+use super::view::Block;
 use super::wait::Limit;
 use crate::Priority;
 use crate::bytes;
@@ -68,11 +70,13 @@ impl SharedQueue {
     fn send_within(&self, message: &[u8], priority: Priority, limit: Limit) -> Result<()> {
         self.check_sending(message.len())?;
         let client = self.member.client(Operation::Send)?;
-        let fill = |block| {
-            bytes::store_words(self.member.words(block)?, message);
-            Ok(())
+        let fill = |block: Block<'_>| bytes::store_words(block.words(), message);
+        let sent = if message.len() > SHORT {
+            client.send_long(message.len(), priority, &mut self.wait(limit), fill)
+        } else {
+            client.send(message.len(), priority, || self.wait(limit), fill)
         };
-        match client.send(message.len(), priority, &mut self.wait(limit), fill) {
+        match sent {
             Ok(ring) => self.ring_if(ring),
             Err(errno) => Err(self.failed(Operation::Send, errno)),
         }
@@ -80,13 +84,14 @@ impl SharedQueue {
 
     #[inline]
     pub(super) fn check_sending(&self, length: usize) -> Result<()> {
-        if length > self.member.max_message_size() || !self.access.contains(OpenFlags::WRITE) {
+        if !self.access.contains(OpenFlags::WRITE) || length > self.member.max_message_size() {
             return Err(self.refused_sending(length));
         }
         Ok(())
     }
 
     #[cold]
+    #[inline(never)]
     fn refused_sending(&self, length: usize) -> Error {
         if !self.access.contains(OpenFlags::WRITE) {
             return Error::caused(Operation::Send, Errno::BADF, Cause::WrongDirection);

@@ -14,7 +14,7 @@ pub(super) enum State {
     Free,
     /// Somebody writes a message into it. If that one is dead, or nobody, it is free and not yet on the stack.
     Reserved(Owner),
-    /// It holds a message that is in the heap.
+    /// It holds a message that is in the order of delivery.
     Published,
     /// Somebody reads its message, which is still there if that one is dead.
     Taken(Owner),

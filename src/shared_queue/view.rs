@@ -6,8 +6,7 @@ use core::sync::atomic::{AtomicU8, AtomicUsize};
 
 use rustix::io::Errno;
 
-use super::format::{CONTROL, Control, Entry, HEAP, Header, LINE, Line, RECORD, Record, Sizes, TABLE};
-use crate::bytes::words;
+use super::format::{CONTROL, Control, Entry, Header, LINE, Line, RECORD, RUN, Record, Sizes, TABLE};
 use crate::error;
 use crate::futex::primitive::AtomicU32;
 use crate::robust::Table;
@@ -36,8 +35,10 @@ const WORD: usize = size_of::<AtomicUsize>();
 #[derive(Clone, Copy)]
 pub(super) struct View<'memory> {
     pub(super) control: &'memory Control,
+    pub(super) run: &'memory [Entry],
     pub(super) heap: &'memory [Entry],
     pub(super) free: &'memory [AtomicU32],
+    /// All lines of all blocks.
     pub(super) blocks: &'memory [Line],
     pub(super) sizes: Sizes,
     /// How many lines each block has.
@@ -51,9 +52,47 @@ impl<'memory> View<'memory> {
         self.free.len()
     }
 
+    /// The block of this number, if there is one.
     #[inline]
-    pub(super) fn record(&self, block: usize) -> Result<&'memory Record> {
-        self.blocks.get(block * self.lines).map(|line| &line.record).ok_or(Damaged)
+    pub(super) fn block(&self, index: usize) -> Result<Block<'memory>> {
+        if index >= self.capacity() {
+            return Err(Damaged);
+        }
+        let start = index * self.lines;
+        // SAFETY: there are so many lines for each of so many blocks.
+        let lines = unsafe { self.blocks.get_unchecked(start..start + self.lines) };
+        // SAFETY: each has at least one.
+        let first = unsafe { lines.get_unchecked(0) };
+        Ok(Block { index, record: &first.record, lines })
+    }
+}
+
+/// A block that there is.
+#[derive(Clone, Copy)]
+pub(super) struct Block<'memory> {
+    /// Its number.
+    pub(super) index: usize,
+    pub(super) record: &'memory Record,
+    lines: &'memory [Line],
+}
+
+impl<'memory> Block<'memory> {
+    /// The room for a message, and what comes after it in the last line.
+    #[inline]
+    pub(super) fn bytes(&self) -> &'memory [AtomicU8] {
+        let first = self.lines.as_ptr().cast::<AtomicU8>().wrapping_add(RECORD);
+        let count = self.lines.len() * LINE - RECORD;
+        // SAFETY: so many bytes follow a record, and all access to them is atomic.
+        unsafe { core::slice::from_raw_parts(first, count) }
+    }
+
+    /// The same as words.
+    #[inline]
+    pub(super) fn words(&self) -> &'memory [AtomicUsize] {
+        let first = self.lines.as_ptr().cast::<AtomicUsize>().wrapping_add(RECORD / WORD);
+        let count = self.lines.len() * (LINE / WORD) - RECORD / WORD;
+        // SAFETY: so many words follow a record, any bytes are atomic words, and all access to them is atomic.
+        unsafe { core::slice::from_raw_parts(first, count) }
     }
 }
 
@@ -61,9 +100,6 @@ impl<'memory> View<'memory> {
 pub(super) struct Memory {
     /// Borrowed from the mapping, which is dropped after it.
     view: View<'static>,
-    bytes: &'static [AtomicU8],
-    /// The same as words, from the first message's place on.
-    words: &'static [AtomicUsize],
     table: &'static Table,
     mapping: Mapping,
 }
@@ -76,16 +112,15 @@ impl Memory {
         let place: &'static Mapping = unsafe { &*core::ptr::from_ref(&mapping) };
         let view = View {
             control: place.get(CONTROL)?,
-            heap: place.slice(HEAP, sizes.max_messages)?,
+            run: place.slice(RUN, sizes.max_messages)?,
+            heap: place.slice(sizes.heap(), sizes.max_messages)?,
             free: place.slice(sizes.free(), sizes.max_messages)?,
             blocks: place.slice(sizes.blocks(), sizes.max_messages * sizes.lines())?,
             sizes,
             lines: sizes.lines(),
         };
-        let bytes = place.slice(sizes.blocks(), sizes.max_messages * sizes.lines() * LINE)?;
-        let words = words(bytes).get(RECORD / WORD..).unwrap_or_default();
         let table = place.get(TABLE)?;
-        Ok(Self { view, bytes, words, table, mapping })
+        Ok(Self { view, table, mapping })
     }
 
     #[inline]
@@ -99,19 +134,5 @@ impl Memory {
 
     pub(super) fn header(&self) -> error::Result<&Header> {
         self.mapping.get(0)
-    }
-
-    /// The room of a block for a message, and what comes after it in its last line.
-    #[inline]
-    pub(super) fn words(&self, block: usize) -> Result<&[AtomicUsize]> {
-        let words = self.view.lines * (LINE / WORD);
-        let start = block * words;
-        self.words.get(start..start + words - RECORD / WORD).ok_or(Damaged)
-    }
-
-    /// The room of a block for a message.
-    pub(super) fn room(&self, block: usize) -> Result<&[AtomicU8]> {
-        let start = block * self.view.lines * LINE + RECORD;
-        self.bytes.get(start..start + self.view.sizes.max_message_size).ok_or(Damaged)
     }
 }

@@ -1,24 +1,24 @@
 //! How long a call may wait, and how it does.
 
+use core::borrow::BorrowMut;
 use core::time::Duration;
 
 use rustix::io::{Errno, Result};
 
-use super::client::Client;
+use super::client::{Client, Place};
 use super::format::Side;
 use super::locked::{Locked, ToWake};
 use super::view::{self, View};
 use crate::futex::primitive::Ordering::Relaxed;
 use crate::futex::primitive::sleep;
 use crate::futex::{Courtesy, Nap, Patience, Scope, Tuning};
-use crate::robust::Others;
 use crate::time::Deadline;
 
 /// How long the lock is waited for by a call that must not wait: somebody may have been stopped while he had it.
 const INSTANT: Duration = Duration::from_millis(50);
 
-/// How often the lock is looked at before a sleep: who has it copies a kilobyte at most. Models have no such time.
-const LOCK_LOOKS: u32 = if cfg!(loom) { 0 } else { 100 };
+/// How many pauses the lock is waited for before a sleep: who has it copies a kilobyte at most. Models have no such time.
+const LOCK_PAUSES: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// How long a sender lets the queue become half empty, rather than be woken for each free block.
 const LULL: Duration = Duration::from_millis(1);
@@ -37,6 +37,17 @@ pub(super) enum Limit {
 pub(super) enum For {
     Message,
     Room,
+}
+
+impl For {
+    /// How many pauses there are from look to look: each takes the line of memory from the one who is waited for. A
+    /// message is waited for more urgently than room.
+    const fn step(self) -> u32 {
+        match self {
+            Self::Message => 2,
+            Self::Room => 4,
+        }
+    }
 }
 
 /// A call's waiting so far. Clocks are not read before it has to wait.
@@ -75,9 +86,9 @@ impl<'handle> Wait<'handle> {
         }
     }
 
-    /// How often to look at the lock, before any clock is read.
-    pub(super) fn looks_at_lock(&self) -> u32 {
-        self.courtesy.map_or(LOCK_LOOKS, |courtesy| courtesy.spin(LOCK_LOOKS))
+    /// How many pauses to wait for the lock, before any clock is read.
+    pub(super) fn pauses_for_lock(&self) -> u32 {
+        self.courtesy.map_or(LOCK_PAUSES, |courtesy| courtesy.spin(LOCK_PAUSES))
     }
 
     /// For the lock, which even an expired wait waits for a little.
@@ -103,9 +114,9 @@ impl<'handle> Wait<'handle> {
     }
 
     /// Gives others a moment.
-    fn dally(&self, is_there: impl Fn() -> bool) {
+    fn dally(&self, what: For, is_there: impl Fn() -> bool) {
         if let Some(courtesy) = self.courtesy {
-            courtesy.linger(self.tuning.spin, is_there);
+            courtesy.linger(self.tuning.spin, what.step(), is_there);
         }
     }
 }
@@ -128,15 +139,14 @@ impl View<'_> {
     }
 }
 
-impl Locked<'_, '_> {
-    /// Whether it is there.
+impl Locked<'_> {
+    /// How much of it is there.
     #[inline]
-    pub(super) fn has(&self, what: For) -> view::Result<bool> {
-        let count = match what {
-            For::Message => self.view.messages()?,
-            For::Room => self.free()?,
-        };
-        Ok(count > 0)
+    pub(super) fn count(&self, what: For) -> view::Result<usize> {
+        match what {
+            For::Message => self.view.messages(),
+            For::Room => self.free(),
+        }
     }
 
     /// Records one more sleeper; the event's value to sleep on.
@@ -150,35 +160,48 @@ impl Locked<'_, '_> {
     }
 }
 
-impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
-    /// Waits for a message or a free block that is not there; comes back with the lock when it is. An error if it must
-    /// not wait any longer.
-    #[cold]
-    pub(super) fn await_it(
-        &self,
-        mut locked: Locked<'view, 'memory>,
+impl<'place, P: Place> Client<'place, P> {
+    /// Locks the queue when it has what is waited for: how much of it there is. An error if it must not wait any longer.
+    #[inline]
+    pub(super) fn lock_for<'handle, W: BorrowMut<Wait<'handle>>>(
+        self,
         what: For,
-        wait: &mut Wait<'_>,
-    ) -> Result<ToWake> {
-        while !locked.has(what)? {
+        wait: impl FnOnce() -> W,
+    ) -> Result<(Locked<'place>, usize)> {
+        let is_locked = self.view().control.lock.take_free(self.me);
+        if is_locked {
+            let locked = Locked::new(self.view(), ToWake::default());
+            let count = locked.count(what)?;
+            if count > 0 {
+                return Ok((locked, count));
+            }
+            locked.keep();
+        }
+        let (to_wake, count) = self.await_it(is_locked, what, wait().borrow_mut())?;
+        Ok((Locked::new(self.view(), to_wake), count))
+    }
+
+    /// Goes on with the lock, if it has that already, until there is what is waited for; comes back with the lock.
+    #[cold]
+    fn await_it(self, is_locked: bool, what: For, wait: &mut Wait<'_>) -> Result<(ToWake, usize)> {
+        let mut locked = if is_locked { Locked::new(self.view(), ToWake::default()) } else { self.lock(wait)? };
+        loop {
+            let count = locked.count(what)?;
+            if count > 0 {
+                return Ok((locked.keep(), count));
+            }
             locked = self.await_change(locked, what, wait)?;
         }
-        Ok(locked.keep())
     }
 
     /// Waits once; comes back with the lock when it may be there.
-    fn await_change(
-        &self,
-        mut locked: Locked<'view, 'memory>,
-        what: For,
-        wait: &mut Wait<'_>,
-    ) -> Result<Locked<'view, 'memory>> {
+    fn await_change(self, mut locked: Locked<'place>, what: For, wait: &mut Wait<'_>) -> Result<Locked<'place>> {
         if wait.may_dally() {
             drop(locked);
             // Who has just made it be there still has the lock.
-            wait.dally(|| self.view.seems_there(what) && !self.view.control.lock.is_taken());
+            wait.dally(what, || self.view().seems_there(what) && !self.view().control.lock.is_taken());
             locked = self.lock(wait)?;
-            if self.view.seems_there(what) {
+            if self.view().seems_there(what) {
                 return Ok(locked);
             }
         }
@@ -187,20 +210,20 @@ impl<'view, 'memory, O: Others> Client<'view, 'memory, O> {
             Err(errno) if wait.over => return Err(errno),
             Err(errno) => {
                 wait.over = true;
-                return if locked.reclaim(&self.others)? { Ok(locked) } else { Err(errno) };
+                return if locked.reclaim(self.place)? { Ok(locked) } else { Err(errno) };
             }
         };
         let expected = locked.begin_sleep(what, wait.sleeps == 0);
         drop(locked);
-        let side = self.view.side(what);
+        let side = self.view().side(what);
         let end = sleep(&side.event, expected, Scope::Shared, nap);
         wait.sleeps = wait.sleeps.saturating_add(1);
         let mut locked = self.lock(wait)?;
         side.end_sleep();
         match end {
             Ok(()) | Err(Errno::AGAIN) => {}
-            Err(Errno::TIMEDOUT) => _ = locked.reclaim(&self.others)?,
-            Err(errno) if self.view.seems_there(what) => _ = errno,
+            Err(Errno::TIMEDOUT) => _ = locked.reclaim(self.place)?,
+            Err(errno) if self.view().seems_there(what) => _ = errno,
             Err(errno) => return Err(errno),
         }
         Ok(locked)

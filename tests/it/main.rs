@@ -84,6 +84,7 @@ mod shared_queue_hostile;
 mod shared_queue_in_place;
 mod shared_queue_kills;
 mod shared_queue_objects;
+mod shared_queue_order;
 mod shared_queue_steps;
 mod shared_queue_support;
 
@@ -216,6 +217,7 @@ fn robust() -> Vec<harness::Test> {
         shared_queue_in_place::tests(),
         shared_queue_kills::tests(),
         shared_queue_objects::tests(),
+        shared_queue_order::tests(),
         shared_queue_steps::tests(),
     ]
     .into_iter()

@@ -21,10 +21,10 @@ crate::tests!(
     a_lock_given_up_is_told_and_keeps_nobody_waiting,
 );
 
-/// Where the words that change begin, the heap, and the blocks of a queue of 8 messages of 64 bytes.
+/// Where the words that change begin, the participants, and the blocks of a queue of 8 messages of 64 bytes.
 const CONTROL: usize = 64;
 const TABLE: usize = 128;
-const BLOCKS: usize = 832;
+const BLOCKS: usize = 960;
 const BLOCK: usize = 128;
 
 /// How many messages there are; a block's state, and the length of its message.

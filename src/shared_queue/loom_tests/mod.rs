@@ -15,15 +15,16 @@ use std::vec::Vec;
 use loom::thread::JoinHandle;
 use rustix::io::Result;
 
-use super::client::Client;
+use super::client::{Client, Place};
 use super::format::{Control, Entry, Line, Record, Side, Sizes, Wide};
-use super::view::View;
+use super::view::{Block, View};
 use super::wait::{Limit, Wait};
 use crate::Priority;
 use crate::futex::Tuning;
 use crate::futex::exploration::Guarded;
 use crate::futex::model::{AtomicU32, let_slices_end};
 use crate::robust::loom_tests::{Graves, free_lock, participant, word_of};
+use crate::robust::{Others, Owner};
 
 /// Longer than what is copied under the lock.
 const LONG: usize = 2000;
@@ -31,12 +32,31 @@ const LONG: usize = 2000;
 /// A queue's memory, what lies in its blocks, and who has died.
 struct World {
     control: Control,
+    run: Vec<Entry>,
     heap: Vec<Entry>,
     free: Vec<AtomicU32>,
     blocks: Vec<Line>,
     rooms: Vec<Guarded>,
     sizes: Sizes,
     graves: Graves,
+}
+
+/// The world as one participant sees it.
+struct Scene<'world> {
+    view: View<'world>,
+    graves: &'world Graves,
+}
+
+impl Others for Scene<'_> {
+    fn is_dead(&self, owner: Owner) -> Result<bool> {
+        self.graves.is_dead(owner)
+    }
+}
+
+impl Place for Scene<'_> {
+    fn view(&self) -> &View<'_> {
+        &self.view
+    }
 }
 
 fn zero() -> AtomicU32 {
@@ -68,15 +88,16 @@ impl World {
             messages: zero(),
             free: zero(),
             next: wide(),
-            top: entry(),
+            first: entry(),
             receivers: side(),
             senders: side(),
             enough: zero(),
             armed: zero(),
-            rest: zero(),
+            run: zero(),
         };
         let world = Self {
             control,
+            run: (0..max_messages).map(|_| entry()).collect(),
             heap: (0..max_messages).map(|_| entry()).collect(),
             free: (0..max_messages).map(|_| zero()).collect(),
             blocks: (0..max_messages * sizes.lines()).map(|_| line()).collect(),
@@ -89,34 +110,30 @@ impl World {
     }
 
     fn view(&self) -> View<'_> {
-        let Self { control, heap, free, blocks, sizes, .. } = self;
-        View { control, heap, free, blocks, sizes: *sizes, lines: sizes.lines() }
+        let Self { control, run, heap, free, blocks, sizes, .. } = self;
+        View { control, run, heap, free, blocks, sizes: *sizes, lines: sizes.lines() }
     }
 
     /// Does something as one participant.
-    fn with<T>(&self, number: usize, action: impl FnOnce(&Client<'_, '_, &Graves>) -> T) -> T {
-        let view = self.view();
-        action(&Client { view: &view, me: participant(number), others: &self.graves })
+    fn with<T>(&self, number: usize, action: impl FnOnce(Client<'_, Scene<'_>>) -> T) -> T {
+        let scene = Scene { view: self.view(), graves: &self.graves };
+        action(Client { place: &scene, me: participant(number) })
     }
 
     /// Sends a number, waiting until it can.
     fn send(&self, me: usize, length: usize, number: u32) -> Result<()> {
-        let fill = |block: usize| {
-            self.rooms[block].set(number);
-            Ok(())
-        };
-        self.with(me, |client| client.send(length, Priority::MIN, &mut wait(), fill)).map(drop)
+        let fill = |block: Block<'_>| self.rooms[block.index].set(number);
+        let sent = self.with(me, |client| match length {
+            LONG => client.send_long(length, Priority::MIN, &mut wait(), fill),
+            _ => client.send(length, Priority::MIN, wait, fill),
+        });
+        sent.map(drop)
     }
 
     /// Receives a number, waiting until there is one.
     fn receive(&self, me: usize) -> Result<u32> {
         let mut number = 0;
-        self.with(me, |client| {
-            client.receive(&mut wait(), |found| {
-                number = self.rooms[found.block].get();
-                Ok(())
-            })
-        })?;
+        self.with(me, |client| client.receive(wait, |found| number = self.rooms[found.block.index].get()))?;
         Ok(number)
     }
 

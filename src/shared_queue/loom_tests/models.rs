@@ -98,7 +98,7 @@ fn die_in(world: &World, death: Death) {
     world.with(9, |client| match death {
         Death::Reserved => {
             let block = client.reserve(&mut wait()).expect("room");
-            world.rooms[block].set(6);
+            world.rooms[block.index].set(6);
         }
         Death::Taken => {
             // The other one may be faster, and then there is nobody to die.
@@ -109,15 +109,15 @@ fn die_in(world: &World, death: Death) {
         _ => {
             let mut locked = client.lock(&mut wait()).expect("the lock");
             if !matches!(death, Death::Locked) {
-                let (block, record) = locked.pop_free().expect("a block");
-                world.rooms[block].set(7);
+                let block = locked.free().and_then(|free| locked.pop_free(free)).expect("a block");
+                world.rooms[block.index].set(7);
                 match death {
                     Death::Accepted => {
-                        record.length.store(1, Release);
-                        record.state.store(State::Published.word(), Release);
+                        block.record.length.store(1, Release);
+                        block.record.state.store(State::Published.word(), Release);
                     }
                     Death::Unwoken => {
-                        locked.publish(block, record, 1, Priority::MIN).expect("a message");
+                        locked.publish(block, 1, Priority::MIN).expect("a message");
                         world.control.lock.give_back();
                     }
                     _ => {}

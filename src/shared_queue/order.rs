@@ -1,0 +1,219 @@
+//! The order of delivery: highest priority first, then the oldest.
+//!
+//! The first message lies in the control words, so that a queue of one message needs no other line of the cache. Of the
+//! others, those that have come in order are a run, in a ring, which takes the same few steps however many there are;
+//! those that had to go before one of the run are a binary heap.
+
+use super::format::Entry;
+use super::view::{Damaged, Result, View};
+use crate::Priority;
+use crate::futex::primitive::Ordering::Relaxed;
+
+/// The bits of a key that number the messages: enough for 17 years of a million a second.
+const NUMBER_BITS: u32 = 49;
+const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;
+
+/// A message's place in the order: the smallest is delivered first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(pub(super) u64);
+
+impl Key {
+    #[inline]
+    pub(super) fn new(priority: Priority, number: u64) -> Self {
+        Self(u64::from(Priority::MAX.get() - priority.get()) << NUMBER_BITS | number & NUMBER_MASK)
+    }
+
+    #[inline]
+    pub(super) const fn priority(self) -> Priority {
+        Priority::of_kernel(Priority::MAX.get() as u32 - (self.0 >> NUMBER_BITS) as u32)
+    }
+
+    pub(super) const fn number(self) -> u64 {
+        self.0 & NUMBER_MASK
+    }
+}
+
+impl Entry {
+    #[inline]
+    fn key(&self) -> Key {
+        Key(self.key.load())
+    }
+
+    #[inline]
+    fn set(&self, key: Key, block: usize) {
+        self.key.store(key.0);
+        self.block.store(block as u32, Relaxed);
+    }
+
+    #[inline]
+    fn copy(&self, from: &Self) {
+        self.set(from.key(), from.block.load(Relaxed) as usize);
+    }
+}
+
+/// Where the run lies in its ring.
+#[derive(Clone, Copy)]
+struct Run {
+    start: usize,
+    length: usize,
+}
+
+impl Run {
+    /// The halves of the word hold both: a queue of the most messages has one less behind its first.
+    const START_SHIFT: u32 = 16;
+
+    #[inline]
+    const fn of_word(word: u32) -> Self {
+        Self { start: (word >> Self::START_SHIFT) as usize, length: (word as u16) as usize }
+    }
+
+    #[inline]
+    const fn word(self) -> u32 {
+        (self.start as u32) << Self::START_SHIFT | self.length as u32
+    }
+}
+
+impl View<'_> {
+    /// How many messages there are.
+    #[inline]
+    pub(super) fn messages(&self) -> Result<usize> {
+        let messages = self.control.messages.load(Relaxed) as usize;
+        if messages <= self.capacity() { Ok(messages) } else { Err(Damaged) }
+    }
+
+    /// The block that is first in order, unless there is none.
+    #[inline]
+    pub(super) fn first(&self) -> usize {
+        self.control.first.block.load(Relaxed) as usize
+    }
+
+    /// There are no messages any more.
+    pub(super) fn forget_messages(&self) {
+        self.control.messages.store(0, Relaxed);
+        self.control.run.store(0, Relaxed);
+    }
+
+    /// Puts a block in its place.
+    #[inline]
+    pub(super) fn push(&self, key: Key, block: usize) -> Result<()> {
+        let messages = self.messages()?;
+        if messages == self.capacity() {
+            return Err(Damaged);
+        }
+        if messages == 0 {
+            self.control.first.set(key, block);
+        } else {
+            self.push_beside(messages, key, block)?;
+        }
+        self.control.messages.store(messages as u32 + 1, Relaxed);
+        Ok(())
+    }
+
+    /// Puts a block in its place among so many, at least one.
+    fn push_beside(&self, messages: usize, key: Key, block: usize) -> Result<()> {
+        let first = &self.control.first;
+        let Run { start, length } = self.run(messages)?;
+        let longer = |start| self.control.run.store(Run { start, length: length + 1 }.word(), Relaxed);
+        if key < first.key() {
+            let start = start.checked_sub(1).unwrap_or(self.capacity() - 1);
+            self.entry(start)?.copy(first);
+            first.set(key, block);
+            longer(start);
+        } else if length == 0 || self.entry(self.behind(start, length - 1))?.key() < key {
+            self.entry(self.behind(start, length))?.set(key, block);
+            longer(start);
+        } else {
+            self.raise(messages - 1 - length, key, block)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the first of so many, at least one.
+    #[inline]
+    pub(super) fn pop(&self, messages: usize) -> Result<()> {
+        if messages > 1 {
+            self.pull(messages)?;
+        }
+        self.control.messages.store(messages as u32 - 1, Relaxed);
+        Ok(())
+    }
+
+    /// Makes the next one of so many, at least two, the first.
+    fn pull(&self, messages: usize) -> Result<()> {
+        let Run { start, length } = self.run(messages)?;
+        let in_heap = messages - 1 - length;
+        let (front, top) = (self.entry(start)?, self.heap.first().ok_or(Damaged)?);
+        if length > 0 && (in_heap == 0 || front.key() < top.key()) {
+            self.control.first.copy(front);
+            let run = Run { start: self.behind(start, 1), length: length - 1 };
+            self.control.run.store(run.word(), Relaxed);
+            return Ok(());
+        }
+        self.control.first.copy(top);
+        self.sink(in_heap - 1)
+    }
+
+    /// The run, of so many messages in all.
+    #[inline]
+    fn run(&self, messages: usize) -> Result<Run> {
+        let run = Run::of_word(self.control.run.load(Relaxed));
+        if run.length < messages { Ok(run) } else { Err(Damaged) }
+    }
+
+    /// An entry of the run's ring.
+    #[inline]
+    fn entry(&self, index: usize) -> Result<&Entry> {
+        self.run.get(index).ok_or(Damaged)
+    }
+
+    /// The place in the ring that is so many, at most all, behind another one.
+    #[inline]
+    fn behind(&self, start: usize, count: usize) -> usize {
+        let index = start + count;
+        if index < self.capacity() { index } else { index - self.capacity() }
+    }
+
+    #[inline]
+    fn heap(&self, index: usize) -> Result<&Entry> {
+        self.heap.get(index).ok_or(Damaged)
+    }
+
+    /// Puts a block in its place in the heap of so many, from the bottom up.
+    fn raise(&self, length: usize, key: Key, block: usize) -> Result<()> {
+        let mut index = length;
+        while index > 0 {
+            let parent = (index - 1) / 2;
+            if self.heap(parent)?.key() <= key {
+                break;
+            }
+            self.heap(index)?.copy(self.heap(parent)?);
+            index = parent;
+        }
+        self.heap(index)?.set(key, block);
+        Ok(())
+    }
+
+    /// Puts the heap's last entry in its place, from the top down; what follows the new length is no part of the heap.
+    fn sink(&self, length: usize) -> Result<()> {
+        let last = self.heap(length)?;
+        let (key, block) = (last.key(), last.block.load(Relaxed) as usize);
+        let mut index = 0;
+        loop {
+            let mut child = 2 * index + 1;
+            if child >= length {
+                break;
+            }
+            if child + 1 < length && self.heap(child + 1)?.key() < self.heap(child)?.key() {
+                child += 1;
+            }
+            let smaller = self.heap(child)?;
+            if key <= smaller.key() {
+                break;
+            }
+            self.heap(index)?.copy(smaller);
+            index = child;
+        }
+        self.heap(index)?.set(key, block);
+        Ok(())
+    }
+}
