@@ -32,6 +32,11 @@ pub fn file_of(name: &Name) -> PathBuf {
     Path::new("/dev/shm").join(file)
 }
 
+/// Whether there is a queue of this name.
+pub fn exists(name: &Name) -> bool {
+    file_of(name).exists()
+}
+
 /// A name that nobody else has and that stands for nothing yet; whatever bears it at the end is removed.
 pub struct FreeName(shm_support::FreeName);
 
