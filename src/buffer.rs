@@ -243,30 +243,43 @@ impl<'buffer, B: Buffer + ?Sized> Incoming<'buffer, B> {
     }
 }
 
-/// What came of receiving a value.
+/// Room for one value of type `T`, received as the bytes that it is made of.
 #[cfg(feature = "zerocopy")]
-pub(crate) enum Received<T> {
-    /// A whole value.
-    Value(T, Priority),
-    /// A message of another length than the value's.
-    Length(usize),
+pub(crate) struct ValueBuffer<T> {
+    value: MaybeUninit<T>,
+    length: usize,
 }
 
-/// Receives one message as a value of type `T`.
 #[cfg(feature = "zerocopy")]
-#[inline]
-pub(crate) fn receive_value<T: zerocopy::FromBytes>(
-    queue: &OwnedFd,
-    deadline: Option<&sys::Timespec>,
-) -> io::Result<Received<T>> {
-    let mut value = MaybeUninit::<T>::uninit();
-    // SAFETY: the value's own memory, seen as bytes that need not be initialised.
-    let room = unsafe { core::slice::from_raw_parts_mut(value.as_mut_ptr().cast(), size_of::<T>()) };
-    let (length, priority) = sys::mq_timedreceive(queue, room, deadline)?;
-    if length != size_of::<T>() {
-        return Ok(Received::Length(length));
+impl<T: zerocopy::FromBytes> ValueBuffer<T> {
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self { value: MaybeUninit::uninit(), length: 0 }
     }
-    // SAFETY: all bytes of the value have been written, and any bytes are a `T`, since it is `FromBytes`.
-    let value = unsafe { value.assume_init() };
-    Ok(Received::Value(value, Priority::of_kernel(priority)))
+
+    /// The value that was received, or the length of the message if that is not the value's.
+    #[inline]
+    pub(crate) fn into_value(self) -> Result<T, usize> {
+        if self.length != size_of::<T>() {
+            return Err(self.length);
+        }
+        // SAFETY: all bytes of the value have been written, and any bytes are a `T`, since it is `FromBytes`.
+        Ok(unsafe { self.value.assume_init() })
+    }
+}
+
+#[cfg(feature = "zerocopy")]
+impl<T> sealed::Memory for ValueBuffer<T> {
+    #[inline]
+    unsafe fn room(&mut self) -> &mut [MaybeUninit<u8>] {
+        // SAFETY: the value's own memory, seen as bytes that need not be initialised.
+        unsafe { core::slice::from_raw_parts_mut(self.value.as_mut_ptr().cast(), size_of::<T>()) }
+    }
+
+    #[inline]
+    unsafe fn filled(&mut self, length: usize) -> &mut [u8] {
+        self.length = length;
+        // SAFETY: the caller says that so many bytes are there and initialised.
+        unsafe { core::slice::from_raw_parts_mut(self.value.as_mut_ptr().cast(), length) }
+    }
 }

@@ -17,6 +17,7 @@ mod attributes;
 mod buffer;
 mod bytes;
 mod devshm;
+mod ends;
 mod error;
 mod flags;
 mod futex;
@@ -42,6 +43,9 @@ mod time;
 
 pub use attributes::Attributes;
 pub use buffer::{Buffer, Message, MessageBuffer};
+pub use ends::{Queue, Receiver, Sender};
+#[cfg(feature = "zerocopy")]
+pub use ends::{TypedReceiver, TypedSender};
 pub use error::{Bounds, Error, ErrorKind, Limit, Operation, Refused, Result, retry_on_interrupt};
 pub use flags::OpenFlags;
 pub use futex::Tuning;
@@ -49,12 +53,10 @@ pub use limits::{Limits, Platform, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION, VER
 pub use list::{Entry, Listing, ObjectKind};
 pub use mqueue::{
     Delivery, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify, PORTABLE_REALTIME_SIGNALS,
-    REALTIME_SIGNALS, Receiver, Registration, SI_MESGQ, Sender, Status,
+    REALTIME_SIGNALS, Registration, SI_MESGQ, Status,
 };
 #[cfg(feature = "std")]
 pub use mqueue::{Ended, NotificationThread};
-#[cfg(feature = "zerocopy")]
-pub use mqueue::{TypedReceiver, TypedSender};
 pub use name::{NAME_MAX, Name, NameSource};
 pub use priority::Priority;
 pub use robust::{RobustGuard, RobustMutex};

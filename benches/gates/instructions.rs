@@ -114,8 +114,8 @@ fn queue_many(count: u32) -> rawipc::Result<()> {
     Ok(())
 }
 
-/// `send` and `receive` of a shared queue in which so many are; messages of 64 bytes are copied under the lock, those of
-/// 2048 outside.
+/// `send` and `receive` of a shared queue in which so many are; messages of 64 bytes are copied under the lock, those
+/// of 2048 outside.
 #[inline(never)]
 fn shared_queue<const N: usize>(queued: usize, count: u32) -> rawipc::Result<()> {
     let options = SharedQueue::options().read(true).write(true).max_messages(queued + 2).max_message_size(N);

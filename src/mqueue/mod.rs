@@ -4,7 +4,6 @@ mod attributes;
 mod batch;
 mod descriptor;
 pub(crate) mod diagnosis;
-mod ends;
 mod notification_socket;
 mod notify;
 mod options;
@@ -16,20 +15,15 @@ mod status_text;
 mod stream;
 #[cfg(feature = "std")]
 mod thread;
-#[cfg(feature = "zerocopy")]
-mod typed;
 mod unlink;
 mod wait;
 
-pub use ends::{Receiver, Sender};
 pub use notification_socket::{NotificationSocket, Notified};
 pub use notify::{Notify, PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, SI_MESGQ};
 pub use options::MessageQueueOptions;
 pub use status::{Delivery, Registration, Status};
 #[cfg(feature = "std")]
 pub use thread::{Ended, NotificationThread};
-#[cfg(feature = "zerocopy")]
-pub use typed::{TypedReceiver, TypedSender};
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -17,7 +17,8 @@ use crate::time::Deadline;
 /// How long the lock is waited for by a call that must not wait: somebody may have been stopped while he had it.
 const INSTANT: Duration = Duration::from_millis(50);
 
-/// How many pauses the lock is waited for before a sleep: who has it copies a kilobyte at most. Models have no such time.
+/// How many pauses the lock is waited for before a sleep: who has it copies a kilobyte at most. Models have no such
+/// time.
 const LOCK_PAUSES: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// How long a sender lets the queue become half empty, rather than be woken for each free block.
@@ -166,7 +167,8 @@ impl Locked<'_> {
 }
 
 impl<'place, P: Place> Client<'place, P> {
-    /// Locks the queue when it has what is waited for: how much of it there is. An error if it must not wait any longer.
+    /// Locks the queue when it has what is waited for: how much of it there is. An error if it must not wait any
+    /// longer.
     #[inline]
     pub(super) fn lock_for<'handle, W: BorrowMut<Wait<'handle>>>(
         self,

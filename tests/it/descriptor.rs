@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rawipc::fd::{AsFd, AsRawFd, OwnedFd};
-use rawipc::{Errno, ErrorKind, MessageQueue, OpenFlags, Operation, Priority, Refused};
+use rawipc::{Errno, ErrorKind, MessageQueue, OpenFlags, Operation, Priority, Receiver, Refused, Sender};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, fstat, open};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
@@ -19,7 +19,8 @@ crate::tests!(
     a_queues_descriptor_is_adopted_with_all_it_has,
     an_adopted_descriptor_becomes_close_on_exec,
     other_descriptors_are_refused_and_given_back_unchanged,
-    a_clone_shares_the_queue_and_its_flag;
+    a_clone_shares_the_queue_and_its_flag,
+    ends_have_their_queues_descriptor;
     alone: the_directory_of_queues_is_no_queue
 );
 
@@ -122,4 +123,24 @@ fn a_clone_shares_the_queue_and_its_flag() {
     assert!(queue.flags().unwrap().contains(OpenFlags::NONBLOCKING));
     drop(queue);
     assert_eq!(clone.receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+fn ends_have_their_queues_descriptor() {
+    fn numbers(end: &(impl AsFd + AsRawFd)) -> [i32; 2] {
+        [end.as_raw_fd(), end.as_fd().as_raw_fd()]
+    }
+    let queue = small_queue();
+    let number = queue.as_raw_fd();
+    let sender = Sender::try_from(queue).unwrap();
+    assert_eq!(numbers(&sender), [number; 2]);
+    let receiver = Receiver::try_from(sender.into_queue()).unwrap();
+    assert_eq!(numbers(&receiver), [number; 2]);
+    #[cfg(feature = "zerocopy")]
+    {
+        let receiver = rawipc::TypedReceiver::<[u8; 64]>::new(receiver).unwrap();
+        assert_eq!(numbers(&receiver), [number; 2]);
+        let sender = Sender::try_from(small_queue()).unwrap();
+        let number = sender.as_raw_fd();
+        assert_eq!(numbers(&rawipc::TypedSender::<u8>::new(sender).unwrap()), [number; 2]);
+    }
 }

@@ -3,12 +3,12 @@
 use std::ops::ControlFlow::Continue;
 use std::time::Duration;
 
-use rawipc::fd::{AsFd, AsRawFd};
-use rawipc::{Deadline, Errno, ErrorKind, MessageQueue, OpenFlags, Operation, Priority, Receiver, Sender, Stop};
+use rawipc::fd::AsFd;
+use rawipc::{Deadline, Errno, ErrorKind, OpenFlags, Operation, Priority, Receiver, Sender, Stop};
 use rustix::fs::fstat;
 
-use crate::harness::queues::{FreeName, Untouched, assert_error, inode};
-use crate::harness::{exists, name_of, small, small_queue};
+use super::{FreeName, Queue, exists, name_of, open_ends, small, small_queue};
+use crate::harness::queues::assert_error;
 
 crate::tests!(
     ends_open_for_their_direction_only,
@@ -19,27 +19,35 @@ crate::tests!(
     an_end_still_owns_the_name,
 );
 
+fn ends_of(queue: &Queue) -> (Sender<Queue>, Receiver<Queue>) {
+    let (sender, receiver) = open_ends(name_of(queue));
+    (sender.unwrap(), receiver.unwrap())
+}
+
 fn ends_open_for_their_direction_only() {
     let queue = small_queue();
-    let (sender, receiver) = (Sender::open(name_of(&queue)).unwrap(), Receiver::open(name_of(&queue)).unwrap());
+    let (sender, receiver) = ends_of(&queue);
     assert_eq!(sender.queue().flags().unwrap(), OpenFlags::WRITE);
     assert_eq!(receiver.queue().flags().unwrap(), OpenFlags::READ);
     assert_eq!((sender.queue().name(), receiver.queue().name()), (queue.name(), queue.name()));
-    assert_eq!(fstat(sender.as_fd()).unwrap().st_ino as u64, inode(&queue));
-    assert_eq!(fstat(receiver.as_fd()).unwrap().st_ino as u64, inode(&queue));
-    assert_eq!(sender.as_raw_fd(), sender.queue().as_raw_fd());
-    assert_eq!(receiver.as_raw_fd(), receiver.as_fd().as_raw_fd());
+    let inode = |end: &dyn AsFd| fstat(end.as_fd()).unwrap().st_ino;
+    assert_eq!((inode(&sender), inode(&receiver)), (inode(&queue), inode(&queue)));
 }
 
 fn ends_of_a_missing_queue_are_not_found() {
     let free = FreeName::new();
-    assert_eq!(Sender::open(&free).unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(Receiver::open(&free).unwrap_err().kind(), ErrorKind::NotFound);
+    let (sender, receiver) = open_ends(&free);
+    assert_eq!(sender.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(receiver.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 fn every_way_to_send_and_to_receive_is_there() {
-    let queue = small_queue();
-    let (sender, receiver) = (Sender::open(name_of(&queue)).unwrap(), Receiver::open(name_of(&queue)).unwrap());
+    let (sender, receiver) = ends_of(&small_queue());
+    send_and_receive_in_every_way(&sender, &receiver);
+}
+
+/// As code does that is written for both kinds of queues.
+fn send_and_receive_in_every_way<Q: rawipc::Queue>(sender: &Sender<Q>, receiver: &Receiver<Q>) {
     let soon = Duration::from_secs(20);
     sender.send(b"1", Priority::MIN).unwrap();
     sender.try_send(b"2", Priority::MIN).unwrap();
@@ -65,17 +73,19 @@ fn every_way_to_send_and_to_receive_is_there() {
 }
 
 fn the_wrong_access_is_refused_and_the_queue_given_back() {
-    let watched = Untouched::new();
-    let reader = MessageQueue::options().read(true).open(watched.name()).unwrap();
-    let writer = MessageQueue::options().write(true).open(watched.name()).unwrap();
+    let queue = small_queue();
+    queue.send(b"kept", Priority::MAX).unwrap();
+    let reader = Queue::options().read(true).open(name_of(&queue)).unwrap();
+    let writer = Queue::options().write(true).open(name_of(&queue)).unwrap();
     let for_sending = Sender::try_from(reader).unwrap_err();
     let for_receiving = Receiver::try_from(writer).unwrap_err();
     for (refused, access) in [(for_sending, OpenFlags::READ), (for_receiving, OpenFlags::WRITE)] {
         let part = "the queue is not open in this direction (EBADF)";
         assert_error(refused.error, ErrorKind::BadDescriptor, Errno::BADF, Operation::AdoptQueue, part);
-        assert_eq!((refused.value.flags(), refused.value.name()), (Ok(access), Some(watched.name())));
+        assert_eq!((refused.value.flags(), refused.value.name()), (Ok(access), queue.name()));
     }
-    watched.assert_untouched();
+    assert_eq!(queue.len(), Ok(1));
+    assert_eq!(queue.receive(&mut [0; 64]).unwrap().payload(), b"kept");
 }
 
 fn an_end_gives_its_queue_back() {

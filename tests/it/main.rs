@@ -15,7 +15,6 @@ mod buffers;
 mod denied;
 mod descriptor;
 mod documents;
-mod ends;
 mod errors;
 #[cfg(target_pointer_width = "64")]
 mod faults;
@@ -37,8 +36,6 @@ mod system_calls;
 #[cfg(feature = "cli")]
 mod tool;
 mod tracing;
-#[cfg(feature = "zerocopy")]
-mod typed;
 
 mod examples;
 mod limits_check;
@@ -159,7 +156,6 @@ fn tests() -> Vec<harness::Test> {
         buffers::vectors::tests(),
         descriptor::tests(),
         documents::tests(),
-        ends::tests(),
         #[cfg(feature = "std")]
         errors::io::tests(),
         errors::tests(),
@@ -178,8 +174,6 @@ fn tests() -> Vec<harness::Test> {
         #[cfg(feature = "cli")]
         tool::tests(),
         tracing::tests(),
-        #[cfg(feature = "zerocopy")]
-        typed::tests(),
         limits_check::tests(),
         limits_read::tests(),
         list_files::tests(),

@@ -2,21 +2,42 @@
 
 #[path = "batch.rs"]
 mod batch;
+#[path = "ends.rs"]
+mod ends;
 #[path = "send_receive.rs"]
 mod send_receive;
 #[path = "stream.rs"]
 mod stream;
 #[path = "threads.rs"]
 mod threads;
+#[cfg(feature = "zerocopy")]
+#[path = "typed.rs"]
+mod typed;
 #[path = "waits.rs"]
 mod waits;
 
 pub use rawipc::{MessageQueue as Queue, MessageQueueOptions as QueueOptions};
 
+use rawipc::{Name, Receiver, Result, Sender};
+
 use crate::harness::Test;
-pub use crate::harness::{name_of, small, small_queue};
+pub use crate::harness::queues::{FreeName, exists, name_of, small, small_queue};
+
+/// Both ends of a queue, opened by its name.
+pub fn open_ends(name: &Name) -> (Result<Sender>, Result<Receiver>) {
+    (Sender::open(name), Receiver::open(name))
+}
 
 pub fn tests() -> Vec<Test> {
-    let both = [batch::tests(), send_receive::tests(), stream::tests(), threads::tests(), waits::tests()];
-    both.into_iter().flatten().collect()
+    let all = [
+        batch::tests(),
+        ends::tests(),
+        send_receive::tests(),
+        stream::tests(),
+        threads::tests(),
+        #[cfg(feature = "zerocopy")]
+        typed::tests(),
+        waits::tests(),
+    ];
+    all.into_iter().flatten().collect()
 }

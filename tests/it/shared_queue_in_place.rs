@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{ErrorKind, Priority};
+use rawipc::{Deadline, ErrorKind, Priority, Receiver, Sender};
 
 use crate::harness::kernel::in_child;
 use crate::harness::waiting::PATIENCE;
@@ -16,6 +16,7 @@ crate::tests!(
     what_is_borrowed_takes_room_until_it_is_dropped,
     what_is_put_back_is_in_its_old_place,
     nothing_outside_of_a_block_can_be_reached,
+    ends_have_every_way_that_fits_their_direction,
     debug_shows_the_queue_and_what_is_in_hand,
     ;
     alone:
@@ -130,6 +131,28 @@ fn what_a_parent_has_in_hand_is_not_its_childs() {
     });
     assert_eq!(queue.try_borrow().unwrap().len(), 4);
     (0..2).for_each(|_| queue.try_send(b"x", Priority::MIN).unwrap());
+}
+
+fn ends_have_every_way_that_fits_their_direction() {
+    let queue = small_queue();
+    let (sender, receiver) = (Sender::try_from(queue.try_clone().unwrap()), Receiver::try_from(queue));
+    let (sender, receiver) = (sender.unwrap(), receiver.unwrap());
+    let mut doorbell = receiver.doorbell().unwrap();
+    assert!(!doorbell.arm().unwrap());
+    let soon = Deadline::after(PATIENCE);
+    let ways = [
+        (sender.reserve(), 1),
+        (sender.try_reserve(), 2),
+        (sender.reserve_timeout(PATIENCE), 3),
+        (sender.reserve_deadline(soon), 4),
+    ];
+    for (reservation, length) in ways {
+        reservation.unwrap().publish(length, Priority::MIN).unwrap();
+    }
+    assert!(doorbell.arm().unwrap());
+    let ways =
+        [receiver.borrow(), receiver.try_borrow(), receiver.borrow_timeout(PATIENCE), receiver.borrow_deadline(soon)];
+    assert_eq!(ways.map(|borrowed| borrowed.unwrap().len()), [1, 2, 3, 4]);
 }
 
 fn debug_shows_the_queue_and_what_is_in_hand() {

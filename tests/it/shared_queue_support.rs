@@ -46,6 +46,11 @@ pub fn is_rung(doorbell: &Doorbell<'_>) -> bool {
     poll(&mut [PollFd::new(doorbell, PollFlags::IN)], Some(&now)).unwrap() > 0
 }
 
+/// Whether there is a queue of this name.
+pub fn exists(name: &Name) -> bool {
+    file_of(name).exists()
+}
+
 /// A name that nobody else has and that stands for nothing yet; whatever bears it at the end is removed.
 pub struct FreeName(shm_support::FreeName);
 

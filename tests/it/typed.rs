@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use rawipc::fd::{AsFd, AsRawFd};
-use rawipc::{
-    Deadline, Errno, ErrorKind, MessageQueue, Operation, Priority, Receiver, Sender, TypedReceiver, TypedSender, name,
-};
+use rawipc::fd::AsFd;
+use rawipc::{Deadline, Errno, ErrorKind, Operation, Priority, TypedReceiver, TypedSender, name};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+use super::{Queue, name_of, open_ends, small};
 use crate::harness::queues::{assert_bounds, assert_error};
-use crate::harness::{name_of, small};
 
 crate::tests!(
     values_arrive_by_every_way_there_is,
+    values_of_any_size_arrive,
     a_sender_of_longer_values_is_refused_and_given_back,
     a_sender_of_shorter_values_is_taken,
     a_receiver_of_any_other_size_is_refused_and_given_back,
@@ -30,16 +29,16 @@ struct Reading {
 const SIZE: usize = size_of::<Reading>();
 const SOON: Duration = Duration::from_secs(20);
 
-fn queue_of(size: usize) -> MessageQueue {
+fn queue_of(size: usize) -> Queue {
     small().max_messages(2).max_message_size(size).create_unique(name!("/rawipc-test-")).unwrap()
 }
 
-fn sender_of<T: IntoBytes + Immutable>(queue: &MessageQueue) -> TypedSender<T> {
-    TypedSender::new(Sender::open(name_of(queue)).unwrap()).unwrap()
+fn sender_of<T: IntoBytes + Immutable>(queue: &Queue) -> TypedSender<T, Queue> {
+    TypedSender::new(open_ends(name_of(queue)).0.unwrap()).unwrap()
 }
 
-fn receiver_of<T: FromBytes>(queue: &MessageQueue) -> TypedReceiver<T> {
-    TypedReceiver::new(Receiver::open(name_of(queue)).unwrap()).unwrap()
+fn receiver_of<T: FromBytes>(queue: &Queue) -> TypedReceiver<T, Queue> {
+    TypedReceiver::new(open_ends(name_of(queue)).1.unwrap()).unwrap()
 }
 
 fn reading(sensor: u32) -> Reading {
@@ -49,8 +48,8 @@ fn reading(sensor: u32) -> Reading {
 fn values_arrive_by_every_way_there_is() {
     let queue = queue_of(SIZE);
     let (sender, receiver) = (sender_of::<Reading>(&queue), receiver_of::<Reading>(&queue));
-    assert_eq!(sender.as_raw_fd(), sender.sender().as_fd().as_raw_fd());
-    assert_eq!(receiver.as_fd().as_raw_fd(), receiver.receiver().as_raw_fd());
+    assert_eq!(raw(&sender), raw(sender.sender().queue()));
+    assert_eq!(raw(&receiver), raw(receiver.receiver().queue()));
     let priority = Priority::from(3);
     for sensor in 0..4 {
         let value = reading(sensor);
@@ -74,9 +73,25 @@ fn values_arrive_by_every_way_there_is() {
     assert_eq!(sender.sender().queue().name(), receiver.receiver().queue().name());
 }
 
+fn raw(descriptor: &impl AsFd) -> i32 {
+    rawipc::fd::AsRawFd::as_raw_fd(&descriptor.as_fd())
+}
+
+fn values_of_any_size_arrive() {
+    fn arrives<T: Copy + PartialEq + std::fmt::Debug + FromBytes + IntoBytes + Immutable>(value: T) {
+        let queue = queue_of(size_of::<T>());
+        sender_of(&queue).send(&value, Priority::MAX).unwrap();
+        assert_eq!(receiver_of(&queue).receive(), Ok((value, Priority::MAX)));
+    }
+    arrives([1_u8]);
+    arrives([2_u8; 13]);
+    arrives([3_u16; 33]);
+    arrives([u64::MAX; 40]);
+}
+
 fn a_sender_of_longer_values_is_refused_and_given_back() {
     let queue = queue_of(SIZE - 1);
-    let refused = TypedSender::<Reading>::new(Sender::open(name_of(&queue)).unwrap()).unwrap_err();
+    let refused = TypedSender::<Reading, _>::new(open_ends(name_of(&queue)).0.unwrap()).unwrap_err();
     let part = "the queue's messages may have 15 bytes, which is not the size of the type (EINVAL)";
     assert_error(refused.error, ErrorKind::InvalidInput, Errno::INVAL, Operation::AdoptQueue, part);
     refused.value.send(b"still a sender", Priority::MIN).unwrap();
@@ -91,7 +106,7 @@ fn a_sender_of_shorter_values_is_taken() {
 fn a_receiver_of_any_other_size_is_refused_and_given_back() {
     for size in [SIZE - 1, SIZE + 1] {
         let queue = queue_of(size);
-        let refused = TypedReceiver::<Reading>::new(Receiver::open(name_of(&queue)).unwrap()).unwrap_err();
+        let refused = TypedReceiver::<Reading, _>::new(open_ends(name_of(&queue)).1.unwrap()).unwrap_err();
         let part = format!("the queue's messages may have {size} bytes, which is not the size of the type");
         assert_error(refused.error, ErrorKind::InvalidInput, Errno::INVAL, Operation::AdoptQueue, &part);
         queue.send(b"x", Priority::MIN).unwrap();

@@ -13,14 +13,27 @@ use core::time::Duration;
 use rawipc::{
     Abi, Deadline, Error, Gnu32, Gnu64, Limits, Listing, MessageBuffer, MessageQueue, Musl, Name, NamedSemaphore,
     NotificationSocket, Notify, Platform, Priority, Private, Receiver, Semaphore, SemaphoreOf, Sender, Shared,
-    SharedMemory, TypedReceiver, TypedSender, name, shareable,
+    SharedMemory, SharedQueue, TypedReceiver, TypedSender, name, shareable,
 };
 
 /// What a C program would call: 0, or the errno of the first failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn rawipc_probe() -> i32 {
-    let steps =
-        [opening, sending, receiving, streams, ends, typed, notification, looking, semaphores, named, memory, shared];
+    let steps = [
+        opening,
+        sending,
+        receiving,
+        streams,
+        ends,
+        typed,
+        shared_queue,
+        notification,
+        looking,
+        semaphores,
+        named,
+        memory,
+        shared,
+    ];
     let failed = steps.into_iter().find_map(|step| step().err());
     failed.map_or(0, |error| error.errno().raw_os_error())
 }
@@ -94,6 +107,16 @@ fn typed() -> Result<(), Error> {
     sender.send(&1, Priority::MIN)?;
     receiver.receive()?;
     Ok(())
+}
+
+fn shared_queue() -> Result<(), Error> {
+    let queue = SharedQueue::options().read(true).write(true).max_message_size(8).create_anonymous()?;
+    let sender = TypedSender::<u64, _>::new(Sender::try_from(queue.try_clone()?)?)?;
+    let receiver = TypedReceiver::<u64, _>::new(Receiver::try_from(queue)?)?;
+    sender.send(&1, Priority::MIN)?;
+    receiver.receive()?;
+    sender.sender().reserve()?.publish(8, Priority::MIN)?;
+    receiver.receiver().borrow().map(drop)
 }
 
 fn notification() -> Result<(), Error> {

@@ -245,8 +245,8 @@ pub const BUGS: &[Bug] = &[
     bug(
         "priorities are off by one",
         "src/buffer.rs",
-        "Received::Value(value, Priority::of_kernel(priority))",
-        "Received::Value(value, Priority::of_kernel(priority + 1))",
+        "self.priority = Priority::of_kernel(priority);",
+        "self.priority = Priority::of_kernel(priority + 1);",
         Tests("typed"),
     ),
     bug(

@@ -2,7 +2,9 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::{ErrorKind, Priority, SharedMemory, SharedQueue, SharedQueueOptions};
+use rawipc::{
+    ErrorKind, Priority, Receiver, Sender, SharedMemory, SharedQueue, SharedQueueOptions, TypedReceiver, TypedSender,
+};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 
@@ -19,6 +21,7 @@ tests![
     go_on_when_a_peer_is_killed,
     refuse_what_is_no_queue,
     ring_a_doorbell,
+    carry_typed_values_from_end_to_end,
 ];
 
 fn options(messages: usize) -> SharedQueueOptions {
@@ -138,4 +141,18 @@ fn ring_a_doorbell() {
         peer.join();
         queue.receive(&mut [0; 16]).unwrap();
     }
+}
+
+fn carry_typed_values_from_end_to_end() {
+    let queue = options(1).unlink_on_drop(true).create_unique(prefix().name()).unwrap();
+    let name = queue.name().unwrap();
+    let sender = TypedSender::<[u64; 2], _>::new(Sender::open_shared(name).unwrap()).unwrap();
+    let receiver = TypedReceiver::<[u64; 2], _>::new(Receiver::open_shared(name).unwrap()).unwrap();
+    sender.send(&[1, u64::MAX], Priority::from(2)).unwrap();
+    assert_eq!(receiver.receive(), Ok(([1, u64::MAX], Priority::from(2))));
+    queue.send(b"another length", Priority::MIN).unwrap();
+    assert_eq!(kind(receiver.receive()), ErrorKind::Malformed);
+    let only_sender = SharedQueue::options().write(true).open(name).unwrap();
+    let refused = Receiver::try_from(only_sender).unwrap_err();
+    assert_eq!(refused.error.kind(), ErrorKind::BadDescriptor);
 }
