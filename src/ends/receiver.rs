@@ -84,7 +84,7 @@ impl Receiver<SharedQueue> {
     ///
     /// # Errors
     /// The same.
-    pub fn doorbell(&self) -> Result<Doorbell<'_>> {
+    pub fn doorbell(&self) -> Result<Doorbell<&SharedQueue>> {
         self.0.doorbell()
     }
 }

@@ -8,17 +8,18 @@
 //! nobody else can miss it then, also if that one is killed at any moment. If a stranger removes it, arming makes it
 //! anew. So that what is polled stays the same all the same, it is an epoll instance that has the bell in it.
 
+use core::borrow::Borrow;
 use core::fmt;
 use core::mem::MaybeUninit;
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, flock};
 use rustix::io::{self, Errno};
 use rustix::thread::sched_yield;
 
 use super::SharedQueue;
-use crate::error::{Error, Operation, Result};
+use crate::error::{Error, Operation, Refused, Result};
 use crate::mqueue::diagnosis;
 use crate::name::{Name, OwnedName};
 use crate::open::{Creator, RACES};
@@ -27,7 +28,7 @@ use crate::sys;
 /// What a doorbell's name begins with.
 const PREFIX: &Name = crate::name!("/rawipc-bell-");
 
-/// A descriptor for event loops that becomes readable when a message is in the queue; made by
+/// A descriptor for event loops that becomes readable when a message is in the queue; made by [`new`](Self::new) or
 /// [`SharedQueue::doorbell`].
 ///
 /// It is one-shot: [`arm`](Self::arm) it, wait until it is readable, receive what is there, and arm it again. While it
@@ -59,8 +60,9 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 /// # Ok::<(), rawipc::Error>(())
 /// ```
 ///
-/// The descriptor is the same as long as the doorbell lives, so an event loop registers it once. A child of `fork`
-/// makes a doorbell of its own: what it has inherited is its parent's.
+/// The descriptor is the same as long as the doorbell lives, so an event loop registers it once. The queue may be
+/// borrowed, shared (an `Arc`), or the doorbell's own. A child of `fork` makes a doorbell of its own: what it has
+/// inherited is its parent's.
 ///
 /// # What rings nobody
 /// Arming finds whatever message there is, so a loop that polls with a time limit and arms again is late by that limit
@@ -74,8 +76,8 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 ///
 /// A consumer that is killed while its doorbell is armed costs the next sender one needless ring, and may leave the
 /// kernel queue behind until the last doorbell of the same queue is dropped.
-pub struct Doorbell<'queue> {
-    queue: &'queue SharedQueue,
+pub struct Doorbell<Q: Borrow<SharedQueue>> {
+    queue: Q,
     name: OwnedName,
     bell: OwnedFd,
     /// What is polled: it has the bell in it.
@@ -84,19 +86,12 @@ pub struct Doorbell<'queue> {
 }
 
 impl SharedQueue {
-    /// Prepares a descriptor that says when there is a message: a kernel queue of one message, which counts against
-    /// RLIMIT_MSGQUEUE, in an epoll instance. They are two descriptors.
+    /// Prepares a descriptor that says when there is a message; [`Doorbell::new`] with a borrowed queue.
     ///
     /// # Errors
-    /// As [`MessageQueueOptions::open`](crate::MessageQueueOptions::open);
-    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if a process is stopped in the middle of dropping the last one.
-    pub fn doorbell(&self) -> Result<Doorbell<'_>> {
-        let name = self.bell_name()?;
-        let poll = epoll::create(CreateFlags::CLOEXEC).map_err(|errno| Error::system(Operation::Doorbell, errno))?;
-        let bell = self.make_bell(&name)?;
-        let doorbell = Doorbell { queue: self, name, bell, poll, creator: Creator::this_process() };
-        doorbell.watch(&doorbell.bell)?;
-        Ok(doorbell)
+    /// The same.
+    pub fn doorbell(&self) -> Result<Doorbell<&Self>> {
+        Doorbell::new(self).map_err(|refused| refused.error)
     }
 
     #[inline]
@@ -175,6 +170,20 @@ impl SharedQueue {
     }
 }
 
+/// What a doorbell is made of: its name, the bell, and what has it in it to be polled.
+fn parts(queue: &SharedQueue) -> Result<(OwnedName, OwnedFd, OwnedFd)> {
+    let name = queue.bell_name()?;
+    let poll = epoll::create(CreateFlags::CLOEXEC).map_err(|errno| Error::system(Operation::Doorbell, errno))?;
+    let bell = queue.make_bell(&name)?;
+    watch(&poll, &bell).inspect_err(|_| leave(&bell, &name))?;
+    Ok((name, bell, poll))
+}
+
+fn watch(poll: &OwnedFd, bell: &OwnedFd) -> Result<()> {
+    epoll::add(poll, bell, EventData::new_u64(0), EventFlags::IN)
+        .map_err(|errno| Error::system(Operation::Doorbell, errno))
+}
+
 /// How a bell is opened by those who are to hear it.
 const FLAGS: OFlags = OFlags::RDWR.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
@@ -187,12 +196,41 @@ fn share(bell: &OwnedFd) -> io::Result<bool> {
     }
 }
 
+/// Removes the name if nobody else has the bell.
+fn leave(bell: &OwnedFd, name: &OwnedName) {
+    let is_last = flock(bell, FlockOperation::NonBlockingLockExclusive).is_ok();
+    // Only a stranger can have removed it before.
+    if is_last && sys::link_count(bell.as_raw_fd()).is_ok_and(|count| count > 0) {
+        remove(name);
+    }
+}
+
 /// Removes a name that nobody needs. If this fails there is nobody to tell.
 fn remove(name: &OwnedName) {
     let _ = sys::mq_unlink(name.c_str());
 }
 
-impl Doorbell<'_> {
+impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
+    /// Prepares a descriptor that says when there is a message: a kernel queue of one message, which counts against
+    /// RLIMIT_MSGQUEUE, in an epoll instance. They are two descriptors. It is not armed yet.
+    ///
+    /// # Errors
+    /// As [`MessageQueueOptions::open`](crate::MessageQueueOptions::open);
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if a process is stopped in the middle of dropping the last one. The
+    /// queue is given back.
+    pub fn new(queue: Q) -> core::result::Result<Self, Refused<Q>> {
+        match parts(queue.borrow()) {
+            Ok((name, bell, poll)) => Ok(Self { queue, name, bell, poll, creator: Creator::this_process() }),
+            Err(error) => Err(Refused { error, value: queue }),
+        }
+    }
+
+    /// The queue it belongs to.
+    #[must_use]
+    pub fn queue(&self) -> &SharedQueue {
+        self.queue.borrow()
+    }
+
     /// Arms it for the next message; whether there is one already, so that there is nothing to wait for. Messages that
     /// dead consumers had in hand count too.
     ///
@@ -202,8 +240,8 @@ impl Doorbell<'_> {
         let system = |errno| Error::system(Operation::Doorbell, errno);
         loop {
             self.silence().map_err(system)?;
-            let client = self.queue.member.client(Operation::Doorbell)?;
-            let arm = || client.arm().map_err(|errno| self.queue.failed(Operation::Doorbell, errno));
+            let client = self.queue().member.client(Operation::Doorbell)?;
+            let arm = || client.arm().map_err(|errno| self.queue().failed(Operation::Doorbell, errno));
             // What the dead had in hand nobody would ring for. If that cannot be looked for now, others will.
             let ready = arm()? || client.reclaim().unwrap_or(false) && arm()?;
             // While it is shared, nobody who keeps to the rules removes the name.
@@ -216,8 +254,8 @@ impl Doorbell<'_> {
 
     /// Makes the bell anew whose name somebody has removed.
     fn replace_bell(&mut self) -> Result<()> {
-        let bell = self.queue.make_bell(&self.name)?;
-        self.watch(&bell).inspect_err(|_| {
+        let bell = self.queue().make_bell(&self.name)?;
+        watch(&self.poll, &bell).inspect_err(|_| {
             // A bell that this one does not hear is left to others; if it is gone already, so much the better.
             remove(&self.name);
         })?;
@@ -225,11 +263,6 @@ impl Doorbell<'_> {
         let _ = epoll::delete(&self.poll, &self.bell);
         self.bell = bell;
         Ok(())
-    }
-
-    fn watch(&self, bell: &OwnedFd) -> Result<()> {
-        epoll::add(&self.poll, bell, EventData::new_u64(0), EventFlags::IN)
-            .map_err(|errno| Error::system(Operation::Doorbell, errno))
     }
 
     /// Takes the rings that nobody has taken.
@@ -244,27 +277,29 @@ impl Doorbell<'_> {
     }
 }
 
-impl AsFd for Doorbell<'_> {
+impl<Q: Borrow<SharedQueue>> AsFd for Doorbell<Q> {
     /// Readable once it has been rung: to be polled, and nothing else.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.poll.as_fd()
     }
 }
 
-impl Drop for Doorbell<'_> {
+impl<Q: Borrow<SharedQueue>> AsRawFd for Doorbell<Q> {
+    /// As [`as_fd`](Self::as_fd).
+    fn as_raw_fd(&self) -> RawFd {
+        self.poll.as_raw_fd()
+    }
+}
+
+impl<Q: Borrow<SharedQueue>> Drop for Doorbell<Q> {
     fn drop(&mut self) {
-        if !self.creator.is_this_process() {
-            return;
-        }
-        // The last one who has it removes the name. Only a stranger can have done so before.
-        let is_last = flock(&self.bell, FlockOperation::NonBlockingLockExclusive).is_ok();
-        if is_last && sys::link_count(self.bell.as_raw_fd()).is_ok_and(|count| count > 0) {
-            remove(&self.name);
+        if self.creator.is_this_process() {
+            leave(&self.bell, &self.name);
         }
     }
 }
 
-impl fmt::Debug for Doorbell<'_> {
+impl<Q: Borrow<SharedQueue>> fmt::Debug for Doorbell<Q> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Doorbell").field("poll", &self.poll).finish_non_exhaustive()
     }

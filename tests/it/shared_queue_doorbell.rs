@@ -1,5 +1,6 @@
 //! Doorbells: a shared queue in an event loop.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use rawipc::{Doorbell, Errno, MessageBuffer, MessageQueue, Name, Priority, SharedQueue};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::harness::Ending;
 use crate::harness::kernel::{die_with_parent, fail_calls, in_child};
@@ -21,6 +22,7 @@ crate::tests!(
     a_doorbell_rings_whatever_becomes_of_others,
     an_event_loop_registers_a_doorbell_once,
     a_message_that_is_put_back_rings,
+    a_doorbell_may_own_its_queue_or_share_it,
     ;
     alone:
     a_parents_doorbell_is_not_its_childs,
@@ -149,7 +151,7 @@ fn a_parents_doorbell_is_not_its_childs() {
 struct Loop(OwnedFd);
 
 impl Loop {
-    fn new(doorbell: &Doorbell<'_>, flags: EventFlags) -> Self {
+    fn new(doorbell: &Doorbell<&SharedQueue>, flags: EventFlags) -> Self {
         let events = epoll::create(CreateFlags::CLOEXEC).unwrap();
         epoll::add(&events, doorbell, EventData::new_u64(0), EventFlags::IN | flags).unwrap();
         Self(events)
@@ -194,6 +196,19 @@ fn a_message_that_is_put_back_rings() {
     // Nobody has armed it.
     queue.borrow().unwrap().put_back().unwrap();
     assert!(!is_rung(&doorbell));
+}
+
+fn a_doorbell_may_own_its_queue_or_share_it() {
+    let queue = Arc::new(small_queue());
+    let mut own = Doorbell::new(queue.try_clone().unwrap()).unwrap();
+    let mut shared = Doorbell::new(queue.clone()).unwrap();
+    assert!(!own.arm().unwrap() && !shared.arm().unwrap());
+    queue.send(b"one", Priority::MIN).unwrap();
+    assert!(is_rung(&own) && is_rung(&shared));
+    assert_eq!(own.queue().try_receive(&mut [0; 64]).unwrap().payload(), b"one");
+    assert_eq!(own.as_raw_fd(), own.as_fd().as_raw_fd());
+    let mut moved = thread::spawn(move || own).join().unwrap();
+    assert!(!moved.arm().unwrap());
 }
 
 fn a_bell_that_a_child_has_open_does_not_ring_for_ever() {

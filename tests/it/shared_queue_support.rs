@@ -1,5 +1,6 @@
 //! What the tests of shared queues have in common.
 
+use std::borrow::Borrow;
 use std::ffi::OsStr;
 use std::fs;
 use std::ops::Deref;
@@ -7,7 +8,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rawipc::{Doorbell, Name, SharedQueue, SharedQueueOptions, name};
-
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::shm_support;
@@ -41,7 +41,7 @@ pub fn bell_of(queue: &SharedQueue) -> Vec<u8> {
 }
 
 /// Whether a doorbell is readable.
-pub fn is_rung(doorbell: &Doorbell<'_>) -> bool {
+pub fn is_rung(doorbell: &Doorbell<impl Borrow<SharedQueue>>) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut [PollFd::new(doorbell, PollFlags::IN)], Some(&now)).unwrap() > 0
 }

@@ -102,7 +102,7 @@ fn reset() {
     armed().store(0, Relaxed);
 }
 
-type Ringing = Option<Doorbell<'static>>;
+type Ringing = Option<Doorbell<&'static SharedQueue>>;
 
 /// A doorbell that may be armed, and something to be done with it.
 fn on_ringing<K: std::marker::Send + 'static>(is_armed: bool, act: fn(&mut Ringing) -> rawipc::Result<K>) -> Prepared {

@@ -76,7 +76,7 @@ pub fn consume(actor: &mut Actor<'_>) {
 }
 
 /// Waits until the doorbell says that there is a message, or for a moment.
-fn wait_for_ring(actor: &mut Actor<'_>, doorbell: &mut Doorbell<'_>) -> Result<()> {
+fn wait_for_ring(actor: &mut Actor<'_>, doorbell: &mut Doorbell<&SharedQueue>) -> Result<()> {
     match doorbell.arm() {
         Ok(true) => {}
         Ok(false) => {
