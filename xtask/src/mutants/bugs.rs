@@ -366,7 +366,7 @@ pub const BUGS: &[Bug] = &[
         "src/shared_queue/doorbell.rs",
         "FlockOperation::NonBlockingLockExclusive",
         "FlockOperation::NonBlockingLockShared",
-        Tests("shared_queue_in_place"),
+        Tests("shared_queue_doorbell"),
     ),
     bug(
         "an armed doorbell is not rung",
