@@ -159,6 +159,15 @@ impl Identity {
         fstat(file).map(|status| Self::of(&status))
     }
 
+    /// In letters: the same for the same file, and for no other one.
+    pub(crate) fn digits(self) -> [u8; 32] {
+        let number = u128::from(self.device) << 64 | u128::from(self.inode);
+        core::array::from_fn(|place| match (number >> (124 - 4 * place)) as u8 & 15 {
+            digit @ 0..=9 => b'0' + digit,
+            digit => b'a' - 10 + digit,
+        })
+    }
+
     fn of_path(path: &FilePath) -> Result<Self> {
         statat(CWD, path.c_str(), AtFlags::SYMLINK_NOFOLLOW).map(|status| Self::of(&status))
     }

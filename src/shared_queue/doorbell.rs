@@ -1,7 +1,8 @@
 //! A descriptor that says when there is a message.
 //!
-//! A futex cannot be polled, so a kernel queue of one message stands for it. Its name is made of random letters in the
-//! queue's header. Senders open it by that name when they find the bell armed, and only then: what they kept open could
+//! A futex cannot be polled, so a kernel queue of one message stands for it. Its name is made of the memory's device and
+//! inode, so that no peer can make one queue ring another one's bell, and of random letters in the header, so that it
+//! is new for a new queue. Senders open it by that name when they find the bell armed, and only then: what they kept open could
 //! be a bell that is gone.
 //!
 //! Everybody who has it open shares a lock (`flock`) on it. Whoever drops it and gets the lock alone removes the name:
@@ -19,6 +20,7 @@ use rustix::io::{self, Errno};
 use rustix::thread::sched_yield;
 
 use super::SharedQueue;
+use crate::devshm::Identity;
 use crate::error::{Error, Operation, Refused, Result};
 use crate::mqueue::diagnosis;
 use crate::name::{Name, OwnedName};
@@ -32,7 +34,7 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 /// [`SharedQueue::doorbell`].
 ///
 /// It is one-shot: [`arm`](Self::arm) it, wait until it is readable, receive what is there, and arm it again. While it
-/// is not armed it costs nobody anything; the first message after that makes three system calls more.
+/// is not armed it costs nobody anything; the first message after that makes four system calls more.
 ///
 /// ```
 /// # use rawipc::{ErrorKind, MessageBuffer, Priority, SharedQueue, name};
@@ -75,7 +77,8 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 /// - that another consumer was rung for too, and did not take before it was killed or went away.
 ///
 /// A consumer that is killed while its doorbell is armed costs the next sender one needless ring, and may leave the
-/// kernel queue behind until the last doorbell of the same queue is dropped.
+/// kernel queue behind until the last doorbell of the same queue is dropped. If that queue is gone, nobody removes it:
+/// `rawipc list` shows what begins with `/rawipc-bell-`, and `rawipc mq unlink` removes it.
 pub struct Doorbell<Q: Borrow<SharedQueue>> {
     queue: Q,
     name: OwnedName,
@@ -105,7 +108,7 @@ impl SharedQueue {
     #[cold]
     fn ring(&self) {
         let ring = || {
-            let name = self.bell_name().map_err(|error| error.errno())?;
+            let name = self.bell_name()?;
             let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let bell = sys::mq_open(name.c_str(), flags.bits(), 0, None)?;
             sys::mq_timedsend(&bell, &[], 0, None)
@@ -119,10 +122,14 @@ impl SharedQueue {
         }
     }
 
-    fn bell_name(&self) -> Result<OwnedName> {
-        let letters = self.member.doorbell()?;
+    fn bell_name(&self) -> io::Result<OwnedName> {
+        let letters = self.member.doorbell().map_err(|error| error.errno())?;
         // Whatever a peer wrote there: a name has neither slashes nor zeros.
-        Ok(OwnedName::joined(PREFIX, &letters.map(|letter| if letter.is_ascii_alphanumeric() { letter } else { b'-' })))
+        let letters = letters.map(|letter| if letter.is_ascii_alphanumeric() { letter } else { b'-' });
+        let file = Identity::of_file(&self.member)?.digits();
+        let mut suffix = [0; 16 + 32];
+        suffix.iter_mut().zip(letters.into_iter().chain(file)).for_each(|(to, from)| *to = from);
+        Ok(OwnedName::joined(PREFIX, &suffix))
     }
 
     /// Makes the bell, or opens it, and shares it with all others who have it.
@@ -172,8 +179,9 @@ impl SharedQueue {
 
 /// What a doorbell is made of: its name, the bell, and what has it in it to be polled.
 fn parts(queue: &SharedQueue) -> Result<(OwnedName, OwnedFd, OwnedFd)> {
-    let name = queue.bell_name()?;
-    let poll = epoll::create(CreateFlags::CLOEXEC).map_err(|errno| Error::system(Operation::Doorbell, errno))?;
+    let system = |errno| Error::system(Operation::Doorbell, errno);
+    let name = queue.bell_name().map_err(system)?;
+    let poll = epoll::create(CreateFlags::CLOEXEC).map_err(system)?;
     let bell = queue.make_bell(&name)?;
     watch(&poll, &bell).inspect_err(|_| leave(&bell, &name))?;
     Ok((name, bell, poll))

@@ -1,5 +1,7 @@
 //! Doorbells: a shared queue in an event loop.
 
+use std::fs;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -13,7 +15,7 @@ use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use crate::harness::Ending;
 use crate::harness::kernel::{die_with_parent, fail_calls, in_child};
 use crate::harness::waiting::PATIENCE;
-use crate::shared_queue_support::{bell_of, is_rung, small_queue};
+use crate::shared_queue_support::{bell_of, file_of, is_rung, name_of, small_queue};
 
 crate::tests!(
     a_doorbell_rings_once_for_each_arming,
@@ -23,6 +25,7 @@ crate::tests!(
     an_event_loop_registers_a_doorbell_once,
     a_message_that_is_put_back_rings,
     a_doorbell_may_own_its_queue_or_share_it,
+    no_header_makes_a_queue_ring_another_ones_bell,
     ;
     alone:
     a_parents_doorbell_is_not_its_childs,
@@ -209,6 +212,23 @@ fn a_doorbell_may_own_its_queue_or_share_it() {
     assert_eq!(own.as_raw_fd(), own.as_fd().as_raw_fd());
     let mut moved = thread::spawn(move || own).join().unwrap();
     assert!(!moved.arm().unwrap());
+}
+
+fn no_header_makes_a_queue_ring_another_ones_bell() {
+    let (queue, other) = (small_queue(), small_queue());
+    let mut bell = queue.doorbell().unwrap();
+    assert!(!bell.arm().unwrap());
+    // As a peer could write it: the letters of the first one's bell.
+    let letters = fs::read(file_of(name_of(&queue))).unwrap()[24..40].to_vec();
+    let file = fs::OpenOptions::new().write(true).open(file_of(name_of(&other))).unwrap();
+    file.write_all_at(&letters, 24).unwrap();
+    let mut others = other.doorbell().unwrap();
+    assert!(!others.arm().unwrap());
+    other.send(b"one", Priority::MIN).unwrap();
+    assert_eq!((is_rung(&bell), is_rung(&others)), (false, true));
+    queue.send(b"two", Priority::MIN).unwrap();
+    assert!(others.arm().unwrap());
+    assert_eq!((is_rung(&bell), is_rung(&others)), (true, false));
 }
 
 fn a_bell_that_a_child_has_open_does_not_ring_for_ever() {

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rawipc::{Doorbell, Name, SharedQueue, SharedQueueOptions, name};
@@ -36,8 +37,10 @@ pub fn file_of(name: &Name) -> PathBuf {
 
 /// The name of the kernel queue that a queue's doorbells are.
 pub fn bell_of(queue: &SharedQueue) -> Vec<u8> {
-    let file = fs::read(file_of(name_of(queue))).expect("the queue's file");
-    [&b"/rawipc-bell-"[..], &file[24..40]].concat()
+    let path = file_of(name_of(queue));
+    let (file, status) = (fs::read(&path).expect("the queue's file"), fs::metadata(path).expect("its status"));
+    let identity = format!("{:016x}{:016x}", status.dev(), status.ino());
+    [&b"/rawipc-bell-"[..], &file[24..40], identity.as_bytes()].concat()
 }
 
 /// Whether a doorbell is readable.
