@@ -1,9 +1,9 @@
 //! A descriptor that says when there is a message.
 //!
-//! A futex cannot be polled, so a kernel queue of one message stands for it. Its name is made of the memory's device and
-//! inode, so that no peer can make one queue ring another one's bell, and of random letters in the header, so that it
-//! is new for a new queue. Senders open it by that name when they find the bell armed, and only then: what they kept open could
-//! be a bell that is gone.
+//! A futex cannot be polled, so a kernel queue of one message stands for it. Its name is made of the memory's device
+//! and inode, so that no peer can make one queue ring another one's bell, and of random letters in the header, so that
+//! it is new for a new queue. Senders open it by that name when they find the bell armed, and only then: what they kept
+//! open could be a bell that is gone.
 //!
 //! Everybody who has it open shares a lock (`flock`) on it. Whoever drops it and gets the lock alone removes the name:
 //! nobody else can miss it then, also if that one is killed at any moment. If a stranger removes it, arming makes it
