@@ -45,7 +45,7 @@ use wait::{Limit, Wait};
 pub(crate) const PREFIX: &[u8] = b"mq.";
 
 /// How waits spin and sleep if nothing else is said: answers from another processor come while they look.
-const TUNING: Tuning = Tuning { spin: 200, ..Tuning::WATCHFUL };
+const TUNING: Tuning = Tuning { spin: 500, ..Tuning::WATCHFUL };
 
 /// A message queue in shared memory: a [`MessageQueue`](crate::MessageQueue) that makes no system call unless somebody
 /// has to sleep or to be woken.
@@ -163,7 +163,7 @@ impl SharedQueue {
         self.member.file_mut().remove_name().map_err(|errno| Error::system(Operation::UnlinkQueue, errno))
     }
 
-    /// How waits of this handle spin and sleep: 200 pauses, some microseconds, then sleeps of at most 50 ms.
+    /// How waits of this handle spin and sleep: 500 pauses, some microseconds, then sleeps of at most 50 ms.
     #[must_use]
     pub const fn tuning(&self) -> Tuning {
         self.tuning
