@@ -84,7 +84,7 @@ shareable! {
         pub(super) senders: Side,
         /// Bit 31: a message is to ring the doorbell; below: how often it has been armed.
         pub(super) armed: AtomicU32,
-        /// Where in its ring the run begins, and in the lower half how long it is.
+        /// Where in its ring the run ends, and in the lower half how long it is.
         pub(super) run: AtomicU32,
     }
 

@@ -54,22 +54,23 @@ impl Entry {
 /// Where the run lies in its ring.
 #[derive(Clone, Copy)]
 struct Run {
-    start: usize,
+    /// The place behind its last entry.
+    end: usize,
     length: usize,
 }
 
 impl Run {
     /// The halves of the word hold both: a queue of the most messages has one less behind its first.
-    const START_SHIFT: u32 = 16;
+    const END_SHIFT: u32 = 16;
 
     #[inline]
     const fn of_word(word: u32) -> Self {
-        Self { start: (word >> Self::START_SHIFT) as usize, length: (word as u16) as usize }
+        Self { end: (word >> Self::END_SHIFT) as usize, length: (word as u16) as usize }
     }
 
     #[inline]
     const fn word(self) -> u32 {
-        (self.start as u32) << Self::START_SHIFT | self.length as u32
+        (self.end as u32) << Self::END_SHIFT | self.length as u32
     }
 }
 
@@ -112,26 +113,26 @@ impl View<'_> {
     /// Puts a block in its place among so many, at least one.
     #[inline]
     fn push_beside(&self, messages: usize, key: Key, block: usize) -> Result<()> {
-        let Run { start, length } = self.run(messages)?;
-        let last = if length == 0 { &self.control.first } else { self.entry(self.behind(start, length - 1))? };
+        let Run { end, length } = self.run(messages)?;
+        let last = if length == 0 { &self.control.first } else { self.entry(self.before(end, 1))? };
         if last.key() > key {
             return self.overtake(messages, key, block);
         }
-        self.entry(self.behind(start, length))?.set(key, block);
-        self.control.run.store(Run { start, length: length + 1 }.word(), Relaxed);
+        self.entry(end)?.set(key, block);
+        let end = if end + 1 < self.capacity() { end + 1 } else { 0 };
+        self.control.run.store(Run { end, length: length + 1 }.word(), Relaxed);
         Ok(())
     }
 
     /// Puts a block in its place among so many, before the last of the run.
     fn overtake(&self, messages: usize, key: Key, block: usize) -> Result<()> {
         let first = &self.control.first;
-        let Run { start, length } = self.run(messages)?;
+        let Run { end, length } = self.run(messages)?;
         if key > first.key() {
             return self.raise(messages - 1 - length, key, block);
         }
-        let start = start.checked_sub(1).unwrap_or(self.capacity() - 1);
-        self.entry(start)?.copy(first);
-        self.control.run.store(Run { start, length: length + 1 }.word(), Relaxed);
+        self.entry(self.before(end, length + 1))?.copy(first);
+        self.control.run.store(Run { end, length: length + 1 }.word(), Relaxed);
         first.set(key, block);
         Ok(())
     }
@@ -149,14 +150,14 @@ impl View<'_> {
     /// Makes the next one of so many, at least two, the first.
     #[inline]
     fn pull(&self, messages: usize) -> Result<()> {
-        let Run { start, length } = self.run(messages)?;
+        let Run { end, length } = self.run(messages)?;
         let in_heap = messages - 1 - length;
-        let front = self.entry(start)?;
+        let front = self.entry(self.before(end, length))?;
         if in_heap > 0 && (length == 0 || self.heap(0)?.key() < front.key()) {
             return self.pull_from_heap(in_heap);
         }
         self.control.first.copy(front);
-        self.control.run.store(Run { start: self.behind(start, 1), length: length - 1 }.word(), Relaxed);
+        self.control.run.store(Run { end, length: length - 1 }.word(), Relaxed);
         Ok(())
     }
 
@@ -179,11 +180,10 @@ impl View<'_> {
         self.run.get(index).ok_or(Damaged)
     }
 
-    /// The place in the ring that is so many, at most all, behind another one.
+    /// The place in the ring that is so many, at most all, before another one.
     #[inline]
-    fn behind(&self, start: usize, count: usize) -> usize {
-        let index = start + count;
-        if index < self.capacity() { index } else { index - self.capacity() }
+    fn before(&self, end: usize, count: usize) -> usize {
+        if end >= count { end - count } else { (end + self.capacity()).wrapping_sub(count) }
     }
 
     #[inline]

@@ -18,7 +18,7 @@ const INSTRUCTIONS: [(&str, u64); 13] = [
     ("queue-many", 72),
     ("robust", 30),
     ("shared-queue", 275),
-    ("shared-queue-queued", 350),
+    ("shared-queue-queued", 342),
     ("shared-queue-long", 970),
     ("semaphore", 16),
     ("semaphore-five", 20),
