@@ -89,9 +89,9 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Whether it calls `mq_open`.
+    /// Whether ENOSPC is that of `mq_open`.
     pub(super) const fn opens_queue(self) -> bool {
-        matches!(self, Self::CreateQueue | Self::Doorbell | Self::OpenQueue)
+        matches!(self, Self::CreateQueue | Self::OpenQueue)
     }
 
     /// What an error's sentence begins with.

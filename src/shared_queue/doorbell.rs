@@ -107,14 +107,14 @@ impl SharedQueue {
 
     #[cold]
     fn ring(&self) {
+        // If it is not armed any more, somebody has rung since.
+        let Some(armed) = self.member.armed() else { return };
+        let Ok(name) = self.bell_name() else { return };
         let ring = || {
-            let name = self.bell_name()?;
             let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let bell = sys::mq_open(name.c_str(), flags.bits(), 0, None)?;
             sys::mq_timedsend(&bell, &[], 0, None)
         };
-        // If it is not armed any more, somebody has rung since.
-        let Some(armed) = self.member.armed() else { return };
         // It has been rung already; or nobody listens any more. Else the message is sent whatever becomes of this, and
         // the next one tries again.
         if matches!(ring(), Ok(()) | Err(Errno::AGAIN | Errno::NOENT)) {
