@@ -40,7 +40,7 @@ const PROGRAMS: [(&str, u64); 9] = [
     ("objects", 16 << 10),
     ("arena", 20 << 10),
     ("beyond", 20 << 10),
-    ("jobs", 36 << 10),
+    ("jobs", 40 << 10),
 ];
 
 pub fn all(shell: &Shell, steps: &mut Steps, record: bool) -> Result<()> {
