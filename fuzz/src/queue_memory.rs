@@ -28,7 +28,9 @@ pub fn queue_memory(data: &[u8]) {
             match result {
                 Ok(length) => assert!(length <= SIZE),
                 Err(error) => {
-                    assert!([ErrorKind::Malformed, ErrorKind::WouldBlock].contains(&error.kind()), "{error}");
+                    // The fuzzer's clock is a signal, and a lock that seems to be taken is waited for.
+                    let expected = [ErrorKind::Malformed, ErrorKind::WouldBlock, ErrorKind::Interrupted];
+                    assert!(expected.contains(&error.kind()), "{error}");
                 }
             }
         }
