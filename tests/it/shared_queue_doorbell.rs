@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{Doorbell, Errno, MessageBuffer, MessageQueue, Name, Priority, SharedQueue};
+use rawipc::{Doorbell, Errno, ErrorKind, MessageBuffer, MessageQueue, Name, Priority, SharedQueue};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::harness::Ending;
 use crate::harness::kernel::{die_with_parent, fail_calls, in_child};
@@ -26,6 +27,7 @@ crate::tests!(
     a_message_that_is_put_back_rings,
     a_doorbell_may_own_its_queue_or_share_it,
     no_header_makes_a_queue_ring_another_ones_bell,
+    a_bell_that_somebody_is_removing_is_not_waited_for_without_end,
     ;
     alone:
     a_parents_doorbell_is_not_its_childs,
@@ -212,6 +214,18 @@ fn a_doorbell_may_own_its_queue_or_share_it() {
     assert_eq!(own.as_raw_fd(), own.as_fd().as_raw_fd());
     let mut moved = thread::spawn(move || own).join().unwrap();
     assert!(!moved.arm().unwrap());
+}
+
+fn a_bell_that_somebody_is_removing_is_not_waited_for_without_end() {
+    let queue = small_queue();
+    let name = bell_of(&queue);
+    let bell = MessageQueue::options().read(true).max_messages(1).max_message_size(1).create(true);
+    let bell = bell.unlink_on_drop(true).open(Name::new(&name[..]).unwrap()).unwrap();
+    // As one who is stopped in the middle of it.
+    flock(&bell, FlockOperation::LockExclusive).unwrap();
+    assert_eq!(queue.doorbell().unwrap_err().kind(), ErrorKind::WouldBlock);
+    flock(&bell, FlockOperation::Unlock).unwrap();
+    assert!(!queue.doorbell().unwrap().arm().unwrap());
 }
 
 fn no_header_makes_a_queue_ring_another_ones_bell() {

@@ -4,8 +4,9 @@ use std::borrow::Borrow;
 use std::ffi::OsStr;
 use std::fs;
 use std::ops::Deref;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rawipc::{Doorbell, Name, SharedQueue, SharedQueueOptions, name};
@@ -37,10 +38,12 @@ pub fn file_of(name: &Name) -> PathBuf {
 
 /// The name of the kernel queue that a queue's doorbells are.
 pub fn bell_of(queue: &SharedQueue) -> Vec<u8> {
-    let path = file_of(name_of(queue));
-    let (file, status) = (fs::read(&path).expect("the queue's file"), fs::metadata(path).expect("its status"));
+    let file = fs::File::from(queue.as_fd().try_clone_to_owned().expect("a descriptor"));
+    let mut letters = [0; 16];
+    file.read_exact_at(&mut letters, 24).expect("the queue's header");
+    let status = file.metadata().expect("its status");
     let identity = format!("{:016x}{:016x}", status.dev(), status.ino());
-    [&b"/rawipc-bell-"[..], &file[24..40], identity.as_bytes()].concat()
+    [&b"/rawipc-bell-"[..], &letters, identity.as_bytes()].concat()
 }
 
 /// Whether a doorbell is readable.

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::{Doorbell, Errno, ErrorKind, Limit, Mapping, Operation, Priority, SharedMemory, SharedQueue};
+use rawipc::{
+    Doorbell, Errno, ErrorKind, Limit, Mapping, MessageQueue, Name, Operation, Priority, SharedMemory, SharedQueue,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
 
@@ -11,6 +13,7 @@ use super::case::Left::{Before, Done, Shows};
 use super::case::Told::{As, Kind, Nothing, Usually};
 use super::case::{ALL, Case, Left, Prepared, case, on};
 use super::shared_queue::{content, options};
+use crate::shared_queue_support::bell_of;
 use Operation::{Doorbell as Bell, MemoryStatus, Send};
 
 static QUEUE: LazyLock<(SharedQueue, Mapping)> = LazyLock::new(|| {
@@ -50,11 +53,11 @@ pub fn cases() -> Vec<Case> {
             // It only says whether the name is there still.
             ("stat", ALL, Usually, Shows("armed: 1")),
         ]),
-        // Another doorbell took the name with it. What fails is done by the next arming.
+        // A stranger has removed the name. What fails is done by the next arming.
         case("Doorbell arm, its name gone", Bell, || {
             reset();
-            let (bell, other) = (QUEUE.0.doorbell().unwrap(), QUEUE.0.doorbell().unwrap());
-            drop(other);
+            let bell = QUEUE.0.doorbell().unwrap();
+            MessageQueue::unlink(Name::new(&bell_of(&QUEUE.0)[..]).unwrap()).unwrap();
             on(Some(bell), look, |bell| bell.as_mut().expect("it is there").arm())
         })
         .only(&["mq_open", "fchmod", "epoll_ctl", "close"])

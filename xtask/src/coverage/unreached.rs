@@ -35,6 +35,8 @@ const REASONS: &[Reason] = &[
         "needs a file system that takes less than 32 bytes of a page",
     ),
     ("src/robust/lock.rs", "fn try_take", RACE),
+    ("src/shared_queue/client.rs", "fn clone", "is of a type that is `Copy`, so nobody calls it"),
+    ("src/shared_queue/client.rs", "Err(Errno::NOTRECOVERABLE) =>", RACE),
     ("src/robust/presence.rs", "futex::wait(", MEETING),
     ("src/robust/presence.rs", "continue;", MEETING),
     ("src/shared_queue/locked.rs", "fn remove_first", HOSTILE),
