@@ -4,7 +4,7 @@
 use std::cell::UnsafeCell;
 use std::thread;
 
-use rawipc::{Deadline, Priority};
+use rawipc::{Deadline, Priority, Tuning};
 
 use crate::harness::waiting::PATIENCE;
 use crate::robust_support::Arena;
@@ -12,6 +12,7 @@ use crate::shared_queue_support::{small, small_queue};
 
 crate::tests!(
     what_the_mutex_guards_is_changed_in_every_way_to_lock,
+    what_the_mutex_guards_is_changed_by_those_who_look_and_do_not_sleep,
     what_is_in_hand_is_one_threads_in_every_way_to_take_it,
     what_was_written_before_sending_is_read_after_receiving,
 );
@@ -70,6 +71,25 @@ fn what_the_mutex_guards_is_changed_in_every_way_to_lock() {
         }
     });
     assert_eq!(count.get(0), 4 * TURNS);
+}
+
+fn what_the_mutex_guards_is_changed_by_those_who_look_and_do_not_sleep() {
+    let (mut arena, count) = (Arena::new(), &Plain::<1>::new());
+    // Longer than anybody has the lock.
+    arena.mutex.set_tuning(Tuning { spin: 1 << 20, ..arena.mutex.tuning() });
+    let mutex = &arena.mutex;
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(move || {
+                for _ in 0..TURNS {
+                    let guard = mutex.lock().unwrap();
+                    count.add_one();
+                    drop(guard);
+                }
+            });
+        }
+    });
+    assert_eq!(count.get(0), 2 * TURNS);
 }
 
 /// A queue of one message: who has reserved it or borrowed it is alone.
