@@ -263,10 +263,7 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
     /// Makes the bell anew whose name somebody has removed.
     fn replace_bell(&mut self) -> Result<()> {
         let bell = self.queue().make_bell(&self.name)?;
-        watch(&self.poll, &bell).inspect_err(|_| {
-            // A bell that this one does not hear is left to others; if it is gone already, so much the better.
-            remove(&self.name);
-        })?;
+        watch(&self.poll, &bell).inspect_err(|_| leave(&bell, &self.name))?;
         // A child of `fork` may have the old one open still, which is why closing it would not do.
         let _ = epoll::delete(&self.poll, &self.bell);
         self.bell = bell;

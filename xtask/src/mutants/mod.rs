@@ -88,7 +88,10 @@ fn failing_test(shell: &Shell, copy: &Path, features: &str, filter: &str) -> Res
 
 fn tests<'shell>(shell: &'shell Shell, features: &str, seconds: &str) -> Cmd<'shell> {
     let target = workspace().join("mutants/target");
-    let command = cmd!(shell, "timeout {seconds} cargo test --quiet {features} --test it --target-dir {target}");
+    // What a test that hangs leaves when it is ended goes with its namespaces.
+    let apart = "mount -t tmpfs none /dev/shm && exec cargo test --quiet --test it \"$@\"";
+    let command =
+        cmd!(shell, "timeout {seconds} unshare --mount --ipc sh -c {apart} sh {features} --target-dir {target}");
     // Warnings come with the bugs, and nobody debugs.
     command.env("RUSTFLAGS", "-Awarnings").env("CARGO_PROFILE_DEV_DEBUG", "0")
 }
