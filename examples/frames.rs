@@ -43,7 +43,7 @@ fn send(count: u32) -> Result<(), Box<dyn Error>> {
         for pixel in frame.bytes().iter().skip(4) {
             pixel.store(number as u8, Relaxed);
         }
-        frame.publish(FRAME, FRAMES)?;
+        frame.publish(FRAME, FRAMES).map_err(rawipc::Error::from)?;
     }
     frames.send_timeout(b"", Priority::MIN, PATIENCE)?;
     let status = receiver.wait()?;

@@ -12,7 +12,7 @@ use std::error::Error;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use rawipc::{Deadline, Name, NamedSemaphore, Tuning, name, retry_on_interrupt};
+use rawipc::{Deadline, Name, NamedSemaphore, WaitTuning, name, retry_on_interrupt};
 
 const TURNS: u32 = 1_000;
 
@@ -59,7 +59,7 @@ impl Drop for Guarded {
 
 fn hand_over(python: &str) -> Result<(), Box<dyn Error>> {
     // A turn is short, so it pays to look a few times more before sleeping.
-    let tuning = Tuning { spin: 200, ..Tuning::DEFAULT };
+    let tuning = WaitTuning { spin: 200, ..WaitTuning::DEFAULT };
     let options = NamedSemaphore::options().tuning(tuning).unlink_on_drop(true);
     let (theirs, ours) = (
         options.create_unique(name!("/rawipc-example-handoff-"))?,

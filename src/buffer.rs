@@ -8,13 +8,12 @@
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
-use core::sync::atomic::AtomicUsize;
 
 use rustix::fd::OwnedFd;
 use rustix::io;
 
 use crate::Priority;
-use crate::bytes;
+use crate::atomic_copy::{self, Word};
 use crate::sys;
 
 /// A place for messages: `[u8]`, `[u8; N]`, `[MaybeUninit<u8>]`, `[MaybeUninit<u8>; N]`, [`MessageBuffer`],
@@ -222,8 +221,8 @@ impl<'buffer, B: Buffer + ?Sized> Incoming<'buffer, B> {
 
     /// Copies one more message, that lies in memory which others may change, behind those that are there. It fits.
     #[inline]
-    pub(crate) fn load(&mut self, memory: &[AtomicUsize], length: usize, priority: Priority) {
-        self.length += bytes::load_words(memory, self.rest(), length);
+    pub(crate) fn load(&mut self, memory: &[Word], length: usize, priority: Priority) {
+        self.length += atomic_copy::load_words(memory, self.rest(), length);
         self.priority = priority;
     }
 
@@ -281,5 +280,46 @@ impl<T> sealed::Memory for ValueBuffer<T> {
         self.length = length;
         // SAFETY: the caller says that so many bytes are there and initialised.
         unsafe { core::slice::from_raw_parts_mut(self.value.as_mut_ptr().cast(), length) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// Copies two messages into a buffer, one behind the other.
+    fn receive_both(buffer: &mut (impl Buffer + ?Sized)) -> Vec<u8> {
+        let words = [Word::ZERO; 3];
+        let mut incoming = Incoming::new(buffer);
+        for (message, priority) in [(&b"one "[..], 1), (b"and another", 2)] {
+            atomic_copy::store_words(&words, message);
+            incoming.load(&words, message.len(), Priority::from(priority));
+        }
+        let message = incoming.finish();
+        assert_eq!(message.priority(), Priority::from(2));
+        message.payload().to_vec()
+    }
+
+    #[test]
+    fn buffer_of_every_kind_takes_what_is_copied() {
+        let expected = b"one and another";
+        assert_eq!(receive_both(&mut [0; 15]), expected);
+        assert_eq!(receive_both(&mut [0; 20][..]), expected);
+        assert_eq!(receive_both(&mut [MaybeUninit::uninit(); 20]), expected);
+        assert_eq!(receive_both(&mut [MaybeUninit::uninit(); 15][..]), expected);
+        let mut buffer = MessageBuffer::<16>::new();
+        assert_eq!(receive_both(&mut buffer), expected);
+        assert_eq!(buffer.as_slice(), expected);
+        let mut vector = heapless::Vec::<u8, 20>::new();
+        assert_eq!(receive_both(&mut vector), expected);
+        assert_eq!(vector, expected);
+        #[cfg(feature = "alloc")]
+        {
+            let mut vector = Vec::with_capacity(20);
+            assert_eq!(receive_both(&mut vector), expected);
+            assert_eq!(vector, expected);
+        }
     }
 }

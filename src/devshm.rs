@@ -3,9 +3,13 @@
 use core::ffi::CStr;
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fstat, linkat, open, statat, unlink};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Stat, fchmod, fchown, fstat, linkat, open, renameat_with,
+    statat, unlink,
+};
 use rustix::io::{Errno, Result};
 
+use crate::error::{self, Error};
 use crate::name::{NAME_MAX, Name, OwnedName};
 use crate::open::{Creator, random_suffix};
 use crate::text::Text;
@@ -19,17 +23,18 @@ pub(crate) struct FilePath(Text<{ DIRECTORY.len() + NAME_MAX + 1 }>);
 impl FilePath {
     /// Of a name, whose file is called so with a prefix; `None` if that is too long for a file.
     pub(crate) fn new(name: &Name, prefix: &[u8]) -> Option<Self> {
-        Self::joined(prefix, name.as_bytes().get(1..)?)
-    }
-
-    /// Of a file called by these parts, which hold no slash and no NUL.
-    pub(crate) fn joined(start: &[u8], end: &[u8]) -> Option<Self> {
-        let fits = start.len() + end.len() <= NAME_MAX;
-        fits.then(|| Self(Text::joined(&[DIRECTORY, start, end])))
+        let name = name.as_bytes().get(1..)?;
+        let fits = prefix.len() + name.len() <= NAME_MAX;
+        fits.then(|| Self(Text::joined(&[DIRECTORY, prefix, name])))
     }
 
     pub(crate) fn c_str(&self) -> &CStr {
         self.0.c_str()
+    }
+
+    /// The name of the object that would lie there, if files of its kind have this prefix.
+    pub(crate) fn name(&self, prefix: &[u8]) -> Option<OwnedName> {
+        OwnedName::of_file(self.0.as_bytes().get(DIRECTORY.len()..)?.strip_prefix(prefix)?)
     }
 }
 
@@ -60,57 +65,166 @@ pub(crate) enum Unfit {
     NotRegular,
 }
 
-/// Makes a file whole, as `fill` does it, and then gives it its name; EEXIST if the name is taken. At no moment does
-/// anybody see a part of it, and a process killed meanwhile leaves nothing. What `fill` gets ready is ready too: once
-/// the file has its name, nothing can fail.
-pub(crate) fn create_whole<T>(
+/// What a new object is to be like, whatever its kind.
+pub(crate) struct Creation {
+    /// What comes before the object's name in its file's.
+    pub(crate) prefix: &'static [u8],
+    pub(crate) mode: u32,
+    pub(crate) exact_mode: bool,
+    pub(crate) group: Option<u32>,
+    pub(crate) unlink_on_drop: bool,
+}
+
+/// Makes a file whole, as `fill` does it, and then gives it its name; EEXIST if the name is taken.
+///
+/// No process ever sees a part of it under its name, and a process that is killed meanwhile leaves nothing there. What
+/// `fill` gets ready is ready too: once the file has its name, nothing can fail.
+///
+/// The file has no name until it is whole. Where the system knows no such files, or a security module refuses them or
+/// their links, it has a private name, which `fill` is told: a process killed at the wrong moment leaves that behind.
+pub(crate) fn create_whole<T: AsFd>(
+    name: &Name,
     path: &FilePath,
-    mode: u32,
-    exact_mode: bool,
-    fill: impl Fn(&OwnedFd) -> Result<T>,
-) -> Result<(OwnedFd, T)> {
-    let mode = Mode::from_raw_mode(mode);
-    let finish = |file: &OwnedFd| {
-        if exact_mode {
-            fchmod(file, mode)?;
+    creation: &Creation,
+    failed: impl Fn(Errno) -> Error,
+    fill: impl Fn(OwnedFd, Option<&FilePath>) -> error::Result<T>,
+) -> error::Result<(T, ObjectName)> {
+    let mut draft = Draft { private: None, file: None };
+    loop {
+        let file = draft.begin(path, creation).map_err(&failed)?;
+        match fill(file, draft.private.as_ref()) {
+            Ok(whole) => match draft.publish(whole.as_fd(), path) {
+                Ok(true) => return Ok((whole, draft.object_name(name, creation))),
+                Ok(false) => {}
+                Err(errno) => return Err(failed(errno)),
+            },
+            // Without `/proc` there is no other way to the file than a name.
+            Err(error) if draft.private.is_none() && error.errno() == Errno::NOENT => {}
+            Err(error) => return Err(error),
         }
-        fill(file)
-    };
-    match open(c"/dev/shm", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
-        Ok(file) => {
-            let result = finish(&file)?;
-            match link_nameless(&file, path) {
-                // Neither the right to link by descriptor nor /proc.
-                Err(Errno::NOENT) => create_renamed(path, mode, finish),
-                linked => linked.map(|()| (file, result)),
-            }
-        }
-        // A file system without such files.
-        Err(Errno::OPNOTSUPP | Errno::ISDIR) => create_renamed(path, mode, finish),
-        Err(errno) => Err(errno),
+        draft.private = Some(private_path(path, creation).map_err(&failed)?);
     }
 }
 
-/// As [`create_whole`], by a temporary name, which a process killed at the wrong moment leaves behind.
-fn create_renamed<T>(path: &FilePath, mode: Mode, finish: impl Fn(&OwnedFd) -> Result<T>) -> Result<(OwnedFd, T)> {
-    let temporary = FilePath::joined(b"sem.rawipc-", &random_suffix()?).ok_or(Errno::NAMETOOLONG)?;
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-    let file = open(temporary.c_str(), flags, mode)?;
-    let result = finish(&file).and_then(|result| {
-        linkat(CWD, temporary.c_str(), CWD, path.c_str(), AtFlags::empty())?;
-        Ok(result)
-    });
-    // The file is this call's own, so this cannot hit another's.
-    let _ = unlink(temporary.c_str());
-    result.map(|result| (file, result))
+/// A file that has not its name yet.
+struct Draft {
+    /// The name that it has meanwhile, which is removed with this; or it has none.
+    private: Option<FilePath>,
+    /// Which file it is, if that is to be known.
+    file: Option<Identity>,
+}
+
+impl Draft {
+    /// Makes the file, empty.
+    fn begin(&mut self, path: &FilePath, creation: &Creation) -> Result<OwnedFd> {
+        let mode = Mode::from_raw_mode(creation.mode);
+        let file = if self.private.is_some() {
+            self.create_private(mode)
+        } else {
+            match open(c"/dev/shm", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
+                // If it is the directory that may not be written to, the next attempt will tell.
+                Err(errno) if is_refusal(errno) => {
+                    self.private = Some(private_path(path, creation)?);
+                    self.create_private(mode)
+                }
+                file => file,
+            }
+        }?;
+        if let Some(group) = creation.group {
+            set_group(&file, group)?;
+        }
+        if creation.exact_mode {
+            fchmod(&file, mode)?;
+        }
+        if creation.unlink_on_drop {
+            self.file = Some(Identity::of_file(&file)?);
+        }
+        Ok(file)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn create_private(&mut self, mode: Mode) -> Result<OwnedFd> {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
+        let path = self.private.take().ok_or(Errno::NOENT)?;
+        let file = open(path.c_str(), flags, mode)?;
+        // From now on it is this call's own, so removing it cannot hit another's.
+        self.private = Some(path);
+        Ok(file)
+    }
+
+    /// Gives the file its name; `false` if a file without a name cannot be given one.
+    fn publish(&mut self, file: BorrowedFd<'_>, path: &FilePath) -> Result<bool> {
+        if self.private.is_some() {
+            return self.rename(path).map(|()| true);
+        }
+        match link_nameless(file, path) {
+            Err(errno) if errno == Errno::NOENT || is_refusal(errno) => Ok(false),
+            linked => linked.map(|()| true),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn rename(&mut self, path: &FilePath) -> Result<()> {
+        let Some(private) = self.private.as_ref() else { return Ok(()) };
+        match renameat_with(CWD, private.c_str(), CWD, path.c_str(), RenameFlags::NOREPLACE) {
+            Ok(()) => self.private = None,
+            // Linux before 3.15 and some file systems do not know it. The private name is removed with the draft.
+            Err(errno) if is_refusal(errno) => linkat(CWD, private.c_str(), CWD, path.c_str(), AtFlags::empty())?,
+            Err(errno) => return Err(errno),
+        }
+        Ok(())
+    }
+
+    fn object_name(&self, name: &Name, creation: &Creation) -> ObjectName {
+        self.file
+            .map_or_else(|| ObjectName::kept(name), |file| ObjectName::removed_on_drop(name, creation.prefix, file))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some(private) = &self.private {
+            // There is nobody to tell.
+            let _ = unlink(private.c_str());
+        }
+    }
+}
+
+/// Whether a call is not known, not known for this file system, or not permitted; so that another one may be.
+fn is_refusal(errno: Errno) -> bool {
+    matches!(errno, Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS | Errno::ACCESS | Errno::PERM)
+}
+
+/// A name that nobody else has. It begins as the object's own name does, so that a security module's profile that
+/// allows all names of this beginning allows it too.
+#[cold]
+#[inline(never)]
+fn private_path(path: &FilePath, creation: &Creation) -> Result<FilePath> {
+    const MARK: &[u8] = b".rawipc-";
+    let suffix = random_suffix()?;
+    let file = path.0.as_bytes().get(DIRECTORY.len()..).unwrap_or_default();
+    let most = NAME_MAX - MARK.len() - suffix.len();
+    let start = file.get(..most).unwrap_or(file);
+    debug_assert!(start.starts_with(creation.prefix));
+    Ok(FilePath(Text::joined(&[DIRECTORY, start, MARK, &suffix])))
+}
+
+/// Gives a new file to a group.
+#[cold]
+#[inline(never)]
+pub(crate) fn set_group(file: impl AsFd, group: u32) -> Result<()> {
+    // To the kernel this number means that the group stays.
+    if group == u32::MAX { Err(Errno::INVAL) } else { fchown(file, None, Some(Gid::from_raw(group))) }
 }
 
 /// Gives a nameless file its name: by its descriptor, which takes CAP_DAC_READ_SEARCH before Linux 6.10, else through
 /// `/proc`.
-fn link_nameless(file: &OwnedFd, path: &FilePath) -> Result<()> {
-    match linkat(file.as_fd(), c"", CWD, path.c_str(), AtFlags::EMPTY_PATH) {
-        Err(Errno::NOENT) => {
-            linkat(CWD, DescriptorPath::new(file.as_fd()).c_str(), CWD, path.c_str(), AtFlags::SYMLINK_FOLLOW)
+fn link_nameless(file: BorrowedFd<'_>, path: &FilePath) -> Result<()> {
+    match linkat(file, c"", CWD, path.c_str(), AtFlags::EMPTY_PATH) {
+        Err(errno) if errno == Errno::NOENT || is_refusal(errno) => {
+            linkat(CWD, DescriptorPath::new(file).c_str(), CWD, path.c_str(), AtFlags::SYMLINK_FOLLOW)
         }
         result => result,
     }
@@ -159,20 +273,11 @@ impl Identity {
         fstat(file).map(|status| Self::of(&status))
     }
 
-    /// In letters: the same for the same file, and for no other one.
-    pub(crate) fn digits(self) -> [u8; 32] {
-        let number = u128::from(self.device) << 64 | u128::from(self.inode);
-        core::array::from_fn(|place| match (number >> (124 - 4 * place)) as u8 & 15 {
-            digit @ 0..=9 => b'0' + digit,
-            digit => b'a' - 10 + digit,
-        })
-    }
-
     fn of_path(path: &FilePath) -> Result<Self> {
         statat(CWD, path.c_str(), AtFlags::SYMLINK_NOFOLLOW).map(|status| Self::of(&status))
     }
 
-    fn of(status: &Stat) -> Self {
+    pub(crate) fn of(status: &Stat) -> Self {
         Self { device: status.st_dev, inode: status.st_ino }
     }
 }
@@ -205,6 +310,15 @@ impl ObjectName {
 
     pub(crate) fn name(&self) -> &Name {
         self.name.name()
+    }
+
+    /// Returns whether the name stands for this file now.
+    pub(crate) fn stands_for(&self, prefix: &[u8], file: Identity) -> Result<bool> {
+        let Some(path) = FilePath::new(self.name.name(), prefix) else { return Ok(false) };
+        match Identity::of_path(&path) {
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+            now => now.map(|now| now == file),
+        }
     }
 
     /// Leaves the name where it is.
@@ -244,7 +358,7 @@ mod tests {
         assert!(FilePath::new(name, b"sem.").is_none());
         let path = FilePath::new(name, b"").unwrap();
         assert_eq!(path.c_str().to_bytes().len(), "/dev/shm/".len() + 252);
-        assert_eq!(FilePath::new(crate::name!("/a"), b"sem.").unwrap().c_str(), c"/dev/shm/sem.a");
+        assert_eq!(FilePath::new(crate::name::name!("/a"), b"sem.").unwrap().c_str(), c"/dev/shm/sem.a");
     }
 
     #[test]

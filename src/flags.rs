@@ -21,7 +21,7 @@ bitflags! {
         /// Create the object if there is none: `O_CREAT`.
         #[doc(alias = "O_CREAT")]
         const CREATE = 1 << 2;
-        /// With `CREATE`: fail if there is one: `O_EXCL`.
+        /// With `CREATE`: fail if there is one: `O_EXCL`. Without `CREATE` it does nothing.
         #[doc(alias = "O_EXCL")]
         const EXCLUSIVE = 1 << 3;
         /// Create the object, and fail if there is one: `O_CREAT | O_EXCL`.

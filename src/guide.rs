@@ -2,7 +2,10 @@
 
 // What the pages link to.
 #[allow(unused_imports)]
-use super::{ErrorKind, Listing, Shared, Tuning};
+use super::{
+    Abi, Doorbell, ErrorKind, Limits, Listing, MessageQueue, NamedSemaphore, NotificationSocket, Platform, RobustMutex,
+    Semaphore, Shared, SharedMemory, SharedQueue, WaitTuning, fd,
+};
 
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}
@@ -12,6 +15,9 @@ pub mod guarantees {}
 
 #[doc = include_str!("../docs/migration.md")]
 pub mod migration {}
+
+#[doc = include_str!("../docs/real-time.md")]
+pub mod real_time {}
 
 #[doc = include_str!("../SECURITY.md")]
 pub mod security {}

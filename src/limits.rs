@@ -1,8 +1,6 @@
-//! The limits of message queues, read at run time, and what this kernel supports.
+//! The limits of message queues, read at run time.
 
-use rustix::fs::CWD;
 use rustix::io::Errno;
-use rustix::param::page_size;
 use rustix::process::{Resource, getrlimit};
 
 use crate::error::{Cause, Error, Limit, Operation, Result, queue_cost};
@@ -55,10 +53,12 @@ pub struct Limits {
     /// The most messages a queue may be made for without CAP_SYS_RESOURCE: `fs.mqueue.msg_max`.
     pub max_messages: u64,
     /// The messages a queue is made for if nothing is said: `fs.mqueue.msg_default`, cut to `msg_max`.
+    #[doc(alias = "QUEUE_MESSAGES_MAX_DEFAULT")]
     pub default_messages: u64,
     /// The most bytes a queue's messages may have without CAP_SYS_RESOURCE: `fs.mqueue.msgsize_max`.
     pub max_message_size: u64,
     /// The bytes a queue's messages may have if nothing is said: `fs.mqueue.msgsize_default`, cut to `msgsize_max`.
+    #[doc(alias = "QUEUE_MESSAGE_SIZE_MAX_DEFAULT")]
     pub default_message_size: u64,
     /// The most queues in the namespace, unless made with CAP_SYS_RESOURCE: `fs.mqueue.queues_max`.
     pub max_queues: u64,
@@ -66,6 +66,7 @@ pub struct Limits {
     /// is no limit.
     pub queue_bytes: Option<u64>,
     /// The size of a memory page, in bytes.
+    #[doc(alias = "PAGE_SIZE")]
     pub page_size: usize,
 }
 
@@ -74,7 +75,7 @@ impl Limits {
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if `/proc/sys/fs/mqueue` cannot be read: `/proc` is not mounted,
-    /// or the kernel has no message queues ([`Platform::probe`] tells).
+    /// or the kernel has no message queues ([`Platform::probe`](crate::Platform::probe) tells).
     ///
     /// # References
     /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "/proc interfaces"
@@ -90,7 +91,7 @@ impl Limits {
             default_message_size: read(Sysctl::MSGSIZE_DEFAULT)?.min(max_message_size),
             max_queues: read(Sysctl::QUEUES_MAX)?,
             queue_bytes: getrlimit(Resource::Msgqueue).current,
-            page_size: page_size(),
+            page_size: sys::page_size(),
         })
     }
 
@@ -130,33 +131,6 @@ impl Limits {
                 Cause::queue_bytes(sizes.max_messages as u64, sizes.max_message_size as u64, rlimit),
             ),
             _ => Ok(sizes.cost()),
-        }
-    }
-}
-
-/// What this kernel supports, found out by asking it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Platform {
-    /// Message queues. Not without CONFIG_POSIX_MQUEUE, nor under some seccomp filters.
-    pub message_queues: bool,
-    /// Notification of message queues. Not under qemu's user mode.
-    pub notification: bool,
-    /// Directory `/dev/shm` for semaphores and shared memory.
-    pub dev_shm: bool,
-}
-
-impl Platform {
-    /// Asks the kernel. Nothing is created or changed.
-    #[must_use]
-    pub fn probe() -> Self {
-        // The current directory is no queue: a kernel that knows the call says so, another one that it does not know
-        // it.
-        let knows = |result: rustix::io::Result<()>| result != Err(Errno::NOSYS);
-        Self {
-            message_queues: knows(sys::mq_getsetattr(CWD, None).map(drop)),
-            notification: knows(sys::mq_notify(CWD, None)),
-            dev_shm: rustix::fs::stat(c"/dev/shm/.").is_ok(),
         }
     }
 }

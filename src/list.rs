@@ -8,6 +8,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, open, openat, statat, statfs};
 use rustix::io::{self, Errno, read};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
+use rustix::thread::{SecureComputingMode, secure_computing_mode};
 
 use crate::error::{Argument, Cause, Error, ErrorKind, Operation, Result};
 use crate::mqueue::{MessageQueue, Status};
@@ -102,8 +103,12 @@ impl<'buffer> Listing<'buffer> {
 
     /// The queues of the IPC namespace.
     ///
-    /// Looked up in an mqueue file system mounted for this alone and seen by nobody, which takes CAP_SYS_ADMIN; without
-    /// it in the one on `/dev/mqueue`, if there is one. That may be another namespace's, if somebody mounted it so.
+    /// They are looked up in an mqueue file system that is mounted for this call alone and that no path leads to, which
+    /// takes Linux 5.2 and CAP_SYS_ADMIN; otherwise in the one on `/dev/mqueue`, if there is one. That one may show the
+    /// queues of another namespace, if it was mounted there.
+    ///
+    /// A process with a system call filter looks at `/dev/mqueue` first and mounts one only if there is none. Some
+    /// filters, such as systemd's `SystemCallFilter=@system-service`, end a process that calls `fsopen`.
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if there is neither; the error says how to mount one.
@@ -112,9 +117,11 @@ impl<'buffer> Listing<'buffer> {
     /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "Mounting the message queue
     /// filesystem"
     pub fn queues(buffer: &'buffer mut [MaybeUninit<u8>]) -> Result<Self> {
-        let directory = unseen_mount()
-            .or_else(|_| mounted())
-            .map_err(|errno| Error::caused(Operation::List, errno, Cause::NoMqueueMount))?;
+        let directory = match mounted() {
+            Ok(directory) if is_filtered() => Ok(directory),
+            mounted => unseen_mount().or(mounted),
+        };
+        let directory = directory.map_err(|errno| Error::caused(Operation::List, errno, Cause::NoMqueueMount))?;
         Self::new(directory, Sort::Queues, buffer)
     }
 
@@ -293,6 +300,16 @@ fn unseen_mount() -> io::Result<OwnedFd> {
     openat(mount, c".", DIRECTORY, Mode::empty())
 }
 
+/// Whether [`Listing::queues`] is sure to work. A process with a filter does not find out by a call that may end it.
+pub(crate) fn can_list_queues() -> bool {
+    mounted().is_ok() || !is_filtered() && unseen_mount().is_ok()
+}
+
+/// Whether this process has a system call filter, as far as it may ask.
+fn is_filtered() -> bool {
+    secure_computing_mode() != Ok(SecureComputingMode::Disabled)
+}
+
 fn mounted() -> io::Result<OwnedFd> {
     const PATH: &CStr = c"/dev/mqueue";
     if statfs(PATH)?.f_type as u64 != MQUEUE_MAGIC {
@@ -308,14 +325,15 @@ fn dev_shm() -> Result<OwnedFd> {
     })
 }
 
-/// Whether a file could be a semaphore of musl's: its size, and all words 0 but the value and the number of waiters.
+/// Whether a file could be a semaphore of musl's: its size, and all words 0 but the value, the number of waiters, and
+/// the fourth one, which musl leaves as it was and this crate marks its own by.
 fn looks_like_musl_semaphore(directory: &OwnedFd, file: &CStr, size: u64) -> bool {
     if size != 16 && size != 32 {
         return false;
     }
     let mut image = [0; 32];
     let length = read_beginning(directory, file, &mut image);
-    length.is_ok_and(|length| length as u64 == size) && image[8..].iter().all(|byte| *byte == 0)
+    length.is_ok_and(|length| length as u64 == size) && image[8..12].iter().chain(&image[16..]).all(|byte| *byte == 0)
 }
 
 /// Whether a file begins as a message queue in shared memory.

@@ -130,6 +130,9 @@ macro_rules! name {
     };
 }
 
+// For this crate itself: see `shm/shareable.rs`.
+pub(crate) use name;
+
 impl AsRef<[u8]> for Name {
     fn as_ref(&self) -> &[u8] {
         &self.0
@@ -220,5 +223,23 @@ impl OwnedName {
 
     pub(crate) fn c_str(&self) -> &CStr {
         self.0.c_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn name_is_a_view_of_its_bytes() {
+        let bytes = std::vec::Vec::from(*b"/a-name");
+        let name = Name::new(bytes.as_slice()).unwrap();
+        assert_eq!((name.as_bytes(), name.as_bytes().as_ptr()), (&b"/a-name"[..], bytes.as_ptr()));
+        assert_eq!(name, name!("/a-name"));
+        for wrong in ["", "a", "/", "/a/b", "/a\0", "/.."] {
+            assert_eq!(Name::new(wrong).unwrap_err().kind(), ErrorKind::InvalidName, "{wrong:?}");
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! What opening has in common for all kinds of objects.
 
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
 use rustix::io::Errno;
-use rustix::process::{Pid, getpid};
+use rustix::process::getpid;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::error::{Cause, Error, NameFault, Operation, Result, saturate};
 use crate::name::{NAME_MAX, Name, OwnedName};
+use crate::sys::ProcessPage;
 
 /// How often an object may vanish or appear under our hands before opening gives up.
 pub(crate) const RACES: u32 = 100;
@@ -14,21 +17,73 @@ pub(crate) const RACES: u32 = 100;
 pub(crate) const MODE_BITS: u32 = 0o777;
 
 /// The process that created an object. A forked child is another one.
+///
+/// A process is known by a token, not by its PID: a child that is the first process of a PID namespace of its own has
+/// its parent's PID if the parent is the first one of another. The token lies in a page that is wiped for a child of
+/// `fork`, and the next token is counted in memory that is copied for it. So each process of a line of descent has
+/// another token, and only they can have inherited what one of them has created. (A child of `vfork` shares its
+/// parent's memory, and is its parent in this regard.)
 #[derive(Clone, Copy)]
-pub(crate) struct Creator(Pid);
+pub(crate) struct Creator(u32);
+
+/// No token yet: what a new page holds.
+const NO_TOKEN: u32 = 0;
+
+/// The creator could get no token, and the other bits are its PID after all: before Linux 4.14, or without memory for
+/// the page.
+const IS_PID: u32 = 1 << 31;
+
+/// This process's token, once it is asked for.
+static THIS_PROCESS: ProcessPage = ProcessPage::new();
+
+/// The last token that this process or one that it descends from has taken.
+static LAST_TOKEN: AtomicU32 = AtomicU32::new(NO_TOKEN);
 
 impl Creator {
+    /// No system call but for the first time in a process.
     pub(crate) fn this_process() -> Self {
-        Self(getpid())
+        let Ok([token, _]) = THIS_PROCESS.get_or_make() else { return Self::by_pid() };
+        // Nothing but the token is told by it.
+        let there = token.load(Relaxed);
+        if there != NO_TOKEN {
+            return Self(there);
+        }
+        let next = LAST_TOKEN.fetch_add(1, Relaxed).wrapping_add(1);
+        // Another thread may have come first. A token that is left over does no harm.
+        Self(token.compare_exchange(NO_TOKEN, next, Relaxed, Relaxed).map_or_else(|there| there, |_| next))
     }
 
-    /// Its PID.
-    pub(crate) fn number(self) -> u32 {
-        self.0.as_raw_nonzero().get().cast_unsigned()
+    fn by_pid() -> Self {
+        Self(getpid().as_raw_nonzero().get().cast_unsigned() | IS_PID)
     }
 
+    /// No system call, unless it is known by its PID.
     pub(crate) fn is_this_process(self) -> bool {
-        self.0 == getpid()
+        if self.0 & IS_PID != 0 {
+            return self.0 == Self::by_pid().0;
+        }
+        // A child that has no token yet is not the process that has this one.
+        THIS_PROCESS.get().is_some_and(|[token, _]| token.load(Relaxed) == self.0)
+    }
+}
+
+/// Opens what is there, or creates it if nothing is there and `creates` says so. Others may create and remove the
+/// object between the two attempts; each time that this fails, another process has got on.
+pub(crate) fn open_or_create<T>(
+    creates: bool,
+    open: impl Fn() -> Result<T>,
+    create: impl Fn() -> Result<T>,
+) -> Result<T> {
+    let mut races = 0;
+    loop {
+        match open() {
+            Err(error) if error.errno() == Errno::NOENT && creates => {}
+            result => return result,
+        }
+        match create() {
+            Err(error) if error.errno() == Errno::EXIST && races < RACES => races += 1,
+            result => return result,
+        }
     }
 }
 
@@ -118,19 +173,30 @@ macro_rules! flags {
         /// Creates the queue, and fails if there is one of this name. `create` need not be given too.
         #[doc(alias = "O_EXCL")]
         pub const fn create_new(self, create_new: bool) -> Self {
-            self.with(OpenFlags::EXCLUSIVE, create_new)
+            Self { create_new, ..self.with(OpenFlags::EXCLUSIVE, false) }
         }
 
-        #[doc = concat!("Nothing waits on this handle: see [`", $type, "::set_nonblocking`].")]
+        #[doc = concat!("Calls on this handle do not wait for messages or room: see [`", $type, "::set_nonblocking`].")]
         #[doc(alias = "O_NONBLOCK")]
         pub const fn nonblocking(self, nonblocking: bool) -> Self {
             self.with(OpenFlags::NONBLOCKING, nonblocking)
         }
 
-        /// All of the above at once, in place of what was chosen before.
+        /// All of the above at once, in place of what was chosen before. [`EXCLUSIVE`](OpenFlags::EXCLUSIVE) does
+        /// nothing without [`CREATE`](OpenFlags::CREATE), as in `mq_open`.
         #[doc(alias = "oflag")]
         pub const fn flags(self, flags: OpenFlags) -> Self {
-            Self { flags, ..self }
+            Self { flags, create_new: false, ..self }
+        }
+
+        /// Whether it is an error if the queue exists.
+        const fn creates_new(&self) -> bool {
+            self.create_new || self.flags.contains(OpenFlags::CREATE_NEW)
+        }
+
+        /// Whether a queue that does not exist is created.
+        const fn creates(&self) -> bool {
+            self.create_new || self.flags.contains(OpenFlags::CREATE)
         }
 
         const fn with(self, flag: OpenFlags, on: bool) -> Self {
@@ -161,13 +227,33 @@ macro_rules! ownership {
         }
 
         #[doc = concat!(
+            "The group ID that a ", $object, " created here gets. Default: the kernel's choice, which is the ",
+            "process's own group."
+        )]
+        ///
+        /// A process may choose a group that it is a member of; one with CAP_CHOWN, any. Else creating fails with
+        /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied), and with
+        /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a number that is no group's: 2³² − 1, or one that the
+        /// user namespace does not know. An object that exists already keeps its group.
+        #[doc(alias = "fchown")]
+        pub const fn group(self, group: u32) -> Self {
+            Self { group: Some(group), ..self }
+        }
+
+        #[doc = concat!(
             "Whether the handle removes the name when it is dropped or closed, if it is the handle that created the ",
             $object, "."
         )]
         ///
-        /// Only in the process that created it: a forked child's copy never does. And only this object's name: if the
-        /// name has been removed meanwhile and stands for another one, it stays. The process is told by its PID, so a
-        /// child that is PID 1 of a new PID namespace of its own passes for a parent that is PID 1 too.
+        /// A process that ends without dropping the handle leaves the name: by `process::exit`, by a panic that aborts,
+        /// or by a signal that it does not handle, such as Ctrl-C or SIGTERM. (Python's modules remove it at exit.) So
+        /// handle such signals, leave the loop, and return from `main`.
+        ///
+        /// Only in the process that created it: a forked child's copy never does, in whatever PID namespace it is. And
+        /// only this object's name: if the name has been removed meanwhile and stands for another one, it stays.
+        ///
+        /// Before Linux 4.14, or without memory for one page, the process is known by its PID: there a child that is
+        /// PID 1 of a new PID namespace passes for a parent that is PID 1 too.
         pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
             Self { unlink_on_drop, ..self }
         }

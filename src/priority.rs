@@ -19,6 +19,7 @@ impl Priority {
     /// The lowest priority, 0: what a message has that needs none.
     pub const MIN: Self = Self(0);
     /// The highest priority, 32767 (`MQ_PRIO_MAX` − 1).
+    #[doc(alias = "QUEUE_PRIORITY_MAX")]
     pub const MAX: Self = Self(32_767);
 
     /// Checks a priority.

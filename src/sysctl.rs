@@ -12,7 +12,7 @@ pub(crate) const HARD_MAX_MESSAGES: u64 = 65_536;
 /// The longest messages of a queue, in bytes, whatever the settings and whoever creates it.
 pub(crate) const HARD_MAX_MESSAGE_SIZE: u64 = 16 << 20;
 
-/// A setting under `/proc/sys/fs/mqueue`.
+/// A setting under `/proc/sys`.
 #[derive(Clone, Copy)]
 pub(crate) struct Sysctl(&'static CStr);
 
@@ -22,6 +22,9 @@ impl Sysctl {
     pub(crate) const MSGSIZE_DEFAULT: Self = Self(c"/proc/sys/fs/mqueue/msgsize_default");
     pub(crate) const MSGSIZE_MAX: Self = Self(c"/proc/sys/fs/mqueue/msgsize_max");
     pub(crate) const QUEUES_MAX: Self = Self(c"/proc/sys/fs/mqueue/queues_max");
+
+    /// Of memory, not of queues.
+    pub(crate) const NR_HUGEPAGES: Self = Self(c"/proc/sys/vm/nr_hugepages");
 
     /// Its value in this IPC namespace; `None` where `/proc` is not mounted or not readable.
     #[cold]

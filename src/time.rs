@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 
 use crate::error::{Argument, Error, Operation, Result};
 use crate::sys;
@@ -57,7 +57,8 @@ impl Time {
     pub const ZERO: Self = Self { seconds: 0, nanoseconds: 0 };
 
     /// Checks the parts of a time. Seconds may be negative (before the clock's start) and lie beyond 2038 on every
-    /// architecture.
+    /// architecture. A deadline of negative seconds has passed: a wait until then is
+    /// [`TimedOut`](crate::ErrorKind::TimedOut), where `mq_timedreceive` of C says EINVAL.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `nanoseconds` is 1,000,000,000 or more.
@@ -71,7 +72,7 @@ impl Time {
     /// What the clock shows now.
     #[must_use]
     pub fn now(clock: Clock) -> Self {
-        let now = clock_gettime(match clock {
+        let now = sys::clock_gettime(match clock {
             Clock::Monotonic => ClockId::Monotonic,
             Clock::Realtime => ClockId::Realtime,
         });
@@ -134,6 +135,14 @@ impl Deadline {
     #[must_use]
     pub fn realtime_after(duration: Duration) -> Self {
         Self::Realtime(Time::now(Clock::Realtime).saturating_add(duration))
+    }
+
+    /// Later by a duration, on the same clock.
+    pub(crate) const fn saturating_add(self, duration: Duration) -> Self {
+        match self {
+            Self::Monotonic(time) => Self::Monotonic(time.saturating_add(duration)),
+            Self::Realtime(time) => Self::Realtime(time.saturating_add(duration)),
+        }
     }
 
     /// The clock it is measured by.

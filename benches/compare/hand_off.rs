@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::{Duration, Instant};
 
-use rawipc::{Semaphore, SharedMemory, Tuning};
+use rawipc::{Semaphore, SharedMemory, WaitTuning};
 
 use crate::Run;
 use crate::machine::{Child, Placement, Processors, in_child};
@@ -21,19 +21,19 @@ const APART: usize = 256;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Line,
-    Own(Tuning),
+    Own(WaitTuning),
     Library,
 }
 
 const fn spinning(spin: u32) -> Way {
-    Way::Own(Tuning { spin, ..Tuning::DEFAULT })
+    Way::Own(WaitTuning { spin, ..WaitTuning::DEFAULT })
 }
 
 const WAYS: [(&str, Way); 5] = [
     ("a line of cache", Way::Line),
     ("glibc", Way::Library),
-    ("rawipc, default", Way::Own(Tuning::DEFAULT)),
-    ("rawipc, never looking again", Way::Own(Tuning { spin: 0, recheck: Duration::ZERO })),
+    ("rawipc, default", Way::Own(WaitTuning::DEFAULT)),
+    ("rawipc, looking again", Way::Own(WaitTuning { spin: 0, recheck_interval: Some(Duration::from_secs(1)) })),
     ("rawipc, 200 looks", spinning(200)),
 ];
 
@@ -175,8 +175,11 @@ fn contention(run: &mut Run, processes: u32, processors: usize) {
         eprintln!("NOT MEASURED: {processes} processes on {processors} processors");
         return;
     }
-    let ways =
-        [("glibc", Way::Library), ("rawipc, default", Way::Own(Tuning::DEFAULT)), ("rawipc, 40 looks", spinning(40))];
+    let ways = [
+        ("glibc", Way::Library),
+        ("rawipc, default", Way::Own(WaitTuning::DEFAULT)),
+        ("rawipc, 40 looks", spinning(40)),
+    ];
     let subjects = ways.map(|(name, way)| timed(name, move || turns(way, processes, processors, 16_000)));
     let rounds = in_turns(run.rounds(11), subjects.into());
     let title = format!("{processes} processes take turns with one token on {processors} processors: ns a turn");

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
             let text = std::fs::read_to_string(file).expect("the kept run can be read");
             report::write(&serde_json::from_str(&text).expect("it is a kept run"));
         }
-        ["measure", options @ ..] => measure(options),
+        ["measure", options @ ..] => return measure(options),
         _ => {
             eprintln!("usage: compare measure [--quick] [--json FILE] [PART…] | report FILE | count WAY PAIRS");
             return ExitCode::from(2);
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
 }
 
 /// Measures, and prints what it finds.
-fn measure(options: &[&str]) {
+fn measure(options: &[&str]) -> ExitCode {
     let mut run = Run { record: Record::default(), quick: false, only: Vec::new() };
     let (mut json, mut options) = (None, options.iter());
     while let Some(option) = options.next() {
@@ -76,6 +76,10 @@ fn measure(options: &[&str]) {
             "--json" => json = options.next(),
             part => run.only.push(part.to_owned()),
         }
+    }
+    if let Some(unknown) = run.only.iter().find(|only| PARTS.iter().all(|(name, _)| name != only)) {
+        eprintln!("there is no part {unknown}; there are {}", PARTS.map(|(name, _)| name).join(", "));
+        return ExitCode::from(2);
     }
     run.record.machine = machine::description();
     for (name, part) in PARTS {
@@ -89,6 +93,7 @@ fn measure(options: &[&str]) {
         let text = serde_json::to_string_pretty(&run.record).expect("figures are numbers");
         std::fs::write(file, text + "\n").expect("the run can be kept");
     }
+    ExitCode::SUCCESS
 }
 
 impl Run {

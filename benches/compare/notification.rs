@@ -6,7 +6,9 @@ use std::hint::spin_loop;
 use std::ptr;
 use std::sync::{Arc, mpsc};
 
-use rawipc::{Clock, MessageQueue, NotificationSocket, Notify, Priority, Semaphore, SharedMemory, Time, Tuning, name};
+use rawipc::{
+    Clock, MessageQueue, NotificationSocket, Notify, Priority, Semaphore, SharedMemory, Time, WaitTuning, name,
+};
 
 use crate::Run;
 use crate::machine::{Processors, in_child};
@@ -60,7 +62,7 @@ fn latencies(kind: Kind, count: u32) -> Vec<f64> {
         processors.pin(1);
         for _ in 0..count {
             // Awake when it is told, and slow enough to find the receiver asleep.
-            go.wait_tuned(None, Tuning { spin: u32::MAX, ..Tuning::DEFAULT }).expect("nothing interrupts");
+            go.wait_tuned(None, WaitTuning { spin: u32::MAX, ..WaitTuning::DEFAULT }).expect("nothing interrupts");
             let told = now();
             while now() - told < 40_000 {
                 spin_loop();

@@ -10,6 +10,7 @@ use crate::record::Table;
 /// The ways that the targets are about.
 const BARE: &str = "bare system calls";
 const SHARED: &str = "rawipc, SharedQueue";
+const PINNED: &str = "rawipc, SharedQueue, opened pinned";
 const BOOST: &str = "Boost.Interprocess";
 
 /// How many messages the kernel lets everybody's queues have.
@@ -111,6 +112,7 @@ fn round_trip_targets(run: &mut Run, rounds: &Rounds, placement: Placement) {
         }
         _ => target(SHARED, BARE, 1.1),
     }
+    target(PINNED, SHARED, 1.1);
 }
 
 /// As fast as it goes from one process to the other.
@@ -133,6 +135,8 @@ pub fn one_way(run: &mut Run) {
         if size == 64 {
             let what = format!("one way, two processors, 64 B: {BARE} / {SHARED}");
             run.record.target(&what, rounds.ratio(BARE, SHARED), AtLeast(3.0));
+            let what = format!("one way, two processors, 64 B: {PINNED} / {SHARED}");
+            run.record.target(&what, rounds.ratio(PINNED, SHARED), AtMost(1.1));
         }
         run.keep(rounds.table(&format!("one-way-{size}"), &title));
     }

@@ -32,7 +32,9 @@ pub fn listing(data: &[u8]) {
 
     let full = [b"/", &name[..]].concat();
     let name = Name::new(full.as_slice()).expect("it is valid");
-    let is_semaphore = [16, 32].contains(&content.len()) && content[8..].iter().all(|byte| *byte == 0);
+    // The fourth word may be anything: musl does not write it.
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let is_semaphore = [16, 32].contains(&content.len()) && is_zero(&content[8..12]) && is_zero(&content[16..]);
     let musl = is_semaphore.then_some(ObjectKind::MuslSemaphore);
     let (among_semaphores, among_memory) = if is_gnu {
         (Some(ObjectKind::Semaphore), None)

@@ -103,10 +103,10 @@ impl Choice {
 
     /// The failures that these options explain. Other programs may use up the limits of bytes and queues.
     fn may_fail_with(&self, kind: ErrorKind) -> bool {
-        let creates = self.flags().intersects(OpenFlags::CREATE_NEW);
+        let creates = self.flags().contains(OpenFlags::CREATE);
         match kind {
             ErrorKind::InvalidInput => self.is_invalid(),
-            ErrorKind::AlreadyExists => self.exists && self.flags().contains(OpenFlags::EXCLUSIVE),
+            ErrorKind::AlreadyExists => self.exists && self.flags().contains(OpenFlags::CREATE_NEW),
             ErrorKind::NotFound => !self.exists && !creates,
             ErrorKind::LimitExceeded(Limit::QueueBytes | Limit::Queues) => !self.exists && creates,
             ErrorKind::LimitExceeded(Limit::MaxMessages) => self.max_messages.is_some_and(|messages| messages > 10),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use rawipc::{ErrorKind, MessageBuffer, Priority, SharedMemory, SharedQueue, Tuning};
+use rawipc::{ErrorKind, MessageBuffer, Priority, SharedMemory, SharedQueue, WaitTuning};
 
 /// Where the words begin that change.
 const CONTROL: usize = 64;
@@ -12,7 +12,7 @@ const SIZE: usize = 64;
 pub fn queue_memory(data: &[u8]) {
     let options = SharedQueue::options().read(true).write(true).max_messages(4).max_message_size(SIZE);
     let mut queue = options.create_anonymous().expect("there is memory");
-    queue.set_tuning(Tuning { spin: 0, recheck: Duration::from_millis(1) });
+    queue.set_tuning(WaitTuning { spin: 0, recheck_interval: Some(Duration::from_millis(1)) });
     let memory = SharedMemory::try_from(rustix::io::dup(&queue).expect("a descriptor")).expect("it is memory");
     let room = memory.size().expect("a size") as usize - CONTROL;
     memory.write_at(CONTROL as u64, &data[..data.len().min(room)]).expect("it fits");
@@ -21,8 +21,8 @@ pub fn queue_memory(data: &[u8]) {
         let results = [
             queue.try_send(&[number; SIZE], Priority::from(number)).map(|()| 0),
             queue.try_receive(&mut buffer).map(|message| message.payload().len()),
-            queue.try_borrow().and_then(|message| message.put_back()).map(|()| 0),
-            queue.try_reserve().and_then(|message| message.publish(1, Priority::MIN)).map(|()| 0),
+            queue.try_borrow().and_then(|message| Ok(message.put_back()?)).map(|()| 0),
+            queue.try_reserve().and_then(|message| Ok(message.publish(1, Priority::MIN)?)).map(|()| 0),
         ];
         for result in results {
             match result {

@@ -3,7 +3,8 @@
 use core::fmt::{self, Display, Formatter};
 use rustix::io::Errno;
 
-use super::{Argument, Cause, Error, ErrorKind, Limit, NameFault, SemaphoreFault, SharedFault};
+use super::limit_sentences::explain_limit;
+use super::{Argument, Cause, Error, ErrorKind, Limit, NameFault, Need, Operation, SemaphoreFault, SharedFault};
 
 impl Display for Error {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
@@ -16,10 +17,42 @@ impl Display for Error {
     }
 }
 
+const LOCK_NOT_KEPT: &str = "the file system drops the lock with the descriptor, as overlayfs does, so a process that \
+                             lives would count as dead; put the object on a tmpfs";
+const OTHER_FILE: &str = "the object's descriptor was closed, or its number stands for another file now; keep it open, \
+                          or open the object again";
+const HUGE_PAGES: &str = "the object is made of huge pages, of which each participant would use up one; put it into \
+                          memory of ordinary pages";
+const NO_COMMIT: &str = "the system has no memory left that it can promise; free some, add swap space, or look at \
+                         vm.overcommit_memory";
+const NO_NETLINK: &str = "netlink sockets are refused here; allow AF_NETLINK (systemd's RestrictAddressFamilies=, or \
+                          the sandbox's filter), or use a signal";
+const READ_ONLY: &str = "the file system on /dev/shm is mounted read-only; remount it with \
+                         `mount -o remount,rw /dev/shm`";
+const QUOTA: &str = "the user's quota on /dev/shm is used up; remove what is not needed, or raise the quota";
+
+const SIZE_SEALED: &str = "the object's size is sealed, which no process can undo; create another object of the size \
+                           that is needed";
+const READ_ONLY_MEMORY: &str = "the object is open for reading only; open it with `write(true)`";
+
 impl Error {
+    /// What an errno means where nothing else was found out.
+    fn system_sentence(&self) -> &'static str {
+        match (self.operation, self.errno()) {
+            (
+                Operation::NotificationSocket,
+                Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT | Errno::PERM | Errno::ACCESS,
+            ) => NO_NETLINK,
+            (_, Errno::ROFS) => READ_ONLY,
+            (_, Errno::DQUOT) => QUOTA,
+            _ => self.kind().sentence(),
+        }
+    }
+
     fn explain(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         match self.cause() {
-            Cause::System => formatter.write_str(self.kind().sentence()),
+            Cause::System => formatter.write_str(self.system_sentence()),
+            Cause::NoCommit => formatter.write_str(NO_COMMIT),
             Cause::Name(fault, at) => explain_name(formatter, fault, at),
             Cause::Argument(argument, value) => explain_argument(formatter, argument, value),
             Cause::AboveLimit { limit, asked, maximum } => explain_limit(formatter, limit, asked, maximum),
@@ -67,12 +100,36 @@ impl Error {
             ),
             Cause::Shared(fault) => formatter.write_str(fault.sentence()),
             Cause::DevShmFull => formatter.write_str("/dev/shm is full; remove what is not needed, or mount it larger"),
+            Cause::PeerInside => formatter.write_str(
+                "a peer is in the middle of a call on the queue and does not go on: it was stopped, or the time to \
+                 wait for it is short",
+            ),
             Cause::NoSecondDescription => formatter.write_str(
                 "taking part needs the file opened a second time: mount /proc, or keep its name (an anonymous one has \
                  none)",
             ),
+            Cause::LockNotKept => formatter.write_str(LOCK_NOT_KEPT),
+            Cause::ForeignLock { process } => explain_foreign_lock(formatter, process),
+            Cause::OtherFile => formatter.write_str(OTHER_FILE),
+            Cause::HugePages => formatter.write_str(HUGE_PAGES),
+            Cause::Needs(need) => formatter.write_str(need.sentence()),
+            Cause::SizeSealed => formatter.write_str(SIZE_SEALED),
+            Cause::ReadOnlyMemory => formatter.write_str(READ_ONLY_MEMORY),
             Cause::NoDevShm => formatter.write_str("there is no directory /dev/shm; mount a tmpfs on it"),
             Cause::WrongDirection => formatter.write_str("the queue is not open in this direction"),
+        }
+    }
+}
+
+impl Need {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::MessageQueues => "message queues need CONFIG_POSIX_MQUEUE and a sandbox that allows them",
+            Self::Memfd => "it needs Linux 3.17 and CONFIG_MEMFD_CREATE",
+            Self::FileLocks => "it needs a kernel with CONFIG_FILE_LOCKING",
+            Self::Participation => {
+                "shared queues and robust mutexes need Linux 4.14, CONFIG_FILE_LOCKING and CONFIG_ADVISE_SYSCALLS"
+            }
         }
     }
 }
@@ -88,6 +145,7 @@ impl SharedFault {
             Self::DamagedQueue => {
                 "what lies in the queue was not written by its users; it is put right as far as it can be"
             }
+            Self::CorruptQueue => "the queue's memory is corrupt; the next call of a participant repairs it",
             Self::NoMutex => "what lies there is not a robust mutex",
         }
     }
@@ -103,6 +161,12 @@ impl SemaphoreFault {
             Self::IsGnu64 => "it has the layout of 64-bit glibc, and another was asked for",
             Self::IsGnu32 => "it has the layout of 32-bit glibc, and another was asked for",
             Self::IsMusl => "it has the layout of musl, and another was asked for",
+            Self::GlibcHasIt => {
+                "glibc has a semaphore of this name, /dev/shm/sem.NAME; ask for its layout with `abi`, or remove it"
+            }
+            Self::MuslHasIt => {
+                "musl has a semaphore of this name, /dev/shm/NAME; ask for its layout with `abi`, or remove it"
+            }
             Self::NeedsWideAtomics => "the layout of 64-bit glibc needs 64-bit atomics, which this machine lacks",
         }
     }
@@ -163,6 +227,13 @@ fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u3
         Argument::Priority => write!(formatter, "the priority {value} is above 32767"),
         Argument::Nanoseconds => write!(formatter, "{value} nanoseconds are a second or more"),
         Argument::MemorySize => formatter.write_str("no object has more than 9223372036854775807 bytes"),
+        Argument::HugePageMultiple => {
+            write!(
+                formatter,
+                "the size is not a multiple of {} bytes, the size of its huge pages",
+                Grouped(value.into())
+            )
+        }
         Argument::NotMemory => formatter.write_str("it is not a regular file"),
         Argument::ReadOnlyCreation => formatter.write_str("creating or emptying an object takes write access"),
         Argument::Unaligned => write!(formatter, "the offset is not a multiple of {value}, the type's alignment"),
@@ -180,7 +251,7 @@ fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u3
         Argument::NotAQueue => formatter.write_str("the object is not a message queue"),
         Argument::NotArmed => formatter.write_str("the socket is not armed, so nothing would ever come"),
         Argument::OtherProcess => {
-            write!(formatter, "the socket belongs to process {value}; after fork, make a new one")
+            formatter.write_str("the socket belongs to the process that made it; after fork, make a new one")
         }
         Argument::TypeSize => {
             write!(formatter, "the queue's messages may have {value} bytes, which is not the size of the type")
@@ -188,39 +259,19 @@ fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u3
     }
 }
 
-fn explain_limit(formatter: &mut Formatter<'_>, limit: Limit, asked: u32, maximum: u32) -> fmt::Result {
-    let (asked, maximum) = (Grouped(asked.into()), Grouped(maximum.into()));
-    match limit {
-        Limit::MaxMessages => {
-            write!(
-                formatter,
-                "{asked} messages are above the maximum of {maximum}; raise it in /proc/sys/fs/mqueue/msg_max"
-            )
-        }
-        Limit::MaxMessageSize => write!(
-            formatter,
-            "messages of {asked} bytes are above the maximum of {maximum}; raise it in /proc/sys/fs/mqueue/msgsize_max"
-        ),
-        Limit::Queues => write!(
-            formatter,
-            "there are {maximum} queues already, the maximum; raise it in /proc/sys/fs/mqueue/queues_max, \
-             or unlink some"
-        ),
-        Limit::Descriptors => {
-            write!(
-                formatter,
-                "the process has its {maximum} descriptors open; close some, or raise it with `ulimit -n`"
-            )
-        }
-        Limit::Participants => write!(formatter, "{maximum} handles take part already, the maximum; close some"),
-        Limit::QueueBytes | Limit::SystemDescriptors | Limit::DevShm => {
-            write!(formatter, "{asked} are above the maximum of {maximum}")
-        }
+fn explain_foreign_lock(formatter: &mut Formatter<'_>, process: u32) -> fmt::Result {
+    match process {
+        0 => formatter.write_str("another process")?,
+        process => write!(formatter, "process {process}")?,
     }
+    formatter.write_str(
+        " holds a lock on the bytes that participants lock: a read lock, or one on the whole file (lockf, fcntl); \
+         release it",
+    )
 }
 
 /// A number with a comma between groups of three digits.
-struct Grouped(u64);
+pub(super) struct Grouped(pub(super) u64);
 
 impl Display for Grouped {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
@@ -245,6 +296,10 @@ fn errno_name(errno: Errno) -> Option<&'static str> {
         Errno::BADF => "EBADF",
         Errno::BADMSG => "EBADMSG",
         Errno::BUSY => "EBUSY",
+        Errno::AFNOSUPPORT => "EAFNOSUPPORT",
+        Errno::DQUOT => "EDQUOT",
+        Errno::FBIG => "EFBIG",
+        Errno::ROFS => "EROFS",
         Errno::EXIST => "EEXIST",
         Errno::INTR => "EINTR",
         Errno::INVAL => "EINVAL",
@@ -253,14 +308,46 @@ fn errno_name(errno: Errno) -> Option<&'static str> {
         Errno::NAMETOOLONG => "ENAMETOOLONG",
         Errno::NFILE => "ENFILE",
         Errno::NOENT => "ENOENT",
+        Errno::NOLCK => "ENOLCK",
         Errno::NOMEM => "ENOMEM",
         Errno::NOSPC => "ENOSPC",
         Errno::NOSYS => "ENOSYS",
         Errno::NOTRECOVERABLE => "ENOTRECOVERABLE",
+        Errno::OPNOTSUPP => "EOPNOTSUPP",
         Errno::OVERFLOW => "EOVERFLOW",
         Errno::PERM => "EPERM",
         Errno::TIMEDOUT => "ETIMEDOUT",
         Errno::USERS => "EUSERS",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::super::Operation;
+    use super::*;
+
+    #[test]
+    fn error_sentence_begins_with_what_failed() {
+        let causes = [
+            Cause::System,
+            Cause::Name(NameFault::SecondSlash, 3),
+            Cause::Argument(Argument::Unaligned, 8),
+            Cause::above(Limit::DevShm, u64::MAX, 7),
+            Cause::queue_bytes(u64::MAX, u64::MAX, u64::MAX),
+            Cause::out_of_bounds(u64::MAX, u64::MAX),
+            Cause::MessageTooLong { length: u32::MAX, maximum: 0 },
+            Cause::Shared(SharedFault::NoHeader),
+            Cause::SemaphoreFile(SemaphoreFault::Size),
+        ];
+        for (cause, number) in causes.into_iter().flat_map(|cause| [1, 22, 4095].map(|number| (cause, number))) {
+            let errno = Errno::from_raw_os_error(number);
+            let text = format!("{}", Error::caused(Operation::MapMemory, errno, cause));
+            let end = errno_name(errno).map_or_else(|| format!(" (errno {number})"), |name| format!(" ({name})"));
+            assert!(text.starts_with(&format!("{}: ", Operation::MapMemory.phrase())), "{text}");
+            assert!(text.ends_with(&end), "{text}");
+        }
+    }
 }

@@ -3,20 +3,36 @@
 use rustix::io::Errno;
 
 /// The sort of a failure, for programs to decide by.
+///
+/// # What is checked first
+/// Every form of every call of a queue checks its arguments before it looks at the queue and before it waits: first
+/// whether the handle is open in the direction ([`BadDescriptor`](Self::BadDescriptor)), then whether the queue can
+/// have messages of this length ([`MessageTooLong`](Self::MessageTooLong)) or the buffer can hold every message
+/// ([`BufferTooSmall`](Self::BufferTooSmall)). The outcome does not depend on how many messages the queue holds, nor
+/// on whether it is nonblocking: [`WouldBlock`](Self::WouldBlock), [`TimedOut`](Self::TimedOut) and
+/// [`Interrupted`](Self::Interrupted) never hide a mistake, and neither does a call that has nothing to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// There is no object of this name (ENOENT).
+    #[doc(alias = "ExistentialError")]
     NotFound,
     /// There is an object of this name already, and creation was to be exclusive (EEXIST).
+    #[doc(alias = "ExistentialError")]
     AlreadyExists,
-    /// The object's mode, or the directory's, does not permit it (EACCES, EPERM).
+    /// The object's mode, or the directory's, does not permit it (EACCES, EPERM), or the file system is mounted
+    /// read-only (EROFS).
+    #[doc(alias = "PermissionsError")]
     PermissionDenied,
-    /// The call would have to wait and must not: the queue is full or empty (EAGAIN).
+    /// The call would have to wait and must not (EAGAIN): the queue is full or empty, there is no token, the lock is
+    /// held, or a peer is in the middle of a call on a shared queue.
+    #[doc(alias = "BusyError")]
     WouldBlock,
     /// The time-out or the deadline has passed (ETIMEDOUT).
+    #[doc(alias = "BusyError")]
     TimedOut,
     /// A signal handler interrupted the wait (EINTR). Nothing was sent, received or taken.
+    #[doc(alias = "SignalError")]
     Interrupted,
     /// The name breaks a rule (EINVAL, EACCES or ENAMETOOLONG, as the kernel would have said).
     InvalidName,
@@ -52,7 +68,7 @@ impl ErrorKind {
         match errno {
             Errno::NOENT => Self::NotFound,
             Errno::EXIST => Self::AlreadyExists,
-            Errno::ACCESS | Errno::PERM => Self::PermissionDenied,
+            Errno::ACCESS | Errno::PERM | Errno::ROFS => Self::PermissionDenied,
             Errno::AGAIN => Self::WouldBlock,
             Errno::TIMEDOUT => Self::TimedOut,
             Errno::INTR => Self::Interrupted,
@@ -61,6 +77,7 @@ impl ErrorKind {
             Errno::MSGSIZE => Self::MessageTooLong,
             Errno::MFILE => Self::LimitExceeded(Limit::Descriptors),
             Errno::NFILE => Self::LimitExceeded(Limit::SystemDescriptors),
+            Errno::DQUOT => Self::LimitExceeded(Limit::Quota),
             Errno::NOSPC => Self::LimitExceeded(Limit::Queues),
             Errno::OVERFLOW => Self::Overflow,
             Errno::NOSYS | Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT => Self::Unsupported,
@@ -92,6 +109,20 @@ pub enum Limit {
     SystemDescriptors,
     /// The space in `/dev/shm`.
     DevShm,
+    /// The files in `/dev/shm`: the `nr_inodes` of its mount.
+    Inodes,
+    /// The user's disk quota on the file system of `/dev/shm`.
+    Quota,
+    /// The bytes of a file that the process makes, shared memory included: RLIMIT_FSIZE.
+    FileSize,
+    /// The bytes that the process can lock into memory: RLIMIT_MEMLOCK.
+    LockedMemory,
+    /// The bytes that the process can map: RLIMIT_AS.
+    AddressSpace,
+    /// The huge pages in the system's pool: `vm.nr_hugepages`.
+    HugePages,
     /// The handles that can take part in a robust mutex or a shared queue at a time: 128.
     Participants,
+    /// The doorbells that a shared queue can have at a time: 128.
+    Doorbells,
 }

@@ -2,11 +2,11 @@
 //!
 //! An [`Error`] is 16 bytes, `Copy`, and never allocates. It keeps the errno, says which [`Operation`] failed, sorts
 //! the failure by [`ErrorKind`], and its `Display` is a sentence that a person can act on. Where the kernel's errno
-//! leaves open what was wrong (EMFILE of a queue's creation has two causes, EINVAL has three), the cause was looked for
-//! when the call failed.
+//! leaves open what was wrong (EINVAL of a queue's creation has three causes), the cause was looked for at once.
 
 mod display;
 mod kind;
+mod limit_sentences;
 mod operation;
 
 pub use kind::{ErrorKind, Limit};
@@ -35,6 +35,8 @@ pub struct Error {
     operation: Operation,
 }
 
+// With the C library, as under Miri, rustix keeps an errno in 32 bits.
+#[cfg(not(miri))]
 const _: () = assert!(size_of::<Error>() == 16 && size_of::<Result<()>>() == 16);
 
 /// A number that was given or needed, and the bound that it broke.
@@ -90,10 +92,28 @@ pub(crate) enum Cause {
     NoMqueueMount,
     /// There is no `/dev/shm`.
     NoDevShm,
+    /// A peer is in the middle of a call on a shared queue and does not go on.
+    PeerInside,
     /// A file cannot be opened a second time.
     NoSecondDescription,
+    /// A file system drops a lock when the descriptor is closed, although a mapping is left.
+    LockNotKept,
+    /// Another process's lock covers the bytes that participants lock; its PID, 0 if it is not known.
+    ForeignLock { process: u32 },
+    /// An object's descriptor is closed, or its number stands for another file.
+    OtherFile,
+    /// Memory of huge pages, where ordinary ones are needed.
+    HugePages,
+    /// The system has no memory left that it can promise.
+    NoCommit,
     /// `/dev/shm` has no space left.
     DevShmFull,
+    /// The kernel lacks something.
+    Needs(Need),
+    /// A shared memory object's size is sealed.
+    SizeSealed,
+    /// A shared memory object is open for reading only.
+    ReadOnlyMemory,
     /// An object ends before what was asked for.
     OutOfBounds { there: u32, asked: u32 },
     /// An object is not the shared value that it should be.
@@ -109,6 +129,8 @@ impl Cause {
     }
 
     /// More was asked for than a limit allows.
+    #[cold]
+    #[inline(never)]
     pub(crate) const fn above(limit: Limit, asked: u64, maximum: u64) -> Self {
         Self::AboveLimit { limit, asked: saturate(asked), maximum: saturate(maximum) }
     }
@@ -122,6 +144,19 @@ impl Cause {
             rlimit: saturate(rlimit),
         }
     }
+}
+
+/// What a kernel must have for an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Need {
+    /// Queues of the kernel's.
+    MessageQueues,
+    /// Memory without a file.
+    Memfd,
+    /// Locks on files.
+    FileLocks,
+    /// Locks of open files, and pages that a child of `fork` finds empty.
+    Participation,
 }
 
 /// The rule that a name breaks.
@@ -147,6 +182,7 @@ pub(crate) enum SharedFault {
     NoMutex,
     NoQueue,
     DamagedQueue,
+    CorruptQueue,
 }
 
 /// What is wrong with a file that should be a semaphore.
@@ -160,6 +196,8 @@ pub(crate) enum SemaphoreFault {
     IsGnu32,
     IsMusl,
     NeedsWideAtomics,
+    GlibcHasIt,
+    MuslHasIt,
 }
 
 /// The argument that was wrong, where it is not a name or a limit.
@@ -180,6 +218,7 @@ pub(crate) enum Argument {
     OtherProcess,
     SemaphoreValue,
     MemorySize,
+    HugePageMultiple,
     NotMemory,
     ReadOnlyCreation,
     Unaligned,
@@ -216,7 +255,11 @@ impl Error {
             }
             // It means too many queues where a queue is opened, and nothing known anywhere else.
             Cause::System if self.errno() == Errno::NOSPC && !self.operation.opens_queue() => ErrorKind::Other,
-            Cause::System => ErrorKind::of_errno(self.errno()),
+            Cause::System
+            | Cause::PeerInside
+            | Cause::SemaphoreFile(SemaphoreFault::GlibcHasIt | SemaphoreFault::MuslHasIt) => {
+                ErrorKind::of_errno(self.errno())
+            }
             Cause::Name(..) => ErrorKind::InvalidName,
             Cause::Argument(..) | Cause::NotAQueue => ErrorKind::InvalidInput,
             Cause::AboveLimit { limit, .. } => ErrorKind::LimitExceeded(limit),
@@ -224,15 +267,23 @@ impl Error {
             Cause::BufferTooSmall { .. } => ErrorKind::BufferTooSmall,
             Cause::MessageTooLong { .. } => ErrorKind::MessageTooLong,
             Cause::WrongLength { .. } => ErrorKind::Malformed,
-            Cause::WrongDirection => ErrorKind::BadDescriptor,
+            Cause::WrongDirection | Cause::ReadOnlyMemory => ErrorKind::BadDescriptor,
+            Cause::SizeSealed => ErrorKind::PermissionDenied,
             Cause::SemaphoreFile(SemaphoreFault::NeedsWideAtomics) => ErrorKind::Unsupported,
             Cause::UnknownStatus | Cause::SemaphoreFile(_) => ErrorKind::Malformed,
             Cause::OutOfBounds { .. } if self.operation != Operation::OpenShared => ErrorKind::InvalidInput,
             Cause::OutOfBounds { .. } | Cause::Shared(_) => ErrorKind::Malformed,
+            Cause::NoCommit => ErrorKind::OutOfMemory,
             Cause::DevShmFull => ErrorKind::LimitExceeded(Limit::DevShm),
-            Cause::NoProc | Cause::NoMqueueMount | Cause::NoDevShm | Cause::NoSecondDescription => {
-                ErrorKind::Unsupported
-            }
+            Cause::ForeignLock { .. } => ErrorKind::Busy,
+            Cause::OtherFile => ErrorKind::BadDescriptor,
+            Cause::NoProc
+            | Cause::NoMqueueMount
+            | Cause::NoDevShm
+            | Cause::NoSecondDescription
+            | Cause::LockNotKept
+            | Cause::Needs(_)
+            | Cause::HugePages => ErrorKind::Unsupported,
         }
     }
 

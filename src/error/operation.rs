@@ -44,6 +44,8 @@ pub enum Operation {
     CreateSemaphore,
     /// Opening an existing semaphore.
     OpenSemaphore,
+    /// Finding out what a semaphore's name stands for.
+    SemaphoreStatus,
     /// Removing a semaphore's name.
     UnlinkSemaphore,
     /// Creating a shared memory object, or opening it if it exists.
@@ -117,6 +119,7 @@ impl Operation {
             Self::List => "listing",
             Self::CreateSemaphore => "creating the semaphore",
             Self::OpenSemaphore => "opening the semaphore",
+            Self::SemaphoreStatus => "reading the semaphore's status",
             Self::UnlinkSemaphore => "unlinking the semaphore",
             Self::CreateMemory => "creating the shared memory",
             Self::OpenMemory => "opening the shared memory",

@@ -16,6 +16,7 @@ use loom::cell::UnsafeCell;
 use loom::thread::JoinHandle;
 
 use super::model::{Loads, set_loads};
+use super::weakening::print_reached;
 use crate::time::{Clock, Deadline, Time};
 
 /// In which interleavings a model is tried: those in which threads are stopped at most so often while they could go on,
@@ -32,9 +33,11 @@ pub(crate) const TWO_THREADS: Search = Search { last: None, stale: None };
 pub(crate) const THREE_THREADS: Search = Search { last: Some(3), stale: Some(3) };
 pub(crate) const FOUR_THREADS: Search = Search { last: Some(3), stale: Some(2) };
 
+const FEWER: &str = "RAWIPC_FEWER_PREEMPTIONS";
+
 /// `RAWIPC_FEWER_PREEMPTIONS` lowers each bound where time is short, as in CI: 1 saves nine tenths of it.
 fn fewer(preemptions: usize) -> usize {
-    let fewer = env::var("RAWIPC_FEWER_PREEMPTIONS").map_or(0, |text| text.parse().expect("a number"));
+    let fewer = env::var(FEWER).map_or(0, |text| text.parse().expect("a number"));
     preemptions.saturating_sub(fewer)
 }
 
@@ -56,6 +59,7 @@ pub(crate) fn explore(model: &str, search: Search, body: impl Fn() + Send + Sync
         let bound = builder.preemption_bound.map_or("all".into(), |bound| format!("{bound} preemptions"));
         println!("{model}, loads {loads:?}: {count} interleavings ({bound}), {seconds:.2} s");
     }
+    print_reached();
 }
 
 /// A limit that only the model lets pass.
@@ -100,7 +104,10 @@ const VARIABLE: &str = "RAWIPC_PLANTED";
 /// Runs one test of this binary by itself, with its bug planted; it has to fail with this message.
 pub(crate) fn assert_found(test: &str, message: &str) {
     let binary = env::current_exe().expect("a test is a file");
-    let output = Command::new(binary).args(["--exact", test, "--nocapture"]).env(VARIABLE, "1").output();
+    let mut command = Command::new(binary);
+    command.args(["--exact", test, "--nocapture"]).env(VARIABLE, "1");
+    // What a search less deep does not find, a deep one has to.
+    let output = command.env_remove(FEWER).output();
     let output = output.expect("a test can be run again");
     let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success(), "the bug was not found:\n{text}");

@@ -1,18 +1,20 @@
 //! Words that threads and processes sleep on.
 
-mod courtesy;
+mod adaptive_spin;
 #[cfg(all(test, loom))]
 pub(crate) mod exploration;
 #[cfg(loom)]
 pub(crate) mod model;
-mod patience;
 pub(crate) mod primitive;
+mod wait_policy;
+#[cfg(loom)]
+pub(crate) mod weakening;
 
-pub(crate) use courtesy::Courtesy;
-pub use patience::Tuning;
-pub(crate) use patience::{End, Forever, Nap, Patience, look_again};
+pub(crate) use adaptive_spin::AdaptiveSpin;
+pub use wait_policy::WaitTuning;
+pub(crate) use wait_policy::{Expiry, Never, Slice, Unbroken, WaitPolicy, ignore_spurious};
 
-/// Lets the processor rest so often.
+/// Makes pauses of the processor.
 pub(crate) fn pause(times: u32) {
     for _ in 0..times {
         primitive::spin_loop();

@@ -4,6 +4,8 @@
 //! ordinary memory behind an ordinary mutex, happens in one step with it: comparing a word and going to sleep, as in
 //! the kernel. Falling asleep in vain and waking nobody order no memory; a wake-up does, which the kernel's does too,
 //! though nothing should count on it.
+//!
+//! Each operation knows where it is called, so that its ordering can be weakened (see `weakening`).
 
 pub(crate) use loom::hint::spin_loop;
 pub(crate) use loom::sync::atomic::Ordering;
@@ -17,7 +19,8 @@ use std::thread_local;
 use loom::thread::{Thread, current, park, yield_now};
 use rustix::io::{Errno, Result};
 
-use super::{Nap, Scope};
+use super::weakening::ordering;
+use super::{Scope, Slice};
 
 /// What a load sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,11 +106,13 @@ macro_rules! atomics {
             pub(crate) fn new(value: $number) -> Self {
                 let word = Self { value: loom::sync::atomic::$name::new(value), futex: Futex::default() };
                 // To loom the first value is no sequentially consistent store, and a later load could still see it.
-                word.store(value, Ordering::SeqCst);
+                word.value.store(value, Ordering::SeqCst);
                 word
             }
 
+            #[track_caller]
             pub(crate) fn load(&self, order: Ordering) -> $number {
+                let order = ordering(0, order);
                 self.futex.still_there(match LOADS.get() {
                     Loads::Last => self.last(order),
                     Loads::Stale => self.value.load(order),
@@ -122,22 +127,22 @@ macro_rules! atomics {
                 last
             }
 
-            pub(crate) fn store(&self, value: $number, order: Ordering) {
-                self.futex.still_there(self.value.store(value, order))
-            }
-
+            #[track_caller]
             pub(crate) fn fetch_add(&self, value: $number, order: Ordering) -> $number {
-                self.futex.still_there(self.value.fetch_add(value, order))
+                self.futex.still_there(self.value.fetch_add(value, ordering(0, order)))
             }
 
+            #[track_caller]
             pub(crate) fn fetch_sub(&self, value: $number, order: Ordering) -> $number {
-                self.futex.still_there(self.value.fetch_sub(value, order))
+                self.futex.still_there(self.value.fetch_sub(value, ordering(0, order)))
             }
 
+            #[track_caller]
             pub(crate) fn fetch_and(&self, value: $number, order: Ordering) -> $number {
-                self.futex.still_there(self.value.fetch_and(value, order))
+                self.futex.still_there(self.value.fetch_and(value, ordering(0, order)))
             }
 
+            #[track_caller]
             pub(crate) fn compare_exchange(
                 &self,
                 current: $number,
@@ -145,9 +150,11 @@ macro_rules! atomics {
                 success: Ordering,
                 failure: Ordering,
             ) -> core::result::Result<$number, $number> {
+                let (success, failure) = (ordering(0, success), ordering(1, failure));
                 self.futex.still_there(self.value.compare_exchange(current, new, success, failure))
             }
 
+            #[track_caller]
             pub(crate) fn compare_exchange_weak(
                 &self,
                 current: $number,
@@ -174,21 +181,28 @@ macro_rules! atomics {
 atomics!(AtomicU32: u32, AtomicU64: u64);
 
 impl AtomicU32 {
-    pub(crate) fn swap(&self, value: u32, order: Ordering) -> u32 {
-        self.futex.still_there(self.value.swap(value, order))
+    #[track_caller]
+    pub(crate) fn store(&self, value: u32, order: Ordering) {
+        self.futex.still_there(self.value.store(value, ordering(0, order)))
     }
 
+    #[track_caller]
+    pub(crate) fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.futex.still_there(self.value.swap(value, ordering(0, order)))
+    }
+
+    #[track_caller]
     pub(crate) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
-        self.futex.still_there(self.value.fetch_or(value, order))
+        self.futex.still_there(self.value.fetch_or(value, ordering(0, order)))
     }
 }
 
 /// Sleeps while the word is as expected; a limited sleep until [`end_limited_sleeps`], too.
-pub(crate) fn sleep(word: &impl Word, expected: u32, _: Scope, nap: Option<Nap>) -> Result<()> {
+pub(crate) fn sleep(word: &impl Word, expected: u32, _: Scope, slice: Option<Slice>) -> Result<()> {
     if word.now() != expected {
         return Err(Errno::AGAIN);
     }
-    let sleeper = Sleeper { thread: current(), limited: nap.is_some(), end: Arc::default() };
+    let sleeper = Sleeper { thread: current(), limited: slice.is_some(), end: Arc::default() };
     let mut sleepers = word.futex().sleepers();
     if let (true, Some(end)) = (sleeper.limited, sleepers.over) {
         drop(sleepers);
@@ -245,4 +259,17 @@ pub(crate) fn bury(word: &dyn Word) {
 /// The whole word: only its low half is compared.
 pub(crate) fn low_half(word: &AtomicU64) -> &AtomicU64 {
     word
+}
+
+/// Stands for a page of a process's own.
+pub(crate) struct Page([AtomicU32; 2]);
+
+impl Page {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self([AtomicU32::new(0), AtomicU32::new(0)]))
+    }
+
+    pub(crate) fn words(&self) -> &[AtomicU32; 2] {
+        &self.0
+    }
 }

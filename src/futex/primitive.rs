@@ -23,7 +23,6 @@ pub(crate) use const_unless_loom;
 #[cfg(not(loom))]
 mod real {
     pub(crate) use core::hint::spin_loop;
-    use core::num::NonZeroU32;
     #[cfg(target_has_atomic = "64")]
     pub(crate) use core::sync::atomic::AtomicU64;
     pub(crate) use core::sync::atomic::{AtomicU32, Ordering};
@@ -32,32 +31,34 @@ mod real {
     use rustix::thread::futex;
     use rustix::time::Timespec;
 
-    use crate::futex::{Nap, Scope};
+    use crate::futex::{Scope, Slice};
+    use crate::sys;
     use crate::time::Deadline;
 
-    /// Sleeps while the word is as expected, until a wake-up, a signal handler or the nap's end.
+    /// Sleeps while the word is as expected: until a wake-up, a signal handler or the end of the slice.
     #[cold]
-    pub(crate) fn sleep(word: &AtomicU32, expected: u32, scope: Scope, nap: Option<Nap>) -> Result<()> {
-        let (flags, deadline) = match nap {
-            None => return futex::wait(word, flags(scope), expected, None),
-            Some(Nap::For(duration)) => {
+    pub(crate) fn sleep(word: &AtomicU32, expected: u32, scope: Scope, slice: Option<Slice>) -> Result<()> {
+        let (flags, time) = match slice {
+            // The kernel restarts a wait without a time after a handler with SA_RESTART, and no other.
+            None => return sys::futex_wait(word, flags(scope), expected, None),
+            Some(Slice::For(duration)) => {
                 let longest = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
                 let duration = Timespec::try_from(duration).unwrap_or(longest);
-                return futex::wait(word, flags(scope), expected, Some(&duration));
+                return sys::futex_wait(word, flags(scope), expected, Some(&duration));
             }
-            Some(Nap::Until(Deadline::Monotonic(time))) => (flags(scope), time),
-            Some(Nap::Until(Deadline::Realtime(time))) => (flags(scope) | futex::Flags::CLOCK_REALTIME, time),
+            Some(Slice::Until(Deadline::Monotonic(time))) => (flags(scope), time),
+            Some(Slice::Until(Deadline::Realtime(time))) => (flags(scope) | futex::Flags::CLOCK_REALTIME, time),
         };
-        let deadline = deadline.to_kernel();
-        let deadline = Timespec { tv_sec: deadline.seconds, tv_nsec: deadline.nanoseconds as _ };
-        futex::wait_bitset(word, flags, expected, Some(&deadline), NonZeroU32::MAX).map(drop)
+        let time = time.to_kernel();
+        let time = Timespec { tv_sec: time.seconds, tv_nsec: time.nanoseconds as _ };
+        sys::futex_wait_until(word, flags, expected, &time)
     }
 
     /// Wakes at most so many sleepers. Only the word's address is used, so it may have been unmapped meanwhile.
     #[cold]
     pub(crate) fn wake(word: &AtomicU32, sleepers: u32, scope: Scope) {
         // It cannot fail but for memory that is gone, and then nobody sleeps there.
-        let _ = futex::wake(word, flags(scope), sleepers);
+        let _ = sys::futex_wake(word, flags(scope), sleepers);
     }
 
     /// The half of a 64-bit word that holds its low 32 bits: what the kernel compares and keys sleepers by.

@@ -1,8 +1,8 @@
 //! What a queue is and how it stands.
 
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{OFlags, fcntl_getfl, fstat};
-use rustix::io::Errno;
+use rustix::io::{self, Errno};
 
 use super::{MessageQueue, Relaxed};
 use crate::attributes::Attributes;
@@ -29,6 +29,7 @@ impl MessageQueue {
     ///
     /// # Errors
     /// As [`attributes`](Self::attributes).
+    #[doc(alias = "current_messages")]
     #[doc(alias = "mq_curmsgs")]
     pub fn len(&self) -> Result<usize> {
         Ok(self.attributes()?.messages)
@@ -55,14 +56,7 @@ impl MessageQueue {
     /// # Errors
     /// None in practice: the descriptor is open.
     pub fn flags(&self) -> Result<OpenFlags> {
-        let flags = fcntl_getfl(&self.descriptor).map_err(status_error)?;
-        let access = match flags & OFlags::RWMODE {
-            OFlags::RDONLY => OpenFlags::READ,
-            OFlags::WRONLY => OpenFlags::WRITE,
-            _ => OpenFlags::READ_WRITE,
-        };
-        let nonblocking = if flags.contains(OFlags::NONBLOCK) { OpenFlags::NONBLOCKING } else { OpenFlags::empty() };
-        Ok(access | nonblocking)
+        flags_of(&self.descriptor).map_err(status_error)
     }
 
     /// Chooses whether calls may wait: on this descriptor and on all that were made from it by `dup`, `fork` or passing
@@ -77,6 +71,7 @@ impl MessageQueue {
     /// # References
     /// [`mq_setattr(3)`](https://man7.org/linux/man-pages/man3/mq_setattr.3.html),
     /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/mq_setattr.html)
+    #[doc(alias = "blocking")]
     #[doc(alias = "mq_setattr")]
     pub fn set_nonblocking(&self, nonblocking: bool) -> Result<()> {
         let flags = if nonblocking { OFlags::NONBLOCK } else { OFlags::empty() };
@@ -102,6 +97,18 @@ impl Attributes {
             nonblocking: attributes.flags as u32 & OFlags::NONBLOCK.bits() != 0,
         }
     }
+}
+
+/// The directions in which a descriptor is open, and whether it is nonblocking.
+pub(super) fn flags_of(descriptor: &OwnedFd) -> io::Result<OpenFlags> {
+    let flags = fcntl_getfl(descriptor)?;
+    let access = match flags & OFlags::RWMODE {
+        OFlags::RDONLY => OpenFlags::READ,
+        OFlags::WRONLY => OpenFlags::WRITE,
+        _ => OpenFlags::READ_WRITE,
+    };
+    let nonblocking = if flags.contains(OFlags::NONBLOCK) { OpenFlags::NONBLOCKING } else { OpenFlags::empty() };
+    Ok(access | nonblocking)
 }
 
 fn status_error(errno: Errno) -> Error {

@@ -2,6 +2,7 @@
 
 use core::ops::ControlFlow;
 
+use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::{MessageQueue, diagnosis};
@@ -41,7 +42,7 @@ impl MessageQueue {
     /// [`fill`]: Self::fill
     pub fn send_many<M: AsRef<[u8]>>(&self, messages: &[M], priority: Priority) -> Result<usize> {
         if messages.is_empty() {
-            return Ok(0);
+            return self.check_sending(0, 0).map(|()| 0);
         }
         let (sent, failure) = self.send_while_room(self.attributes()?, messages, priority);
         if sent > 0 { Ok(sent) } else { failure.map_or(Ok(0), Err) }
@@ -75,7 +76,13 @@ impl MessageQueue {
             received += 1;
             take(incoming.finish()).map_break(|()| Ok(()))
         });
-        if received > 0 { Ok(received) } else { ended.map(|_| 0) }
+        if received > 0 {
+            return Ok(received);
+        }
+        match ended? {
+            ControlFlow::Break(()) => Ok(0),
+            ControlFlow::Continue(needed) => self.check_receiving(Incoming::new(buffer).free(), needed).map(|()| 0),
+        }
     }
 
     /// Sends messages as long as the queue has room, of which the caller has just looked how much there is: how many,
@@ -95,10 +102,10 @@ impl MessageQueue {
                     Err(error) => return (sent, Some(error)),
                 }
             }
-            if room == 0 {
-                break;
-            }
             let message = message.as_ref();
+            if room == 0 {
+                return (sent, self.check_sending(message.len(), seen.max_message_size).err());
+            }
             match sys::mq_timedsend(&self.descriptor, message, priority.into(), Some(&sys::Timespec::EXPIRED)) {
                 Ok(()) => (sent, room) = (sent + 1, room - 1),
                 // Another sender took the room.
@@ -109,22 +116,35 @@ impl MessageQueue {
         (sent, None)
     }
 
-    /// Does `one` for each message that is there, until it breaks; what it broke with, or nothing if there is no more.
+    /// Does `one` for each message that is there, until it breaks; what it broke with, or if there is no more
+    /// the room that one needs: where there was none, no call has checked the buffer.
     pub(super) fn while_there<T>(
         &self,
         mut one: impl FnMut(&Attributes) -> ControlFlow<Result<T>>,
-    ) -> Result<Option<T>> {
+    ) -> Result<ControlFlow<T, usize>> {
         loop {
             let attributes = self.attributes()?;
             if attributes.messages == 0 {
-                return Ok(None);
+                return Ok(ControlFlow::Continue(attributes.max_message_size));
             }
             for _ in 0..attributes.messages {
                 if let ControlFlow::Break(result) = one(&attributes) {
-                    return result.map(Some);
+                    return result.map(ControlFlow::Break);
                 }
             }
         }
+    }
+
+    /// Fails as every way to send does for its arguments alone, whether or not the queue has room.
+    #[cold]
+    pub(super) fn check_sending(&self, length: usize, max_message_size: usize) -> Result<()> {
+        self.check(PollFlags::OUT, length, max_message_size).map_err(|errno| diagnosis::of_send(self, errno, length))
+    }
+
+    /// Fails as every way to receive does for its arguments alone, whether or not there is a message.
+    #[cold]
+    pub(super) fn check_receiving(&self, room: usize, max_message_size: usize) -> Result<()> {
+        self.check(PollFlags::IN, room, max_message_size).map_err(|errno| diagnosis::of_receive(self, errno, room))
     }
 
     /// What a failed receive means where another receiver may have taken the message: that is no error.

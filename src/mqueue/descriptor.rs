@@ -4,9 +4,10 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 
 use super::MessageQueue;
+use super::attributes::flags_of;
 use super::unlink::QueueName;
-use crate::attributes::Attributes;
 use crate::error::{Cause, Error, Operation, Refused, Result};
+use crate::flags::OpenFlags;
 use crate::sys;
 
 impl MessageQueue {
@@ -23,7 +24,8 @@ impl MessageQueue {
     pub fn try_clone(&self) -> Result<Self> {
         let descriptor =
             fcntl_dupfd_cloexec(&self.descriptor, 0).map_err(|errno| Error::system(Operation::CloneQueue, errno))?;
-        Ok(Self::from_parts(descriptor, QueueName::kept(self.name.get().copied()), self.believed_nonblocking()))
+        let nonblocking = if self.believed_nonblocking() { OpenFlags::NONBLOCKING } else { OpenFlags::empty() };
+        Ok(Self::from_parts(descriptor, QueueName::kept(self.name.get().copied()), self.access | nonblocking))
     }
 }
 
@@ -61,13 +63,15 @@ impl TryFrom<OwnedFd> for MessageQueue {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is anything else; it is given back as it was.
     fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, Refused<OwnedFd>> {
         let adopt = || {
-            let attributes = sys::mq_getsetattr(descriptor.as_fd(), None)
+            let system = |errno| Error::system(Operation::AdoptQueue, errno);
+            sys::mq_getsetattr(descriptor.as_fd(), None)
                 .map_err(|errno| Error::caused(Operation::AdoptQueue, errno, Cause::NotAQueue))?;
-            fcntl_setfd(&descriptor, FdFlags::CLOEXEC).map_err(|errno| Error::system(Operation::AdoptQueue, errno))?;
-            Ok(Attributes::of_kernel(attributes).nonblocking)
+            let flags = flags_of(&descriptor).map_err(system)?;
+            fcntl_setfd(&descriptor, FdFlags::CLOEXEC).map_err(system)?;
+            Ok(flags)
         };
         match adopt() {
-            Ok(nonblocking) => Ok(Self::from_parts(descriptor, QueueName::kept(None), nonblocking)),
+            Ok(flags) => Ok(Self::from_parts(descriptor, QueueName::kept(None), flags)),
             Err(error) => Err(Refused { error, value: descriptor }),
         }
     }

@@ -2,12 +2,12 @@
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::AsFd;
-use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use super::MessageQueue;
-use crate::error::{Cause, Error, Limit, Operation, saturate};
+use crate::error::{Cause, Error, Limit, Need, Operation, saturate};
+use crate::flags::OpenFlags;
 use crate::sys;
 use crate::sysctl::{HARD_MAX_MESSAGE_SIZE, HARD_MAX_MESSAGES, Sysctl};
 
@@ -21,7 +21,11 @@ pub(crate) struct Sizes {
 /// Why `mq_open` failed to open an existing queue.
 #[cold]
 pub(super) fn of_opening(operation: Operation, errno: Errno) -> Error {
-    let cause = if errno == Errno::MFILE { no_free_descriptor() } else { Cause::System };
+    let cause = match errno {
+        Errno::MFILE => no_free_descriptor(),
+        Errno::NOSYS => Cause::Needs(Need::MessageQueues),
+        _ => Cause::System,
+    };
     Error::caused(operation, errno, cause)
 }
 
@@ -31,10 +35,8 @@ pub(crate) fn of_creation(operation: Operation, errno: Errno, sizes: Option<Size
     let cause = match errno {
         Errno::INVAL | Errno::OVERFLOW => sizes.and_then(size_above_maximum),
         Errno::MFILE => Some(of_emfile(sizes)),
-        Errno::NOSPC => {
-            let count = |maximum| Cause::above(Limit::Queues, u64::saturating_add(maximum, 1), maximum);
-            Sysctl::QUEUES_MAX.read().map(count)
-        }
+        Errno::NOSPC => Sysctl::QUEUES_MAX.read().map(|maximum| one_more(Limit::Queues, maximum)),
+        Errno::NOSYS => Some(Cause::Needs(Need::MessageQueues)),
         _ => None,
     };
     Error::caused(operation, errno, cause.unwrap_or(Cause::System))
@@ -48,7 +50,7 @@ pub(super) fn of_send(queue: &MessageQueue, errno: Errno, length: usize) -> Erro
             length: saturate(length as u64),
             maximum: saturate(attributes.max_message_size as u64),
         }),
-        Errno::BADF => wrong_direction(queue, OFlags::RDONLY),
+        Errno::BADF => wrong_direction(queue, OpenFlags::WRITE),
         _ => None,
     };
     Error::caused(Operation::Send, errno, cause.unwrap_or(Cause::System))
@@ -61,7 +63,7 @@ pub(super) fn of_receive(queue: &MessageQueue, errno: Errno, size: usize) -> Err
         Errno::MSGSIZE => sys::mq_getsetattr(queue.as_fd(), None)
             .ok()
             .map(|attributes| buffer_too_small(size, attributes.max_message_size as usize)),
-        Errno::BADF => wrong_direction(queue, OFlags::WRONLY),
+        Errno::BADF => wrong_direction(queue, OpenFlags::READ),
         _ => None,
     };
     Error::caused(Operation::Receive, errno, cause.unwrap_or(Cause::System))
@@ -74,15 +76,18 @@ pub(super) fn buffer_too_small(size: usize, needed: usize) -> Cause {
 
 /// Which size is above its maximum: the namespace's, or for a privileged user the kernel's own.
 fn size_above_maximum(sizes: Sizes) -> Option<Cause> {
-    let candidates = [
-        (Limit::MaxMessages, sizes.max_messages, Sysctl::MSG_MAX, HARD_MAX_MESSAGES),
-        (Limit::MaxMessageSize, sizes.max_message_size, Sysctl::MSGSIZE_MAX, HARD_MAX_MESSAGE_SIZE),
-    ];
+    let Sizes { max_messages, max_message_size } = sizes;
+    let most_messages = Sysctl::MSG_MAX.read().unwrap_or(HARD_MAX_MESSAGES);
+    let longest = Sysctl::MSGSIZE_MAX.read().unwrap_or(HARD_MAX_MESSAGE_SIZE);
     // A size above the kernel's own maximum is wrong for everybody, so it is the one to name.
-    let hard = candidates.iter().find(|(_, asked, _, hard)| asked > hard);
-    let soft = || candidates.iter().find(|(_, asked, sysctl, _)| sysctl.read().is_some_and(|value| *asked > value));
-    let (limit, asked, sysctl, hard) = hard.or_else(soft)?;
-    Some(Cause::above(*limit, *asked, sysctl.read().unwrap_or(*hard)))
+    let is_only_too_long = max_message_size > HARD_MAX_MESSAGE_SIZE && max_messages <= HARD_MAX_MESSAGES;
+    if max_messages > most_messages && !is_only_too_long {
+        Some(Cause::above(Limit::MaxMessages, max_messages, most_messages))
+    } else if max_message_size > longest {
+        Some(Cause::above(Limit::MaxMessageSize, max_message_size, longest))
+    } else {
+        None
+    }
 }
 
 /// EMFILE has two causes: no free descriptor, or a queue too costly for the user. Whether another descriptor can be had
@@ -97,8 +102,12 @@ fn of_emfile(sizes: Option<Sizes>) -> Cause {
 }
 
 fn no_free_descriptor() -> Cause {
-    let maximum = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    Cause::above(Limit::Descriptors, maximum.saturating_add(1), maximum)
+    one_more(Limit::Descriptors, getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+}
+
+/// One more was asked for than there may be.
+fn one_more(limit: Limit, maximum: u64) -> Cause {
+    Cause::above(limit, maximum.saturating_add(1), maximum)
 }
 
 /// What the kernel takes where no sizes are given: the defaults, but not more than the maxima.
@@ -109,7 +118,6 @@ pub(super) fn default_sizes() -> Option<Sizes> {
     })
 }
 
-fn wrong_direction(queue: &MessageQueue, other: OFlags) -> Option<Cause> {
-    let flags = fcntl_getfl(queue.as_fd()).ok()?;
-    (flags & OFlags::RWMODE == other).then_some(Cause::WrongDirection)
+fn wrong_direction(queue: &MessageQueue, needed: OpenFlags) -> Option<Cause> {
+    (!queue.access.contains(needed)).then_some(Cause::WrongDirection)
 }

@@ -18,6 +18,7 @@ mod thread;
 mod unlink;
 mod wait;
 
+pub(crate) use notification_socket::notification_socket;
 pub use notification_socket::{NotificationSocket, Notified};
 pub use notify::{Notify, PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, SI_MESGQ};
 pub use options::MessageQueueOptions;
@@ -29,8 +30,11 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::fd::OwnedFd;
+use rustix::fs::fstat;
+use rustix::io::Errno;
 
-use crate::error::{Error, Operation, Result};
+use crate::error::{Cause, Error, Operation, Result};
+use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
 use crate::sys;
 use unlink::QueueName;
@@ -65,7 +69,8 @@ use unlink::QueueName;
 /// | `send_deadline`, `receive_deadline` | until a moment on the clock that the deadline names |
 ///
 /// On a nonblocking queue nothing waits, as POSIX has it: the timed calls too fail with
-/// [`WouldBlock`](crate::ErrorKind::WouldBlock) at once.
+/// [`WouldBlock`](crate::ErrorKind::WouldBlock) at once. Wrong arguments are reported before any wait, and
+/// [in the same order](crate::ErrorKind#what-is-checked-first) by every form.
 ///
 /// Waits by the wall clock, and waits without a limit, happen inside the send or receive call: the kernel hands
 /// messages to its waiters in order of their scheduling priority, then of their arrival. The kernel has no such call
@@ -96,6 +101,8 @@ pub struct MessageQueue {
     /// Before `descriptor`: it looks at the open queue when it is dropped.
     name: QueueName,
     descriptor: OwnedFd,
+    /// The directions that the descriptor is open in. They never change.
+    access: OpenFlags,
     /// What this handle last knew of the flag. Others may change it, so it only chooses the faster of two right ways.
     nonblocking: AtomicBool,
 }
@@ -110,12 +117,13 @@ impl MessageQueue {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`PermissionDenied`](crate::ErrorKind::PermissionDenied) unless it is
-    /// the user's own queue or the caller has CAP_FOWNER; [`Unsupported`](crate::ErrorKind::Unsupported) on a kernel
-    /// without message queues.
+    /// the user's own queue or the caller has CAP_FOWNER (with EPERM, of which glibc makes EACCES);
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) on a kernel without message queues.
     ///
     /// # References
     /// [`mq_unlink(3)`](https://man7.org/linux/man-pages/man3/mq_unlink.3.html),
     /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/mq_unlink.html)
+    #[doc(alias = "unlink_message_queue")]
     #[doc(alias = "mq_unlink")]
     pub fn unlink(name: &Name) -> Result<()> {
         sys::mq_unlink(OwnedName::new(name).c_str()).map_err(|errno| Error::system(Operation::UnlinkQueue, errno))
@@ -126,6 +134,46 @@ impl MessageQueue {
     #[must_use]
     pub fn name(&self) -> Option<&Name> {
         self.name.get().map(OwnedName::name)
+    }
+
+    /// Returns `true` if the queue still has its name: no process has unlinked it.
+    ///
+    /// `false` means that a message that is sent to it reaches no process that opens the name from now on: a server
+    /// that removes its name when it ends was restarted. Sending succeeds all the same, so a client that lives longer
+    /// than its server asks now and then, or after a reply that does not come, and opens the name again:
+    /// ```
+    /// use rawipc::{MessageQueue, name};
+    /// let serve = || MessageQueue::options().read(true).create(true).unlink_on_drop(true)
+    ///     .open(name!("/rawipc-doc-restart"));
+    /// let connect = || MessageQueue::options().write(true).open(name!("/rawipc-doc-restart"));
+    /// let server = serve()?;
+    /// let mut client = connect()?;
+    ///
+    /// drop(server);
+    /// let server = serve()?; // It was restarted.
+    /// client.send(b"lost", rawipc::Priority::MIN)?; // Accepted by a queue that has no receiver.
+    /// if !client.is_linked()? {
+    ///     client = connect()?;
+    /// }
+    /// client.send(b"job", rawipc::Priority::MIN)?;
+    /// assert_eq!(server.len()?, 1);
+    /// # Ok::<(), rawipc::Error>(())
+    /// ```
+    ///
+    /// One system call (`stat`): the queue itself is asked. It has one name for life, which cannot be renamed, and no
+    /// second one. So the answer does not depend on the right to open the queue, nor on whether the handle knows its
+    /// name: it holds for adopted queues, too. The name is that in the IPC namespace in which the queue was created. A
+    /// process that has changed to another namespace gets the same answer, although the name stands for another queue
+    /// there, or for none; and a queue whose namespace has ended keeps its name. A child of `fork` gets the same answer
+    /// as its parent. The answer is as old as the call.
+    ///
+    /// # Errors
+    /// None in practice: the descriptor is open.
+    #[doc(alias = "st_nlink")]
+    #[doc(alias = "stale")]
+    pub fn is_linked(&self) -> Result<bool> {
+        let status = fstat(&self.descriptor).map_err(|errno| Error::system(Operation::QueueStatus, errno))?;
+        Ok(status.st_nlink != 0)
     }
 
     /// Closes the queue, after removing its name if [`unlink_on_drop`](MessageQueueOptions::unlink_on_drop) asks for
@@ -142,12 +190,16 @@ impl MessageQueue {
     pub fn close(mut self) -> Result<()> {
         let unlinked = self.name.remove();
         let closed = sys::close(self.descriptor);
-        unlinked.map_err(|errno| Error::system(Operation::UnlinkQueue, errno))?;
+        unlinked.map_err(|errno| match errno {
+            Errno::BADF => Error::caused(Operation::UnlinkQueue, errno, Cause::OtherFile),
+            errno => Error::system(Operation::UnlinkQueue, errno),
+        })?;
         closed.map_err(|errno| Error::system(Operation::CloseQueue, errno))
     }
 
-    fn from_parts(descriptor: OwnedFd, name: QueueName, nonblocking: bool) -> Self {
-        Self { name, descriptor, nonblocking: AtomicBool::new(nonblocking) }
+    fn from_parts(descriptor: OwnedFd, name: QueueName, flags: OpenFlags) -> Self {
+        let nonblocking = AtomicBool::new(flags.contains(OpenFlags::NONBLOCKING));
+        Self { name, descriptor, access: flags & OpenFlags::READ_WRITE, nonblocking }
     }
 
     fn believed_nonblocking(&self) -> bool {

@@ -5,7 +5,7 @@ use core::fmt;
 use core::mem;
 use core::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{self, Errno};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socket_with};
@@ -92,7 +92,7 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
     /// netlink sockets are not allowed or not known; [`LimitExceeded`](crate::ErrorKind::LimitExceeded) for lack of
     /// descriptors. The queue is given back.
     pub fn new(queue: Q) -> core::result::Result<Self, Refused<Q>> {
-        match socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None) {
+        match notification_socket() {
             Ok(socket) => {
                 Ok(Self { queue, socket, creator: Creator::this_process(), registration: 0, unread: 0, arrived: false })
             }
@@ -113,7 +113,7 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
     }
 
     /// Registers for the next message that arrives in the empty queue; again after each [`Notified::Arrived`]. One
-    /// system call (and a look at the PID); one more each time if what came before is not read.
+    /// system call; one more each time if what came before is not read.
     ///
     /// # Errors
     /// [`Busy`](crate::ErrorKind::Busy) if the slot is taken, also if by this socket; else as [`MessageQueue::notify`].
@@ -159,7 +159,7 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
         Ok(())
     }
 
-    /// Waits without a limit. One system call (and a look at the PID).
+    /// Waits without a limit. One system call.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is not armed, so that nothing would ever come;
@@ -212,7 +212,7 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
             }
             // The wall clock may be set meanwhile; `poll` knows only the monotonic one.
             let slice = if matches!(deadline, Deadline::Realtime(_)) { Duration::from_secs(1) } else { Duration::MAX };
-            poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&poll_time(remaining.min(slice))))?;
+            sys::poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&poll_time(remaining.min(slice))))?;
         }
     }
 
@@ -273,8 +273,13 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
         if self.creator.is_this_process() {
             return Ok(());
         }
-        Err(Error::argument(operation, Argument::OtherProcess, self.creator.number()))
+        Err(Error::argument(operation, Argument::OtherProcess, 0))
     }
+}
+
+/// A socket that the kernel can send notifications on.
+pub(crate) fn notification_socket() -> io::Result<OwnedFd> {
+    socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)
 }
 
 /// What the kernel keeps of a registration and sends on the socket when there is news of it.

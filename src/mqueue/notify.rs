@@ -9,6 +9,8 @@ use crate::error::{Argument, Error, Operation, Result};
 use crate::sys;
 
 /// The real-time signals: 34 to 64. 32 and 33 belong to the C libraries; musl takes 34 too.
+#[doc(alias = "USER_SIGNAL_MIN")]
+#[doc(alias = "USER_SIGNAL_MAX")]
 #[doc(alias = "SIGRTMIN")]
 #[doc(alias = "SIGRTMAX")]
 pub const REALTIME_SIGNALS: RangeInclusive<i32> = 34..=64;
@@ -42,8 +44,12 @@ impl MessageQueue {
     ///
     /// A queue has one slot for this, for all processes together. The registration is gone once it has fired, and also
     /// when this process closes **any** descriptor of the queue; a forked child has none. It fires only when the queue
-    /// was empty, and not if somebody waits in a receive call: that one gets the message and the registration stays. So
-    /// register first, then receive what is there already, then wait.
+    /// was empty, and not if a thread waits in [`receive`](Self::receive), or in
+    /// [`receive_deadline`](Self::receive_deadline) by the wall clock: that thread gets the message and the
+    /// registration stays. A thread in [`receive_timeout`](Self::receive_timeout), or with a deadline of the monotonic
+    /// clock, does not keep it: it waits in `poll`, because the kernel's own wait knows the wall clock alone. Then the
+    /// registration fires and is used up, although that thread takes the message. So register first, then receive what
+    /// is there already, then wait.
     ///
     /// A signal comes with `si_code` [`SI_MESGQ`], the sender's PID and real user ID, and the value given here.
     ///
@@ -80,6 +86,7 @@ impl MessageQueue {
     /// # Errors
     /// As [`notify`](Self::notify); [`Busy`](crate::ErrorKind::Busy) only if another process has the slot. This
     /// process's earlier registration is gone in any case, unless the number is no signal.
+    #[doc(alias = "request_notification")]
     pub fn replace_notification(&self, notify: Notify) -> Result<()> {
         let event = notify.to_kernel()?;
         self.cancel_notification()?;

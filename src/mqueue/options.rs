@@ -2,13 +2,14 @@
 
 use core::ffi::c_long;
 
-use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, fchmod};
 use rustix::io::Errno;
 
 use super::diagnosis::{self, Sizes};
 use super::unlink::QueueName;
 use super::{MessageQueue, Operation};
+use crate::devshm::set_group;
 use crate::error::{Argument, Cause, Error, Result};
 use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
@@ -28,8 +29,10 @@ use crate::sys;
 #[must_use]
 pub struct MessageQueueOptions {
     flags: OpenFlags,
+    create_new: bool,
     mode: u32,
     exact_mode: bool,
+    group: Option<u32>,
     max_messages: Option<usize>,
     max_message_size: Option<usize>,
     unlink_on_drop: bool,
@@ -39,8 +42,10 @@ impl MessageQueueOptions {
     pub(super) const fn new() -> Self {
         Self {
             flags: OpenFlags::empty(),
+            create_new: false,
             mode: 0o600,
             exact_mode: false,
+            group: None,
             max_messages: None,
             max_message_size: None,
             unlink_on_drop: false,
@@ -68,7 +73,12 @@ impl MessageQueueOptions {
     ///
     /// Without sizes the kernel's defaults hold; giving one of the two, the other is read from `/proc`. Sizes and mode
     /// say nothing about a queue that exists: [`MessageQueue::attributes`] tells what it has. Always close-on-exec. One
-    /// system call, unless [`exact_mode`](Self::exact_mode) or [`unlink_on_drop`](Self::unlink_on_drop) ask for more.
+    /// system call, unless [`exact_mode`](Self::exact_mode), [`group`](Self::group) or
+    /// [`unlink_on_drop`](Self::unlink_on_drop) ask for more.
+    ///
+    /// The kernel knows no queue without a name: until its [`group`](Self::group) is set, a queue has the process's own
+    /// group, with the rights that [`mode`](Self::mode) gives to the group. With [`exact_mode`](Self::exact_mode) no
+    /// group has any until then.
     ///
     /// # Errors
     /// | kind | when |
@@ -90,11 +100,11 @@ impl MessageQueueOptions {
     pub fn open(&self, name: &Name) -> Result<MessageQueue> {
         self.check()?;
         let name = OwnedName::new(name);
-        if self.flags.contains(OpenFlags::EXCLUSIVE) {
+        if self.creates_new() {
             self.create_exclusively(&name)
-        } else if !self.flags.contains(OpenFlags::CREATE) {
+        } else if !self.creates() {
             self.open_existing(&name)
-        } else if self.exact_mode || self.unlink_on_drop {
+        } else if self.exact_mode || self.unlink_on_drop || self.group.is_some() {
             self.open_or_create(&name)
         } else {
             let descriptor = self.create_by(OFlags::CREATE, &name)?;
@@ -144,8 +154,7 @@ impl MessageQueueOptions {
     }
 
     fn operation(&self) -> Operation {
-        let create = self.flags.intersects(OpenFlags::CREATE_NEW);
-        if create { Operation::CreateQueue } else { Operation::OpenQueue }
+        if self.creates() { Operation::CreateQueue } else { Operation::OpenQueue }
     }
 
     /// Both sizes, or neither for the kernel's defaults.
@@ -171,19 +180,26 @@ impl MessageQueueOptions {
 
     fn create_exclusively(&self, name: &OwnedName) -> Result<MessageQueue> {
         let descriptor = self.create_by(OFlags::CREATE | OFlags::EXCL, name)?;
-        if self.exact_mode {
-            let mode = Mode::from_raw_mode(self.mode as _);
-            if let Err(errno) = fchmod(&descriptor, mode) {
-                let _ = sys::mq_unlink(name.c_str());
-                return Err(Error::system(Operation::CreateQueue, errno));
-            }
-        }
-        let name = if self.unlink_on_drop {
-            QueueName::removed_on_drop(*name, descriptor.as_raw_fd())
-        } else {
-            QueueName::kept(Some(*name))
-        };
+        let name = self.finish(name, &descriptor).map_err(|errno| {
+            let _ = sys::mq_unlink(name.c_str());
+            Error::system(Operation::CreateQueue, errno)
+        })?;
         Ok(self.handle(descriptor, name))
+    }
+
+    /// What is done to a queue just created, and with its name.
+    fn finish(&self, name: &OwnedName, descriptor: &OwnedFd) -> rustix::io::Result<QueueName> {
+        if let Some(group) = self.group {
+            set_group(descriptor, group)?;
+        }
+        if self.exact_mode {
+            fchmod(descriptor, Mode::from_raw_mode(self.mode as _))?;
+        }
+        if self.unlink_on_drop {
+            QueueName::removed_on_drop(*name, descriptor)
+        } else {
+            Ok(QueueName::kept(Some(*name)))
+        }
     }
 
     /// Opens or creates, and knows which it was. Others may create and remove the queue between the two attempts.
@@ -218,8 +234,15 @@ impl MessageQueueOptions {
         name: &OwnedName,
         attributes: Option<&sys::Attributes>,
     ) -> rustix::io::Result<OwnedFd> {
-        let flags = self.access() | create | OFlags::CLOEXEC;
-        sys::mq_open(name.c_str(), flags.bits(), self.mode, attributes)
+        // Not O_CLOEXEC: the kernel sets it for each descriptor of a queue, and where it is asked for all the same, it
+        // is shown among the status flags (F_GETFL), unlike in a queue that C has opened.
+        let flags = self.access() | create;
+        sys::mq_open(name.c_str(), flags.bits(), self.first_mode(), attributes)
+    }
+
+    /// The mode to create it with: nothing is for a group that is not yet the right one.
+    fn first_mode(&self) -> u32 {
+        if self.exact_mode && self.group.is_some() { self.mode & !0o070 } else { self.mode }
     }
 
     fn access(&self) -> OFlags {
@@ -233,6 +256,6 @@ impl MessageQueueOptions {
     }
 
     fn handle(&self, descriptor: OwnedFd, name: QueueName) -> MessageQueue {
-        MessageQueue::from_parts(descriptor, name, self.flags.contains(OpenFlags::NONBLOCKING))
+        MessageQueue::from_parts(descriptor, name, self.flags)
     }
 }

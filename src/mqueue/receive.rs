@@ -54,6 +54,9 @@ impl MessageQueue {
     /// Receives a message, waiting at most so long while the queue is empty. Measured by the monotonic clock: setting
     /// the wall clock does not matter. A time-out of zero tries once. One system call if it need not wait.
     ///
+    /// While it waits, a message that arrives fires a registration for notification, unlike with `receive`: see
+    /// [`notify`](Self::notify).
+    ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`receive`](Self::receive).
     #[inline]
@@ -65,7 +68,11 @@ impl MessageQueue {
         self.receive_by(buffer, |receiving| receiving.within(timeout))
     }
 
-    /// Receives a message, waiting until the deadline while the queue is empty. A deadline in the past tries once.
+    /// Receives a message, waiting until the deadline while the queue is empty. A deadline in the past tries once, also
+    /// one before the clock's start, which is EINVAL in C.
+    ///
+    /// While it waits by the monotonic clock, a message that arrives fires a registration for notification: see
+    /// [`notify`](Self::notify).
     ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`receive`](Self::receive).
@@ -119,11 +126,16 @@ impl<B: Buffer + ?Sized> Attempt for Receiving<'_, '_, B> {
     }
 
     #[inline]
+    fn length(&mut self) -> usize {
+        self.incoming.free()
+    }
+
+    #[inline]
     fn call(&mut self, deadline: Option<&sys::Timespec>) -> io::Result<()> {
         self.incoming.receive(&self.queue.descriptor, deadline).map(drop)
     }
 
-    fn error(&mut self, errno: io::Errno) -> Error {
-        diagnosis::of_receive(self.queue, errno, self.incoming.free())
+    fn diagnose(queue: &MessageQueue, errno: io::Errno, length: usize) -> Error {
+        diagnosis::of_receive(queue, errno, length)
     }
 }

@@ -92,11 +92,16 @@ impl Attempt for Sending<'_> {
     }
 
     #[inline]
+    fn length(&mut self) -> usize {
+        self.message.len()
+    }
+
+    #[inline]
     fn call(&mut self, deadline: Option<&sys::Timespec>) -> io::Result<()> {
         sys::mq_timedsend(&self.queue.descriptor, self.message, self.priority.into(), deadline)
     }
 
-    fn error(&mut self, errno: io::Errno) -> Error {
-        diagnosis::of_send(self.queue, errno, self.message.len())
+    fn diagnose(queue: &MessageQueue, errno: io::Errno, length: usize) -> Error {
+        diagnosis::of_send(queue, errno, length)
     }
 }

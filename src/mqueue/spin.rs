@@ -32,9 +32,10 @@ impl MessageQueue {
     /// ```
     ///
     /// # Errors
-    /// None in practice: the descriptor is an open queue.
+    /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if the queue is not open for receiving.
     #[doc(alias = "busy_poll")]
     pub fn spin_until_message(&self, looks: u32) -> Result<bool> {
+        self.check_receiving(usize::MAX, 0)?;
         self.spin(PollFlags::IN, looks)
     }
 
@@ -42,14 +43,15 @@ impl MessageQueue {
     /// call of any form; see [`spin_until_message`](Self::spin_until_message).
     ///
     /// # Errors
-    /// None in practice: the descriptor is an open queue.
+    /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if the queue is not open for sending.
     pub fn spin_until_room(&self, looks: u32) -> Result<bool> {
+        self.check_sending(0, 0)?;
         self.spin(PollFlags::OUT, looks)
     }
 
     fn spin(&self, ready: PollFlags, looks: u32) -> Result<bool> {
         for _ in 0..looks {
-            match self.look(ready) {
+            match self.look(ready).map_err(|unready| unready.errno()) {
                 Ok(()) => return Ok(true),
                 Err(Errno::AGAIN | Errno::TIMEDOUT) => spin_loop(),
                 Err(errno) => return Err(Error::system(Operation::QueueStatus, errno)),

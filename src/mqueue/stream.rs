@@ -2,9 +2,7 @@
 
 use core::ops::ControlFlow;
 
-use rustix::io::Errno;
-
-use super::{MessageQueue, diagnosis};
+use super::MessageQueue;
 use crate::Priority;
 use crate::buffer::{Buffer, Incoming};
 use crate::error::Result;
@@ -32,6 +30,7 @@ impl MessageQueue {
     ///
     /// # Errors
     /// As [`send`](Self::send), with the bytes sent so far: what is left is `payload[bytes..]`.
+    #[doc(alias = "sendall")]
     pub fn send_all(&self, payload: &[u8], priority: Priority) -> core::result::Result<(), Incomplete> {
         cut(payload, || self.max_message_size(), |chunk| self.send(chunk, priority))
     }
@@ -72,7 +71,7 @@ impl MessageQueue {
     /// As [`send`](Self::send), with the bytes sent so far; a full queue is no error.
     pub fn fill(&self, payload: &[u8], priority: Priority) -> core::result::Result<usize, Incomplete> {
         if payload.is_empty() {
-            return Ok(0);
+            return self.check_sending(0, 0).map(|()| 0).map_err(Incomplete::at(0));
         }
         let attributes = self.attributes().map_err(Incomplete::at(0))?;
         let size = attributes.max_message_size;
@@ -101,9 +100,8 @@ impl MessageQueue {
         let stopped = self.while_there(|attributes| {
             let free = incoming.free();
             if free < attributes.max_message_size {
-                let full =
-                    if taken > 0 { Ok(Stop::Full) } else { Err(diagnosis::of_receive(self, Errno::MSGSIZE, free)) };
-                return ControlFlow::Break(full);
+                let check = || self.check_receiving(free, attributes.max_message_size);
+                return ControlFlow::Break(if taken > 0 { Ok(()) } else { check() }.map(|()| Stop::Full));
             }
             match incoming.receive(&self.descriptor, Some(&sys::Timespec::EXPIRED)) {
                 Ok(0) => return ControlFlow::Break(Ok(Stop::End)),
@@ -112,7 +110,13 @@ impl MessageQueue {
             }
             ControlFlow::Continue(())
         })?;
-        Ok(stopped.unwrap_or(Stop::Empty))
+        match stopped {
+            ControlFlow::Break(stop) => Ok(stop),
+            ControlFlow::Continue(needed) if taken == 0 => {
+                self.check_receiving(incoming.free(), needed).map(|()| Stop::Empty)
+            }
+            ControlFlow::Continue(_) => Ok(Stop::Empty),
+        }
     }
 
     fn max_message_size(&self) -> Result<usize> {

@@ -4,12 +4,13 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, write};
 
 use super::{MessageQueue, NotificationSocket, Notified};
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::sys;
 
 /// Why a [`NotificationThread`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +65,7 @@ impl MessageQueue {
     /// As [`NotificationSocket::new`] and [`NotificationSocket::arm`]; [`LimitExceeded`](ErrorKind::LimitExceeded) or
     /// [`WouldBlock`](ErrorKind::WouldBlock) if there can be no more descriptors or threads. Nothing stays registered
     /// then.
+    #[doc(alias = "request_notification")]
     pub fn notify_thread<Q, F>(queue: Q, callback: F) -> Result<NotificationThread>
     where
         Q: Borrow<Self> + Send + 'static,
@@ -115,7 +117,7 @@ where
 {
     while socket.is_armed() {
         let mut descriptors = [PollFd::new(stop, PollFlags::IN), PollFd::new(&socket, PollFlags::IN)];
-        match poll(&mut descriptors, None) {
+        match sys::poll(&mut descriptors, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(Error::system(Operation::AwaitNotification, errno)),
         }

@@ -1,8 +1,9 @@
 //! A queue's name, and removing it with the handle that created the queue.
 
-use rustix::fd::RawFd;
+use rustix::fd::{AsRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, Result};
 
+use crate::devshm::Identity;
 use crate::name::OwnedName;
 use crate::open::Creator;
 use crate::sys;
@@ -18,6 +19,8 @@ pub(super) struct QueueName {
 struct Removal {
     /// The queue's own descriptor, open for as long as the name is kept.
     descriptor: RawFd,
+    /// What it was open for at first: a process may have closed all its descriptors and opened others.
+    queue: Identity,
     creator: Creator,
 }
 
@@ -28,8 +31,10 @@ impl QueueName {
     }
 
     /// The name of a queue just created here, to be removed.
-    pub(super) fn removed_on_drop(name: OwnedName, descriptor: RawFd) -> Self {
-        Self { name: Some(name), removal: Some(Removal { descriptor, creator: Creator::this_process() }) }
+    pub(super) fn removed_on_drop(name: OwnedName, descriptor: &OwnedFd) -> Result<Self> {
+        let queue = Identity::of_file(descriptor)?;
+        let removal = Removal { descriptor: descriptor.as_raw_fd(), queue, creator: Creator::this_process() };
+        Ok(Self { name: Some(name), removal: Some(removal) })
     }
 
     pub(super) fn get(&self) -> Option<&OwnedName> {
@@ -51,8 +56,13 @@ impl QueueName {
         if !removal.creator.is_this_process() {
             return Ok(());
         }
+        let status = sys::status(removal.descriptor)?;
+        // The number is another file's by now, which says nothing about the name.
+        if Identity::of(&status) != removal.queue {
+            return Err(Errno::BADF);
+        }
         // The queue has lost its name: whatever bears that name now is somebody else's.
-        if sys::link_count(removal.descriptor)? == 0 {
+        if status.st_nlink == 0 {
             return Ok(());
         }
         match sys::mq_unlink(name.c_str()) {

@@ -1,14 +1,16 @@
 //! The four ways in which a call of either direction waits.
 
+use core::num::NonZeroU64;
 use core::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::AsFd;
 use rustix::fs::OFlags;
 use rustix::io::{self, Errno};
 
 use super::MessageQueue;
 use crate::error::{Error, Result};
+use crate::flags::OpenFlags;
 use crate::sys::{self, Timespec as KernelTime};
 use crate::time::{Clock, Deadline, Time};
 
@@ -22,11 +24,20 @@ pub(super) trait Attempt {
 
     fn queue(&self) -> &MessageQueue;
 
+    /// How many bytes the message has, or how many the buffer has free.
+    fn length(&mut self) -> usize;
+
     /// The one system call; it waits for ever, or until a realtime deadline.
     fn call(&mut self, deadline: Option<&KernelTime>) -> io::Result<()>;
 
-    /// What a failure of the call means.
-    fn error(&mut self, errno: Errno) -> Error;
+    /// What a failure of the call means, for a message or a free part of a buffer of this length.
+    fn diagnose(queue: &MessageQueue, errno: Errno, length: usize) -> Error;
+
+    #[inline]
+    fn error(&mut self, errno: Errno) -> Error {
+        let length = self.length();
+        Self::diagnose(self.queue(), errno, length)
+    }
 
     /// Waits without a limit.
     #[inline]
@@ -37,7 +48,22 @@ pub(super) trait Attempt {
     /// Never waits.
     #[inline]
     fn now(&mut self) -> Result<()> {
-        self.attempt_now().map_err(|errno| self.error(errno))
+        let looked = if self.queue().believed_nonblocking() { Ok(()) } else { self.queue().look(Self::READY) };
+        looked.and_then(|()| self.call(Some(&KernelTime::EXPIRED)).map_err(Unready::after_a_call)).map_err(|unready| {
+            let length = self.length();
+            Self::refused_now(self.queue(), length, unready)
+        })
+    }
+
+    /// Why it fails at once: as a call that must not wait, whatever the nonblocking flag. Out of line, and by parts, so
+    /// that the attempt need not lie in memory.
+    #[cold]
+    #[inline(never)]
+    fn refused_now(queue: &MessageQueue, length: usize, unready: Unready) -> Error {
+        match Self::refuse(queue, length, unready) {
+            Errno::TIMEDOUT => Self::diagnose(queue, Errno::AGAIN, length),
+            errno => Self::diagnose(queue, errno, length),
+        }
     }
 
     /// Waits at most so long by the monotonic clock.
@@ -61,15 +87,6 @@ pub(super) trait Attempt {
         result.map_err(|errno| self.error(errno))
     }
 
-    /// Fails with EAGAIN if it would have to wait, whatever the nonblocking flag.
-    #[inline]
-    fn attempt_now(&mut self) -> io::Result<()> {
-        match self.attempt_expired() {
-            Err(Errno::TIMEDOUT) => Err(Errno::AGAIN),
-            result => result,
-        }
-    }
-
     /// Fails with ETIMEDOUT if it would have to wait; with EAGAIN, as every wait on it, if the descriptor is
     /// nonblocking.
     ///
@@ -79,9 +96,18 @@ pub(super) trait Attempt {
     #[inline]
     fn attempt_expired(&mut self) -> io::Result<()> {
         if !self.queue().believed_nonblocking() {
-            self.queue().look(Self::READY)?;
+            let looked = self.queue().look(Self::READY);
+            let length = self.length();
+            looked.map_err(|unready| Self::refuse(self.queue(), length, unready))?;
         }
         self.call(Some(&KernelTime::EXPIRED))
+    }
+
+    /// Why a call fails on a queue that is not ready: wrong arguments come first.
+    #[inline]
+    fn refuse(queue: &MessageQueue, length: usize, unready: Unready) -> Errno {
+        let check = || queue.check(Self::READY, length, unready.max_message_size()).err();
+        unready.is_of_a_look().then(check).flatten().unwrap_or(unready.errno())
     }
 
     /// The same out of line: no time at all is not what time limits are made for.
@@ -117,25 +143,76 @@ pub(super) trait Attempt {
     }
 }
 
+/// Why a look says that no call is worth it: the errno, and the longest message if the queue is full or empty. In one
+/// register, since a look is next to each try.
+pub(super) struct Unready(NonZeroU64);
+
+impl Unready {
+    const fn new(errno: Errno, max_message_size: u64) -> Self {
+        let bits = NonZeroU64::new(max_message_size << 16 | errno.raw_os_error() as u64);
+        // No errno is 0.
+        Self(match bits {
+            Some(bits) => bits,
+            None => NonZeroU64::MIN,
+        })
+    }
+
+    /// After a call of the kernel, which has checked the arguments.
+    const fn after_a_call(errno: Errno) -> Self {
+        Self::new(errno, 0)
+    }
+
+    /// Returns `true` if the queue was full or empty: every queue has messages of a byte or more.
+    const fn is_of_a_look(&self) -> bool {
+        self.max_message_size() > 0
+    }
+
+    pub(super) const fn errno(&self) -> Errno {
+        Errno::from_raw_os_error((self.0.get() & 0xffff) as i32)
+    }
+
+    const fn max_message_size(&self) -> usize {
+        (self.0.get() >> 16) as usize
+    }
+}
+
 impl MessageQueue {
     /// Fails as a call would that may not wait, if the queue is not ready: what `poll` would say, from the queue's
-    /// attributes, which are had for half the time. Not inlined: it is next to each try, and a call costs a hundredth
-    /// of it.
+    /// attributes, which take half the time. If it is ready, the call itself checks its arguments. Not inlined: it is
+    /// next to each try, and a call costs a hundredth of it.
     #[inline(never)]
-    pub(super) fn look(&self, ready: PollFlags) -> io::Result<()> {
-        let sys::Attributes { messages, max_messages, flags, .. } = sys::mq_getsetattr(self.as_fd(), None)?;
+    pub(super) fn look(&self, ready: PollFlags) -> core::result::Result<(), Unready> {
+        let attributes = sys::mq_getsetattr(self.as_fd(), None);
+        let attributes = attributes.map_err(|errno| Unready::new(errno, 0))?;
+        let sys::Attributes { messages, max_messages, max_message_size, flags, .. } = attributes;
         let is_ready = if ready == PollFlags::OUT { messages < max_messages } else { messages > 0 };
-        match OFlags::from_bits_retain(flags as u32).contains(OFlags::NONBLOCK) {
-            _ if is_ready => Ok(()),
-            true => Err(Errno::AGAIN),
+        let errno = match OFlags::from_bits_retain(flags as u32).contains(OFlags::NONBLOCK) {
+            _ if is_ready => return Ok(()),
+            true => Errno::AGAIN,
             // The hint may be wrong, the flag is not.
-            false => Err(Errno::TIMEDOUT),
+            false => Errno::TIMEDOUT,
+        };
+        Err(Unready::new(errno, max_message_size as u64))
+    }
+
+    /// Fails as every call does for its arguments alone, in the kernel's order: the direction, then the length of the
+    /// message or of the free part of the buffer.
+    pub(super) fn check(&self, ready: PollFlags, length: usize, max_message_size: usize) -> io::Result<()> {
+        let (direction, fits) = if ready == PollFlags::OUT {
+            (OpenFlags::WRITE, length <= max_message_size)
+        } else {
+            (OpenFlags::READ, length >= max_message_size)
+        };
+        match self.access.contains(direction) {
+            false => Err(Errno::BADF),
+            true if !fits => Err(Errno::MSGSIZE),
+            true => Ok(()),
         }
     }
 
     /// Waits until the queue is ready, at most so long: whether it is.
     fn poll(&self, ready: PollFlags, timeout: Duration) -> io::Result<bool> {
-        Ok(poll(&mut [PollFd::from_borrowed_fd(self.as_fd(), ready)], Some(&poll_time(timeout)))? > 0)
+        Ok(sys::poll(&mut [PollFd::from_borrowed_fd(self.as_fd(), ready)], Some(&poll_time(timeout)))? > 0)
     }
 }
 

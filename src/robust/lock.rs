@@ -18,8 +18,8 @@ use rustix::io::{Errno, Result};
 use super::owner::Owner;
 use crate::futex::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::futex::primitive::{AtomicU32, sleep, wake};
-use crate::futex::{End, Patience, Scope, look_again, pause};
-use crate::shareable;
+use crate::futex::{Expiry, Scope, WaitPolicy, ignore_spurious, pause};
+use crate::shm::shareable;
 
 pub(super) const WAITED_FOR: u32 = 1 << 31;
 pub(super) const OWNER_DIED: u32 = 1 << 30;
@@ -77,13 +77,19 @@ impl Lock {
 
     /// Takes the lock, waiting as limited; ETIMEDOUT or EINTR if it could not be had, ENOTRECOVERABLE if nobody can.
     #[cold]
-    pub(crate) fn take(&self, me: Owner, others: &impl Others, patience: &Patience<impl End>) -> Result<Taken> {
-        if patience.check().is_err() {
+    pub(crate) fn take(&self, me: Owner, others: &impl Others, policy: &mut WaitPolicy<impl Expiry>) -> Result<Taken> {
+        if policy.check().is_err() {
             let expired = |errno| if errno == Errno::AGAIN { Errno::TIMEDOUT } else { errno };
             return self.try_take(me, others).map_err(expired);
         }
-        if self.spin(me, patience.tuning().spin) {
+        if self.spin(me, policy.tuning().spin) {
             return Ok(Taken::Clean);
+        }
+        // Without sleeps that end by themselves, this is the only look.
+        if policy.tuning().recheck_interval.is_none() {
+            if let Some(taken) = self.take_over(me, 0, others)? {
+                return Ok(taken);
+            }
         }
         let mut slept = 0;
         loop {
@@ -98,19 +104,20 @@ impl Lock {
             if word != waited_for && self.word.compare_exchange(word, waited_for, Relaxed, Relaxed).is_err() {
                 continue;
             }
-            let nap = match patience.nap() {
-                Ok(nap) => nap,
+            let slice = match policy.next_slice() {
+                Ok(slice) => slice,
                 // The last look is for a dead owner.
                 Err(errno) => return self.take_over(me, slept, others)?.ok_or(errno),
             };
-            let end = sleep(&self.word, waited_for, Scope::Shared, nap);
+            let end = sleep(&self.word, waited_for, Scope::Shared, slice);
             slept = WAITED_FOR;
-            if end == Err(Errno::TIMEDOUT) {
+            // A wait that is interrupted again and again, and begun again, must find a dead owner too.
+            if matches!(end, Err(Errno::TIMEDOUT | Errno::INTR)) {
                 if let Some(taken) = self.take_over(me, slept, others)? {
                     return Ok(taken);
                 }
             }
-            look_again(end)?;
+            ignore_spurious(end)?;
         }
     }
 
@@ -145,7 +152,7 @@ impl Lock {
 
     /// Whether it is as in memory of zeros.
     pub(crate) fn is_clear(&self) -> bool {
-        self.word.load(Relaxed) == 0
+        self.word.load(Acquire) == 0
     }
 
     /// Whether somebody, dead or alive, has it now.
@@ -187,6 +194,7 @@ impl Lock {
             return Ok(None);
         }
         let new = me.bits() | OWNER_DIED | word & WAITED_FOR | slept;
+        // Ordering: of AcqRel the acquiring half: what made the owner known as dead has ordered all that it did.
         Ok(self.word.compare_exchange(word, new, AcqRel, Relaxed).ok().map(|_| Taken::OwnerDied))
     }
 }

@@ -1,11 +1,17 @@
 //! Who owns something in shared memory: a participant, in 30 bits.
 
+use core::cmp::Ordering;
+
 /// How many handles can take part in one object at a time.
 pub(crate) const PARTICIPANTS: usize = 128;
 
 const SLOT_BITS: u32 = 8;
 
 /// A participant's slot and the slot's generation when it was taken, so that a later user of the slot is another one.
+///
+/// A generation has 22 bits here and each user of a slot takes two of its values: after 2²¹ users of one slot (another
+/// multiple of that) a new one passes for a dead owner of long ago whom nobody has missed in all that time. Slots are
+/// taken in turns, so that is 128 × 2²¹, 268 million, openings of the object, less where slots are held for long.
 ///
 /// Never zero, but for nobody. What comes from shared memory may be anything, and then be nobody's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +61,18 @@ pub(super) const fn is_taken(generation: u32) -> bool {
     generation % 2 == 1
 }
 
+/// Which of two slots has been used less, by their generations, which may have begun again at 0.
+pub(super) const fn by_use(generation: u32, other: u32) -> Ordering {
+    let ahead = generation.wrapping_sub(other).cast_signed();
+    if ahead < 0 {
+        Ordering::Less
+    } else if ahead == 0 {
+        Ordering::Equal
+    } else {
+        Ordering::Greater
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +86,17 @@ mod tests {
                 assert!(owner.is_of(generation) && !owner.is_of(generation.wrapping_add(2)));
                 assert!(!owner.is_of(generation.wrapping_add(1)), "one who has left");
             }
+        }
+    }
+
+    #[test]
+    fn slots_wear_evenly_past_the_end_of_numbers() {
+        let mut generations = [u32::MAX - 5; 5];
+        for _ in 0..1000 {
+            let (lowest, highest) = (*generations.iter().min_by(|a, b| by_use(**a, **b)).unwrap(), generations[0]);
+            assert!(highest.wrapping_sub(lowest) <= 2);
+            let slot = generations.iter().position(|generation| *generation == lowest).unwrap();
+            generations[slot] = (lowest.wrapping_add(1) | 1).wrapping_add(1);
         }
     }
 

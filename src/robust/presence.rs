@@ -3,22 +3,22 @@
 #![allow(unsafe_code)]
 
 use core::ffi::c_void;
-use core::ptr::{self, NonNull};
-use core::sync::atomic::{
-    AtomicPtr, AtomicU32,
-    Ordering::{Acquire, Relaxed, Release},
-};
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, Result};
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
-use rustix::thread::futex;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
+
+use super::once;
+#[cfg(loom)]
+use crate::futex::model::Page;
+use crate::futex::primitive::AtomicU32;
+#[cfg(not(loom))]
+use crate::sys::WipedPage as Page;
 
 /// Less than a page, which the kernel rounds up in each of its calls.
-const PAGE: usize = size_of::<AtomicU32>();
-
-/// Somebody is at it. Above all other values, seen as a signed number below them.
-const BUSY: u32 = 1 << 31;
+const PAGE: usize = 1;
 
 /// A number that this process has got by locking something in a file, and the lock.
 ///
@@ -27,65 +27,56 @@ const BUSY: u32 = 1 << 31;
 /// a dead parent's lock. The number lies in a page that is wiped for such a child: without a system call it finds that
 /// it has none of its own.
 pub(super) struct Presence {
-    /// A page of this object's own.
-    number: NonNull<AtomicU32>,
+    page: Page,
     /// What keeps the lock; of a parent's, perhaps, if there is no number.
     anchor: AtomicPtr<c_void>,
 }
 
-// SAFETY: the memory belongs to no thread, and what lies in it changes by atomic operations only.
-unsafe impl Send for Presence {}
-// SAFETY: as above.
-unsafe impl Sync for Presence {}
+/// What is locked, as [`Presence::establish`] needs to know it.
+pub(super) trait Claim {
+    type Error: From<Errno>;
+
+    /// Makes known to others that this process has it; the number.
+    fn publish(&self) -> u32;
+
+    /// Makes sure that it is still locked, now that a mapping alone keeps the lock.
+    fn confirm(&self) -> core::result::Result<(), Self::Error>;
+
+    /// Undoes what [`publish`](Self::publish) did.
+    fn withdraw(&self);
+}
 
 impl Presence {
     /// Without a number.
     pub(super) fn new() -> Result<Self> {
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: the kernel chooses the address, so nothing that exists is replaced.
-        let page = unsafe { mmap_anonymous(ptr::null_mut(), PAGE, access, MapFlags::PRIVATE) }?;
-        let number = NonNull::new(page.cast()).ok_or(Errno::NOMEM)?;
-        let presence = Self { number, anchor: AtomicPtr::new(ptr::null_mut()) };
-        // SAFETY: the range is the page just made.
-        unsafe { madvise(page, PAGE, Advice::LinuxWipeOnFork) }?;
-        Ok(presence)
+        Ok(Self { page: Page::new()?, anchor: AtomicPtr::new(ptr::null_mut()) })
     }
 
     /// The number; `None` in a process that has got none yet.
     #[inline]
     pub(super) fn number(&self) -> Option<u32> {
-        let number = self.word().load(Acquire);
-        (number.cast_signed() > 0).then_some(number)
+        once::number(self.word())
     }
 
-    /// The number: once in this process, however many threads come. `lock` gets the description that holds the lock,
-    /// and what then makes the number known to others; when it is done, nothing fails any more.
+    /// The number: once in this process, however many threads come. `lock` gets what is claimed, and the description
+    /// that holds the lock. If it fails, nothing is left of it.
     #[cold]
-    pub(super) fn establish<F: FnOnce() -> u32>(&self, lock: impl FnOnce() -> Result<(OwnedFd, F)>) -> Result<u32> {
-        loop {
-            match self.word().compare_exchange(0, BUSY, Acquire, Acquire) {
-                Ok(_) => {}
-                // It cannot fail but by a wake-up; whatever ends it, this looks again.
-                Err(BUSY) => {
-                    let _ = futex::wait(self.word(), futex::Flags::PRIVATE, BUSY, None);
-                    continue;
-                }
-                Err(number) => return Ok(number),
-            }
-            let result = lock().and_then(|(file, publish)| Ok((anchor(&file)?, publish())));
-            let number = result.as_ref().map_or(0, |(anchor, number)| {
-                self.anchor.store(*anchor, Relaxed);
-                *number
-            });
-            self.word().store(number, Release);
-            let _ = futex::wake(self.word(), futex::Flags::PRIVATE, i32::MAX as u32);
-            return result.map(|(_, number)| number);
-        }
+    pub(super) fn establish<C: Claim>(
+        &self,
+        lock: impl FnOnce() -> core::result::Result<(OwnedFd, C), C::Error>,
+    ) -> core::result::Result<u32, C::Error> {
+        once::establish(self.word(), || {
+            let (anchor, number) = lock().and_then(|(file, claim)| keep(file, &claim))?;
+            // The number tells whether it is there.
+            self.anchor.store(anchor, Relaxed);
+            Ok(number)
+        })
     }
 
+    #[inline]
     fn word(&self) -> &AtomicU32 {
-        // SAFETY: the page is this object's own, and zeros are an atomic.
-        unsafe { self.number.as_ref() }
+        let [number, _] = self.page.words();
+        number
     }
 }
 
@@ -93,13 +84,26 @@ impl Drop for Presence {
     fn drop(&mut self) {
         // Without a number the anchor is null, or a parent's, at whose address there may be anything here.
         if self.number().is_some() {
-            // SAFETY: the mapping is this object's own, and nothing has ever been lent from it.
-            let unmapped = unsafe { munmap(*self.anchor.get_mut(), PAGE) };
-            debug_assert_eq!(unmapped, Ok(()));
+            release(*self.anchor.get_mut());
         }
-        // SAFETY: the page is this object's own.
-        let unmapped = unsafe { munmap(self.number.as_ptr().cast(), PAGE) };
-        debug_assert_eq!(unmapped, Ok(()));
+    }
+}
+
+/// Keeps a lock by a mapping instead of the descriptor: the mapping, and the number.
+///
+/// What is claimed is published before the descriptor is closed. Where the file system drops the lock at that moment,
+/// another process that begins at the same time would take it, and each would confirm the other's.
+fn keep<C: Claim>(file: OwnedFd, claim: &C) -> core::result::Result<(*mut c_void, u32), C::Error> {
+    let anchor = anchor(&file)?;
+    let number = claim.publish();
+    drop(file);
+    match claim.confirm() {
+        Ok(()) => Ok((anchor, number)),
+        Err(error) => {
+            claim.withdraw();
+            release(anchor);
+            Err(error)
+        }
     }
 }
 
@@ -109,8 +113,12 @@ fn anchor(file: &OwnedFd) -> Result<*mut c_void> {
     let anchor = unsafe { mmap(ptr::null_mut(), PAGE, ProtFlags::empty(), MapFlags::SHARED, file, 0) }?;
     // SAFETY: the range is the mapping just made, of which nothing can be lent.
     let kept_from_children = unsafe { madvise(anchor, PAGE, Advice::LinuxDontFork) };
-    kept_from_children.map(|()| anchor).inspect_err(|_| {
-        // SAFETY: as above.
-        let _ = unsafe { munmap(anchor, PAGE) };
-    })
+    kept_from_children.map(|()| anchor).inspect_err(|_| release(anchor))
+}
+
+/// Gives up what [`anchor`] has made in this process.
+fn release(anchor: *mut c_void) {
+    // SAFETY: the mapping is the caller's own, and nothing has ever been lent from it.
+    let unmapped = unsafe { munmap(anchor, PAGE) };
+    debug_assert_eq!(unmapped, Ok(()));
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::machine;
 use crate::futex::Scope;
 
 /// A layout and protocol of semaphores: which C library's programs can use the same one.
@@ -16,14 +17,44 @@ pub enum Abi {
 }
 
 impl Abi {
-    /// What the target's own C library uses; glibc's where there is none.
-    pub const NATIVE: Self = if cfg!(target_env = "musl") {
-        Self::Musl
-    } else if cfg!(target_pointer_width = "64") {
-        Self::Gnu64
-    } else {
-        Self::Gnu32
-    };
+    /// glibc's layout for programs of this one's word size.
+    pub const GNU: Self = if cfg!(target_pointer_width = "64") { Self::Gnu64 } else { Self::Gnu32 };
+
+    /// The layout of the C library that the program is compiled for: musl's for its targets, else glibc's. It is that
+    /// of [`Semaphore`](super::Semaphore), in memory of one's own. Named semaphores have that
+    /// [of the machine](Self::of_machine).
+    pub const NATIVE: Self = if cfg!(target_env = "musl") { Self::Musl } else { Self::GNU };
+
+    /// Returns the layout of this machine's C library: what the named semaphores of its C and Python programs have, and
+    /// the default of [`NamedSemaphore`](super::NamedSemaphore).
+    ///
+    /// | program | answer |
+    /// |---|---|
+    /// | linked dynamically with glibc | [`GNU`](Self::GNU), without a system call |
+    /// | any other: static, of musl's, without a C library | the library whose dynamic loader is installed, such as `/lib64/ld-linux-x86-64.so.2` or `/lib/ld-musl-x86_64.so.1` |
+    ///
+    /// Loaders for this program's word size come first. A static 32-bit program on a machine with 64-bit programs alone
+    /// gets their layout. If both libraries are installed, it is glibc if there is `/etc/ld.so.cache`. If neither is,
+    /// it is [`NATIVE`](Self::NATIVE). The first call in a process makes two `access` calls, or a few more
+    /// where both libraries or neither are installed; later ones return the same answer without a system call.
+    ///
+    /// A build decides for itself with `RUSTFLAGS='--cfg rawipc_semaphores="gnu"'`, or `"musl"`: nothing is looked for
+    /// then. A call decides with [`NamedSemaphoreOptions::abi`](super::NamedSemaphoreOptions::abi).
+    ///
+    /// ```
+    /// use rawipc::Abi;
+    /// # #[cfg(all(target_env = "gnu", not(rawipc_semaphores)))]
+    /// assert_eq!(Abi::of_machine(), Abi::GNU);
+    /// ```
+    #[must_use]
+    pub fn of_machine() -> Self {
+        machine::abi()
+    }
+
+    /// Returns `true` for glibc's layouts, whose files have a place of their own.
+    pub(super) const fn is_gnu(self) -> bool {
+        !matches!(self, Self::Musl)
+    }
 }
 
 impl fmt::Display for Abi {

@@ -18,7 +18,7 @@ use super::protocol::{Protocol, VALUE_MAX};
 use crate::futex::Scope;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::futex::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
-use crate::futex::{End, Patience, look_again};
+use crate::futex::{Expiry, WaitPolicy, ignore_spurious};
 
 /// One token.
 const TOKEN: u32 = 2;
@@ -66,22 +66,23 @@ impl Words {
         Err(state)
     }
 
-    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
+    fn sleep_and_take_as_waiter(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()> {
         loop {
             let state = self.state.load(Relaxed);
             if self.take_from(state).is_ok() {
                 return Ok(());
             }
             if state & WAITED_FOR == 0 {
+                // Ordering: as glibc's. Should a leaving waiter take the bit away, the sleep does not begin.
                 let marked = self.state.compare_exchange(state, state | WAITED_FOR, Release, Relaxed);
                 if marked.is_err() {
                     // The word changes, so time passes: the limit holds here too.
-                    patience.nap()?;
+                    policy.next_slice()?;
                     continue;
                 }
             }
-            let nap = patience.nap()?;
-            look_again(sleep(&self.state, WAITED_FOR, scope, nap))?;
+            let slice = policy.next_slice()?;
+            ignore_spurious(sleep(&self.state, WAITED_FOR, scope, slice))?;
         }
     }
 
@@ -89,8 +90,10 @@ impl Words {
     fn leave(&self, scope: Scope) {
         let guess = self.waiters.load(Relaxed);
         if guess == 1 {
+            // Ordering: loom cannot run the next change before this one; the planted `counted_down_first` does.
             self.state.fetch_and(!WAITED_FOR, Acquire);
         }
+        // Ordering: as above, from the other side.
         let waiters = self.waiters.fetch_sub(1, Release);
         if waiters > 1 && guess == 1 {
             // Somebody came meanwhile and relies on the bit. Posts that did not see it owe a wake-up, which is given
@@ -137,9 +140,10 @@ impl Protocol for Words {
         self.take_from(self.state.load(Relaxed)).is_ok()
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()> {
+        // Ordering: as glibc's. Should an old bit be seen, the sleep compares it with the last one and does not begin.
         self.waiters.fetch_add(1, Acquire);
-        let result = self.sleep_and_take_as_waiter(scope, patience);
+        let result = self.sleep_and_take_as_waiter(scope, policy);
         self.leave(scope);
         result
     }

@@ -16,7 +16,7 @@ use super::protocol::{Protocol, VALUE_MAX};
 use crate::futex::Scope;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::futex::primitive::{AtomicU64, Unused, const_unless_loom, low_half, sleep, wake};
-use crate::futex::{End, Patience, look_again};
+use crate::futex::{Expiry, WaitPolicy, ignore_spurious};
 
 /// One waiter.
 const WAITER: u64 = 1 << 32;
@@ -85,13 +85,13 @@ impl Words {
         Err(data)
     }
 
-    fn sleep_and_take_as_waiter(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
+    fn sleep_and_take_as_waiter(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()> {
         loop {
             if self.take_from(self.data.load(Relaxed), WAITER).is_ok() {
                 return Ok(());
             }
-            let nap = patience.nap()?;
-            look_again(sleep(low_half(&self.data), 0, scope, nap))?;
+            let slice = policy.next_slice()?;
+            ignore_spurious(sleep(low_half(&self.data), 0, scope, slice))?;
         }
     }
 }
@@ -145,9 +145,9 @@ impl Protocol for Words {
         }
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()> {
         self.data.fetch_add(WAITER, Relaxed);
-        self.sleep_and_take_as_waiter(scope, patience).inspect_err(|_| {
+        self.sleep_and_take_as_waiter(scope, policy).inspect_err(|_| {
             self.data.fetch_sub(WAITER, Relaxed);
         })
     }

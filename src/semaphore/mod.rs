@@ -8,6 +8,7 @@ mod gnu64;
 mod layout;
 #[cfg(all(test, loom))]
 mod loom_tests;
+mod machine;
 mod musl;
 mod named;
 mod options;
@@ -30,21 +31,24 @@ use rustix::io::Errno;
 use crate::error::{Error, Operation, Result};
 #[cfg(not(loom))]
 use crate::futex::Scope;
-use crate::futex::{End, Forever, Patience, Tuning};
+use crate::futex::{Expiry, Never, Unbroken, WaitPolicy, WaitTuning};
 use crate::shm::Shareable;
 use crate::time::Deadline;
 use protocol::Protocol;
 #[cfg(not(loom))]
 use protocol::VALUE_MAX;
 
-/// A semaphore in memory, in the layout of the target's own C library. See [`SemaphoreOf`].
+/// A semaphore in memory, in the layout of the C library that the program is compiled for. See [`SemaphoreOf`].
+///
+/// In memory that a static program of musl's shares with C programs of glibc's, put a `SemaphoreOf<Gnu64>`.
 pub type Semaphore = SemaphoreOf<Native>;
 
 /// A POSIX semaphore, in the place where it is put and in the layout `L`: a counter that can be waited for.
 ///
 /// It is a `sem_t` of the C library that the layout names: 32 or 16 bytes that can lie in a static, on a stack, or in
 /// memory that several processes map. Waiting and posting make no system call unless somebody has to sleep or to be
-/// woken.
+/// woken. No priority is inherited: a waiter of high priority waits as long as a holder of low priority is kept from
+/// running.
 ///
 /// ```
 /// use rawipc::Semaphore;
@@ -64,20 +68,25 @@ pub type Semaphore = SemaphoreOf<Native>;
 /// bytes there.
 ///
 /// # Waiting
-/// A wait that finds no token sleeps; and while it sleeps it looks again every second (see [`Tuning`]). There is no
-/// order among those who wait. What a thread did before it posted is seen by the one whose wait took that token.
+/// A wait that finds no token sleeps until a post wakes it, its time limit passes, or a signal handler interrupts it,
+/// exactly as in the C library; an idle waiter costs no wake-up. [`WaitTuning`] has other ways. There is no order among
+/// waiters. What a thread did before it posted is seen by the thread whose wait took that token.
 ///
 /// # Signals, fork, threads
-/// A signal handler interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted), and no token was taken. (With
-/// SA_RESTART a wait may go on instead.) [`post`](Self::post) may be called in a handler. A child of `fork` shares a
-/// semaphore that lies in shared memory, and has its own copy of any other. All methods may be called by any number of
-/// threads at once.
+/// A signal handler interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted), and no token was taken. With
+/// SA_RESTART, which much code installs its handlers with, a wait without a limit goes on instead, and one with a limit
+/// is interrupted all the same. A handler that runs right before the wait begins is not noticed by it: let it post to
+/// the semaphore, which ends the wait in every case, or give the wait a limit.
+/// [`post`](Self::post) may be called in a handler. A child of `fork` shares a semaphore that lies in shared memory,
+/// and has its own copy of any other. All methods may be called by any number of threads at once.
 ///
 /// # When a peer dies
 /// A semaphore has no owner: the token that a dead process had taken is gone for good, and nobody can tell. One killed
 /// while it waited stays recorded as a waiter, so each post makes a needless call;
 /// [`reset_waiters`](Self::reset_waiters) repairs that. One killed just after it was woken leaves its token there, and
-/// others who wait find it when they look again.
+/// takes the wake-up along: other waiters sleep on beside the token until the next post, as in C. A
+/// [`recheck_interval`](WaitTuning::recheck_interval) makes up for that: pass one to
+/// [`wait_tuned`](Self::wait_tuned), or set it for a named semaphore.
 ///
 /// # References
 /// [`sem_overview(7)`](https://man7.org/linux/man-pages/man7/sem_overview.7.html),
@@ -178,7 +187,7 @@ impl<L: Layout> SemaphoreOf<L> {
     #[doc(alias = "sem_wait")]
     #[inline]
     pub fn wait(&self) -> Result<()> {
-        if self.words.take() { Ok(()) } else { self.wait_long(Forever) }
+        if self.words.take() { Ok(()) } else { self.wait_long(Unbroken) }
     }
 
     /// Takes a token if there is one. Never a system call.
@@ -222,22 +231,25 @@ impl<L: Layout> SemaphoreOf<L> {
     ///
     /// # Errors
     /// As [`wait_deadline`](Self::wait_deadline).
-    pub fn wait_tuned(&self, deadline: Option<Deadline>, tuning: Tuning) -> Result<()> {
+    pub fn wait_tuned(&self, deadline: Option<Deadline>, tuning: WaitTuning) -> Result<()> {
         match deadline {
-            None => self.wait_until(Forever, tuning),
+            None => self.wait_until(Never, tuning),
             Some(deadline) => self.wait_until(deadline, tuning),
         }
-    }
-
-    fn wait_until(&self, end: impl End, tuning: Tuning) -> Result<()> {
-        self.words.wait(L::SCOPE, &Patience::new(end, tuning)).map_err(wait_error)
     }
 
     /// What a wait ends in that finds no token, out of line.
     #[cold]
     #[inline(never)]
-    fn wait_long(&self, end: impl End) -> Result<()> {
-        self.wait_until(end, Tuning::DEFAULT)
+    fn wait_until(&self, end: impl Expiry, tuning: WaitTuning) -> Result<()> {
+        self.words.wait(L::SCOPE, &mut WaitPolicy::new(end, tuning)).map_err(wait_error)
+    }
+
+    /// The same with the default tuning.
+    #[cold]
+    #[inline(never)]
+    fn wait_long(&self, end: impl Expiry) -> Result<()> {
+        self.wait_until(end, WaitTuning::DEFAULT)
     }
 
     #[cold]
@@ -271,8 +283,8 @@ impl<L: Layout> SemaphoreOf<L> {
 
     /// Forgets all recorded waiters, so that posts make no needless calls after a waiter was killed.
     ///
-    /// For when nobody waits: one who does would not be woken any more, and if it is not of this crate, which looks
-    /// again, sleep for ever.
+    /// For when no thread waits: one that does would not be woken any more, and would sleep for ever without a time
+    /// limit or a [`recheck_interval`](WaitTuning::recheck_interval).
     pub fn reset_waiters(&self) {
         self.words.reset_waiters();
     }

@@ -17,7 +17,7 @@ use super::protocol::{Protocol, VALUE_MAX};
 use crate::futex::Scope;
 use crate::futex::primitive::Ordering::SeqCst;
 use crate::futex::primitive::{AtomicU32, Unused, const_unless_loom, sleep, wake};
-use crate::futex::{End, Patience, look_again};
+use crate::futex::{Expiry, WaitPolicy, ignore_spurious};
 
 /// There may be waiters.
 const WAITED_FOR: u32 = 1 << 31;
@@ -63,6 +63,7 @@ impl Words {
     #[inline]
     fn take_from(&self, mut state: u32) -> core::result::Result<(), u32> {
         while value_of(state) != 0 {
+            // Ordering: SeqCst as musl's. All changes of the state are exchanges, and those see the last one.
             match self.state.compare_exchange_weak(state, state - 1, SeqCst, SeqCst) {
                 Ok(_) => return Ok(()),
                 Err(now) => state = now,
@@ -72,14 +73,17 @@ impl Words {
     }
 
     /// Sleeps once, counted as a waiter meanwhile.
-    fn sleep_once(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
-        let nap = patience.nap()?;
+    fn sleep_once(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()> {
+        let slice = policy.next_slice()?;
+        // Ordering: SeqCst as musl's. A post that misses the count finds the bit in the state, and wakes all.
         self.waiters.fetch_add(1, SeqCst);
         // It fails if there is a token or the bit is set: either is as good.
+        // Ordering: SeqCst as musl's. All changes of the state are exchanges, and those see the last one.
         let _ = self.state.compare_exchange(0, WAITED_FOR, SeqCst, SeqCst);
-        let slept = sleep(&self.state, WAITED_FOR, scope, nap);
+        let slept = sleep(&self.state, WAITED_FOR, scope, slice);
+        // Ordering: SeqCst as musl's. A post that misses the count finds the bit in the state, and wakes all.
         self.waiters.fetch_sub(1, SeqCst);
-        look_again(slept)
+        ignore_spurious(slept)
     }
 }
 
@@ -93,7 +97,9 @@ impl Protocol for Words {
     fn post_many(&self, tokens: u32, scope: Scope) -> Result<()> {
         let (mut state, mut waiters);
         loop {
+            // Ordering: SeqCst as musl's. All changes of the state are exchanges, and those see the last one.
             state = self.state.load(SeqCst);
+            // Ordering: SeqCst as musl's. A post that misses the count finds the bit in the state, and wakes all.
             waiters = self.waiters.load(SeqCst);
             if tokens > VALUE_MAX - value_of(state) {
                 return Err(Errno::OVERFLOW);
@@ -102,6 +108,7 @@ impl Protocol for Words {
             if waiters <= tokens {
                 new &= !WAITED_FOR;
             }
+            // Ordering: SeqCst as musl's. All changes of the state are exchanges, and those see the last one.
             if self.state.compare_exchange_weak(state, new, SeqCst, SeqCst).is_ok() {
                 break;
             }
@@ -115,28 +122,33 @@ impl Protocol for Words {
 
     #[inline]
     fn try_take(&self) -> bool {
+        // Ordering: SeqCst as musl's. All changes of the state are exchanges, and those see the last one.
         self.take_from(self.state.load(SeqCst)).is_ok()
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()> {
         loop {
             if self.try_take() {
                 return Ok(());
             }
-            self.sleep_once(scope, patience)?;
+            self.sleep_once(scope, policy)?;
         }
     }
 
     fn value(&self) -> u32 {
+        // Ordering: SeqCst as musl's; nothing follows from what is seen.
         value_of(self.state.load(SeqCst))
     }
 
     fn waiters(&self) -> u32 {
+        // Ordering: SeqCst as musl's; nothing follows from what is seen.
         self.waiters.load(SeqCst)
     }
 
     fn reset_waiters(&self) {
+        // Ordering: SeqCst as musl's; for when no other process uses the semaphore.
         self.waiters.store(0, SeqCst);
+        // Ordering: as above.
         self.state.fetch_and(VALUE_MAX, SeqCst);
     }
 }

@@ -8,6 +8,7 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use super::abi::Abi;
+use super::file::prefix;
 #[cfg(target_has_atomic = "64")]
 use super::layout::Gnu64;
 use super::layout::{Gnu32, Musl};
@@ -15,19 +16,20 @@ use super::options::NamedSemaphoreOptions;
 use super::permit::{Permit, Tokens, sealed};
 use super::protocol::Protocol;
 use super::{SemaphoreOf, wait_error};
-use crate::devshm::ObjectName;
+use crate::devshm::{Identity, ObjectName};
 use crate::error::{Error, Operation, Result};
-use crate::futex::{Forever, Tuning};
+use crate::futex::{Never, WaitTuning};
 use crate::name::Name;
 use crate::shm::Mapping;
 use crate::time::Deadline;
 
 /// A semaphore that processes find by its name; the same that `sem_open` of C and Python open.
 ///
-/// It is a file in `/dev/shm`: `sem.NAME` for glibc, `NAME` for musl. Opening looks at it and speaks the protocol of
-/// the C library that made it. What is said of waiting, signals, fork and dying peers at [`SemaphoreOf`] holds here
-/// too; programs of the two C libraries cannot share one semaphore, and before musl 1.2.4 that library's protocol was
-/// another.
+/// It is a file in `/dev/shm`: `sem.NAME` for glibc, `NAME` for musl. Place, layout and protocol are by default those
+/// of [the machine's C library](Abi::of_machine), whatever this program is linked with: a static program of musl's, or
+/// one without a C library, shares its semaphores with the C and Python programs of a machine of glibc's. What is said
+/// of waiting, signals, fork and dying peers at [`SemaphoreOf`] holds here too; programs of the two C libraries cannot
+/// share one semaphore, and before musl 1.2.4 that library's protocol was another.
 ///
 /// ```
 /// use core::time::Duration;
@@ -39,8 +41,8 @@ use crate::time::Deadline;
 /// # Ok::<(), rawipc::Error>(())
 /// ```
 ///
-/// A static musl program on a system of glibc's programs asks for their layout when it creates one:
-/// `NamedSemaphore::options().abi(Abi::Gnu64)`.
+/// For the semaphores of another C library than the machine's, ask for its layout:
+/// `NamedSemaphore::options().abi(Abi::Musl)`.
 ///
 /// # References
 /// [`sem_overview(7)`](https://man7.org/linux/man-pages/man7/sem_overview.7.html)
@@ -48,8 +50,10 @@ use crate::time::Deadline;
 pub struct NamedSemaphore {
     abi: Abi,
     mapping: Mapping,
-    tuning: Tuning,
+    tuning: WaitTuning,
     name: ObjectName,
+    /// The file, whose descriptor is closed.
+    file: Identity,
 }
 
 /// Does the same with the semaphore in its layout.
@@ -84,19 +88,21 @@ impl NamedSemaphore {
         NamedSemaphoreOptions::new()
     }
 
-    /// Removes a semaphore's name, in the place where the target's own C library keeps it. Those who have it open go on
-    /// using it. For another library's: [`NamedSemaphoreOptions::unlink`].
+    /// Removes a semaphore's name, in the place where the [machine's C library](Abi::of_machine) keeps it. Processes
+    /// that have it open go on using it. For another library's: [`NamedSemaphoreOptions::unlink`].
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied),
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`PermissionDenied`](crate::ErrorKind::PermissionDenied), with EPERM
+    /// for another user's in the sticky `/dev/shm` (glibc makes EACCES of it);
     /// [`InvalidName`](crate::ErrorKind::InvalidName) beyond 251 bytes for glibc's.
     ///
     /// # References
     /// [`sem_unlink(3)`](https://man7.org/linux/man-pages/man3/sem_unlink.3.html),
     /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/sem_unlink.html)
+    #[doc(alias = "unlink_semaphore")]
     #[doc(alias = "sem_unlink")]
     pub fn unlink(name: &Name) -> Result<()> {
-        Self::options().abi(Abi::NATIVE).unlink(name)
+        Self::options().unlink(name)
     }
 
     /// Adds a token: [`SemaphoreOf::post`].
@@ -123,7 +129,7 @@ impl NamedSemaphore {
     #[inline]
     pub fn wait(&self) -> Result<()> {
         in_layout!(self, semaphore => {
-            if semaphore.words.take() { Ok(()) } else { semaphore.wait_until(Forever, self.tuning) }
+            if semaphore.words.take() { Ok(()) } else { semaphore.wait_until(Never, self.tuning) }
         })
     }
 
@@ -200,14 +206,45 @@ impl NamedSemaphore {
         self.name.name()
     }
 
+    /// Returns `true` if the name that it was opened by still stands for this semaphore.
+    ///
+    /// `false` means that the name was removed, or stands for another semaphore by now: tokens that are added here
+    /// reach no process that opens the name from now on. Open the name again.
+    ///
+    /// ```
+    /// use rawipc::{NamedSemaphore, name};
+    /// let options = NamedSemaphore::options().create(true).unlink_on_drop(true);
+    /// let serve = || options.open(name!("/rawipc-doc-sem-restart"));
+    /// let server = serve()?;
+    /// let client = NamedSemaphore::options().open(name!("/rawipc-doc-sem-restart"))?;
+    /// assert!(client.is_linked()?);
+    ///
+    /// drop(server);
+    /// let server = serve()?; // It was restarted.
+    /// assert!(server.is_linked()? && !client.is_linked()?);
+    /// # Ok::<(), rawipc::Error>(())
+    /// ```
+    ///
+    /// One system call (`stat`): the file that the name stands for now, in this process's mount namespace and in the
+    /// place of the layout's C library, is compared with the one that was opened. The answer is as old as the call. A
+    /// child of `fork` gets the same answer as its parent.
+    ///
+    /// # Errors
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if `/dev/shm` may not be searched.
+    #[doc(alias = "st_nlink")]
+    pub fn is_linked(&self) -> Result<bool> {
+        let linked = self.name.stands_for(prefix(self.abi), self.file);
+        linked.map_err(|errno| Error::system(Operation::SemaphoreStatus, errno))
+    }
+
     /// How waits of this handle spin and sleep.
     #[must_use]
-    pub const fn tuning(&self) -> Tuning {
+    pub const fn tuning(&self) -> WaitTuning {
         self.tuning
     }
 
     /// Sets how waits of this handle spin and sleep.
-    pub const fn set_tuning(&mut self, tuning: Tuning) {
+    pub const fn set_tuning(&mut self, tuning: WaitTuning) {
         self.tuning = tuning;
     }
 
@@ -232,8 +269,8 @@ impl NamedSemaphore {
 
     /// Takes over the mapping of a file that is known to hold a semaphore of this layout, one that this machine has
     /// atomics for.
-    pub(super) const fn new(mapping: Mapping, abi: Abi, tuning: Tuning, name: ObjectName) -> Self {
-        Self { abi, mapping, tuning, name }
+    pub(super) const fn new(mapping: Mapping, abi: Abi, tuning: WaitTuning, name: ObjectName, file: Identity) -> Self {
+        Self { abi, mapping, tuning, name, file }
     }
 }
 

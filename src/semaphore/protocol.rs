@@ -3,7 +3,7 @@
 use rustix::io::Result;
 
 use crate::futex::primitive::spin_loop;
-use crate::futex::{End, Patience, Scope};
+use crate::futex::{Expiry, Scope, WaitPolicy};
 
 /// The highest value, 2³¹ − 1, in all layouts.
 pub(super) const VALUE_MAX: u32 = i32::MAX as u32;
@@ -22,7 +22,7 @@ pub trait Protocol {
         self.try_take()
     }
     /// Takes a token, recorded as a waiter and sleeping until there is one; ETIMEDOUT or EINTR if none could be had.
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()>;
+    fn sleep_and_take(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()>;
     fn value(&self) -> u32;
     /// How many waiters are recorded.
     fn waiters(&self) -> u32;
@@ -31,10 +31,10 @@ pub trait Protocol {
 
     /// Takes a token, after a quick try was in vain: looks again as often as it is told, then sleeps; as limited.
     #[cold]
-    fn wait(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
+    fn wait(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()> {
         // An expired wait is over before it spins or counts as a waiter.
-        patience.check()?;
-        if self.spin(patience.tuning().spin) { Ok(()) } else { self.sleep_and_take(scope, patience) }
+        policy.check()?;
+        if self.spin(policy.tuning().spin) { Ok(()) } else { self.sleep_and_take(scope, policy) }
     }
 
     /// Looks again so often, as long as nobody sleeps; whether it took a token.

@@ -33,6 +33,7 @@ impl SharedQueue {
     /// As [`send`](Self::send), if it is the first message that fails; a full queue is no error. When a later one
     /// fails, those before it are sent and counted, and the next call has the error if it still is one.
     pub fn send_many<M: AsRef<[u8]>>(&self, messages: &[M], priority: Priority) -> Result<usize> {
+        self.check_sending(0)?;
         let (sent, failure) = self.send_while_room(messages, priority);
         if sent > 0 { Ok(sent) } else { failure.map_or(Ok(0), Err) }
     }

@@ -1,14 +1,16 @@
 //! Sending and receiving, as one participant does it.
 
+use core::time::Duration;
+
 use rustix::io::{Errno, Result};
 
-use super::format::{ARMED, Record};
+use super::arming::Arming;
+use super::format::Record;
 use super::locked::{Found, Locked, ToWake};
 use super::state::State;
 use super::view::{Block, Damaged, View};
-use super::wait::{For, Limit, Wait};
+use super::wait::{For, Wait};
 use crate::Priority;
-use crate::futex::Tuning;
 use crate::futex::primitive::Ordering::{Relaxed, Release};
 use crate::robust::{Others, Owner, Taken};
 
@@ -18,6 +20,10 @@ pub(super) const SHORT: usize = 1024;
 /// A queue, and who takes part in it.
 pub(super) trait Place: Others {
     fn view(&self) -> &View<'_>;
+    /// How long a call waits for the lock beyond its limit.
+    fn lock_grace(&self) -> Duration;
+    /// The block at which the next look for the dead begins: this process's own note.
+    fn next_look(&self) -> &core::sync::atomic::AtomicU32;
 }
 
 /// A participant and the queue: small enough to need no memory.
@@ -40,7 +46,12 @@ impl<'place, P: Place> Client<'place, P> {
         self.place.view()
     }
 
-    /// Locks the queue. If somebody has died with the lock, the queue is put right first.
+    /// For a call that waits for the lock and for nothing else.
+    pub(super) fn wait_for_lock(self) -> Wait<'static> {
+        Wait::for_lock_alone(self.place.lock_grace())
+    }
+
+    /// Locks the queue. If its last holder died with the lock, the queue is repaired first.
     #[inline]
     pub(super) fn lock(self, wait: &mut Wait<'_>) -> Result<Locked<'place>> {
         if !self.view().control.lock.take_free(self.me) {
@@ -55,11 +66,17 @@ impl<'place, P: Place> Client<'place, P> {
         if lock.spin(self.me, wait.pauses_for_lock()) {
             return Ok(());
         }
-        let mut taken = lock.take(self.me, self.place, &wait.for_lock());
-        // Nobody gives up what can be made anew. Whoever wrote that: it is taken back.
-        if taken == Err(Errno::NOTRECOVERABLE) && lock.take_back(self.me) {
-            taken = Ok(Taken::OwnerDied);
-        }
+        let mut policy = wait.for_lock();
+        let taken = loop {
+            match lock.take(self.me, self.place, &mut policy) {
+                // A queue can be rebuilt, so its lock is never given up. If a peer wrote that it is, one participant
+                // takes it back, and the others wait for that one.
+                Err(Errno::NOTRECOVERABLE) if lock.take_back(self.me) => break Ok(Taken::OwnerDied),
+                Err(Errno::NOTRECOVERABLE) if policy.check().is_ok() => {}
+                Err(Errno::NOTRECOVERABLE) => break Err(Errno::TIMEDOUT),
+                taken => break taken,
+            }
+        };
         match taken {
             Ok(Taken::Clean) => Ok(()),
             Ok(Taken::OwnerDied) => {
@@ -67,7 +84,6 @@ impl<'place, P: Place> Client<'place, P> {
                 lock.mark_consistent();
                 Ok(rebuilt.inspect_err(|_| lock.give_back())?)
             }
-            Err(Errno::NOTRECOVERABLE) => Err(Damaged.into()),
             Err(errno) => Err(wait.lock_error(errno)),
         }
     }
@@ -98,6 +114,7 @@ impl<'place, P: Place> Client<'place, P> {
     ) -> Result<bool> {
         let block = self.reserve(wait)?;
         fill(block);
+        wait.restart_grace();
         self.publish(block, length, priority, wait).inspect_err(|_| self.abandon(block))
     }
 
@@ -173,9 +190,16 @@ impl<'place, P: Place> Client<'place, P> {
         Ok(locked.put_back(block)?)
     }
 
-    /// Frees a block that this participant has in hand.
+    /// Frees a block that this participant has in hand, waiting for the grace at most, whatever signal handlers run
+    /// meanwhile.
     pub(super) fn release(self, block: Block<'_>) {
-        let locked = self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL));
+        let mut wait = Wait::for_lock_within(self.place.lock_grace());
+        let locked = loop {
+            match self.lock(&mut wait) {
+                Err(Errno::INTR) => {}
+                locked => break locked,
+            }
+        };
         let freed = locked.and_then(|mut locked| {
             self.check_hand(block)?;
             Ok(locked.push_free(block)?)
@@ -186,26 +210,29 @@ impl<'place, P: Place> Client<'place, P> {
         }
     }
 
-    /// Arms the doorbell, unless there is a message already: whether there is.
-    pub(super) fn arm(self) -> Result<bool> {
-        let locked = self.lock(&mut Wait::new(Limit::None, &Tuning::WATCHFUL))?;
-        let ready = locked.view.messages()? > 0;
-        let armed = &locked.view.control.armed;
-        let count = armed.load(Relaxed) & !ARMED;
-        // A sender that rings for an earlier arming does not undo this one.
-        armed.store(if ready { count } else { count.wrapping_add(1) | ARMED }, Relaxed);
-        Ok(ready)
-    }
-
-    /// Takes back what the dead have in hand.
-    pub(super) fn reclaim(self) -> Result<bool> {
-        Ok(self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL))?.reclaim(self.place)?)
+    /// Arms the doorbell in this place, whose bell has this number, unless there is a message already.
+    pub(super) fn arm(self, place: usize, number: u32, wait: &mut Wait<'_>) -> Result<Arming> {
+        let mut locked = self.lock(wait)?;
+        let mut arming = Arming::Armed;
+        if locked.view.messages()? == 0 {
+            // No sender rings for what the dead had in hand.
+            let found;
+            (locked, found) = self.reclaim_all(locked, wait)?;
+            arming = if found { Arming::Reclaimed } else { arming };
+        }
+        let bells = locked.view.bells();
+        if locked.view.messages()? == 0 {
+            bells.arm(place, number);
+            return Ok(Arming::Armed);
+        }
+        bells.disarm(place);
+        Ok(if arming == Arming::Reclaimed { arming } else { Arming::Ready })
     }
 
     /// Makes everything anew from the records.
     #[cold]
     pub(super) fn repair(self) -> Result<()> {
-        let locked = self.lock(&mut Wait::new(Limit::Now, &Tuning::WATCHFUL))?;
+        let locked = self.lock(&mut self.wait_for_lock())?;
         Ok(locked.view.rebuild(self.place)?)
     }
 
@@ -217,10 +244,14 @@ impl<'place, P: Place> Client<'place, P> {
         }
     }
 
-    /// Leaves a block in hand to whoever looks for such: it is nobody's, and thereby free.
+    /// Gives a block up without the lock: it belongs to no participant, and is free. A sender that waits for room looks
+    /// for it.
     pub(super) fn abandon(self, block: Block<'_>) {
         if self.check_hand(block).is_ok() {
             block.record.state.store(State::Reserved(Owner::NOBODY).word(), Release);
+            // A store would do; but loom does not know that what a sender exchanges meanwhile comes before a store.
+            self.view().control.first.rest.swap(1, Release);
+            self.view().control.senders.wake_another();
         }
     }
 }

@@ -1,40 +1,37 @@
 //! A descriptor that says when there is a message.
 //!
-//! A futex cannot be polled, so a kernel queue of one message stands for it. Its name is made of the memory's device
-//! and inode, so that no peer can make one queue ring another one's bell, and of random letters in the header, so that
-//! it is new for a new queue. Senders open it by that name when they find the bell armed, and only then: what they kept
-//! open could be a bell that is gone.
-//!
-//! Everybody who has it open shares a lock (`flock`) on it. Whoever drops it and gets the lock alone removes the name:
-//! nobody else can miss it then, also if that one is killed at any moment. If a stranger removes it, arming makes it
-//! anew. So that what is polled stays the same all the same, it is an epoll instance that has the bell in it.
+//! A futex cannot be polled, so each doorbell has a bell, a kernel queue of one message. So that what is polled stays
+//! the same when a stranger removes the bell's name and another one takes its place, it is an epoll instance that has
+//! the bell in it.
 
 use core::borrow::Borrow;
+use core::convert::Infallible;
 use core::fmt;
-use core::mem::MaybeUninit;
+use core::sync::atomic::AtomicU32;
+use core::time::Duration;
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, flock};
-use rustix::io::{self, Errno};
-use rustix::thread::sched_yield;
+use rustix::fs::{Stat, fstat};
+use rustix::io::Errno;
 
 use super::SharedQueue;
-use crate::devshm::Identity;
-use crate::error::{Error, Operation, Refused, Result};
-use crate::mqueue::diagnosis;
-use crate::name::{Name, OwnedName};
-use crate::open::{Creator, RACES};
-use crate::sys;
-
-/// What a doorbell's name begins with.
-const PREFIX: &Name = crate::name!("/rawipc-bell-");
+use super::arming::{Arming, Ringer, Rung};
+use super::bell::{self, Bell, Mark};
+use super::format::{self, MAX_BELLS};
+use super::member::Member;
+use super::wait::{GIVING, Wait};
+use crate::error::{Cause, Error, Limit, Operation, Refused, Result};
+use crate::futex::primitive::Ordering::Relaxed;
+use crate::open::{Creator, MODE_BITS, RACES};
+use crate::robust::{Others, Owner};
 
 /// A descriptor for event loops that becomes readable when a message is in the queue; made by [`new`](Self::new) or
 /// [`SharedQueue::doorbell`].
 ///
-/// It is one-shot: [`arm`](Self::arm) it, wait until it is readable, receive what is there, and arm it again. While it
-/// is not armed it costs nobody anything; the first message after that makes four system calls more.
+/// It is one-shot: [`arm`](Self::arm) it, wait until it is readable, receive what is there, and arm it again. One that
+/// is not armed costs senders nothing. The first message after it was armed makes five system calls more, and four
+/// more for each further doorbell that is armed.
 ///
 /// ```
 /// # use rawipc::{ErrorKind, MessageBuffer, Priority, SharedQueue, name};
@@ -63,26 +60,43 @@ const PREFIX: &Name = crate::name!("/rawipc-bell-");
 /// ```
 ///
 /// The descriptor is the same as long as the doorbell lives, so an event loop registers it once. The queue may be
-/// borrowed, shared (an `Arc`), or the doorbell's own. A child of `fork` makes a doorbell of its own: what it has
-/// inherited is its parent's.
+/// borrowed, shared (an `Arc`), or the doorbell's own. A queue can have 128 doorbells at a time.
 ///
-/// # What rings nobody
-/// Arming finds whatever message there is, so a loop that polls with a time limit and arms again is late by that limit
-/// at most. One without a limit can miss a message
-/// - whose sender was killed in the moment before it rang, until the next one is sent;
-/// - that a consumer had in hand when it was killed;
-/// - whose sender could not ring: for want of a free descriptor; without the right to open the kernel queue
-///   `/rawipc-bell-…`, which belongs to the user who made the doorbell, and has the shared queue's mode; or in another
-///   IPC namespace, where that queue is not;
-/// - that another consumer was rung for too, and did not take before it was killed or went away.
+/// # Several consumers
+/// Each doorbell is armed, rung and silenced by itself. A message rings all doorbells that are armed; the consumers
+/// that come too late find the queue empty and arm again.
 ///
-/// A consumer that is killed while its doorbell is armed costs the next sender one needless ring, and may leave the
-/// kernel queue behind until the last doorbell of the same queue is dropped. If that queue is gone, nobody removes it:
-/// `rawipc list` shows what begins with `/rawipc-bell-`, and `rawipc mq unlink` removes it.
+/// # Fork, death, exec
+/// A child of `fork` makes a doorbell of its own: one that it has inherited is its parent's, which the child can
+/// neither arm nor disarm. A consumer that is killed while its doorbell is armed costs the next sender one needless
+/// ring.
+///
+/// # The kernel queue behind it
+/// Each doorbell has a kernel queue `/rawipc-bell-NNNNN` with room for one message of one byte. Its mode lets those
+/// ring whom the shared queue's mode lets write. It counts against `fs.mqueue.queues_max`, and against the
+/// RLIMIT_MSGQUEUE of the user who created it. Dropping the doorbell removes it. A killed process leaves it behind,
+/// and the user's next doorbell in the same IPC namespace, of whatever queue, takes it: there are never more than
+/// there were doorbells at the same time. A child of `fork` that outlives its parent keeps the bells that it has
+/// inherited in use until it ends or calls `exec`.
+///
+/// # When a ring can be missed
+/// Arming reports whatever message there is, so a loop that polls with a time limit and arms again is late by that
+/// limit at most. A loop without a limit can miss a message
+/// - whose sender was killed between sending and ringing;
+/// - whose sender could not ring: it has no free descriptor; it may not open the kernel queue, which belongs to the
+///   user and the group of the process that made the doorbell; or it is in another IPC namespace;
+/// - whose sender found the kernel queue's name removed by a stranger;
+/// - that another consumer had in hand when it was killed.
+///
+/// None of these disarms the doorbell: the next message of a sender that can ring rings it. What a dead consumer had in
+/// hand also rings when a process opens the queue or arms another doorbell of it.
 pub struct Doorbell<Q: Borrow<SharedQueue>> {
     queue: Q,
-    name: OwnedName,
-    bell: OwnedFd,
+    /// Its place among the queue's doorbells.
+    place: usize,
+    /// Who has that place.
+    owner: Owner,
+    bell: Bell,
     /// What is polled: it has the bell in it.
     poll: OwnedFd,
     creator: Creator,
@@ -98,124 +112,57 @@ impl SharedQueue {
     }
 
     #[inline]
-    pub(super) fn ring_if(&self, ring: bool) -> Result<()> {
+    pub(super) fn ring_if(&self, ring: bool) {
         if ring {
-            self.ring();
+            self.member.ring(&self.missed);
         }
-        Ok(())
     }
+}
 
+impl Member {
+    /// Rings what is armed. What this process cannot reach stays armed, for others; `missed` remembers it.
     #[cold]
-    fn ring(&self) {
-        // If it is not armed any more, somebody has rung since.
-        let Some(armed) = self.member.armed() else { return };
-        let Ok(name) = self.bell_name() else { return };
-        let ring = || {
-            let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            let bell = sys::mq_open(name.c_str(), flags.bits(), 0, None)?;
-            sys::mq_timedsend(&bell, &[], 0, None)
+    pub(super) fn ring(&self, missed: &AtomicU32) {
+        let bells = self.bells();
+        let Some(sum) = bells.to_ring(missed) else { return };
+        let Ok(file) = fstat(self) else { return };
+        let Ok(()) = bells.ring(sum, missed, &Sender { member: self, file });
+    }
+}
+
+/// Rings the kernel's bells.
+struct Sender<'queue> {
+    member: &'queue Member,
+    file: Stat,
+}
+
+impl Ringer for Sender<'_> {
+    type Death = Infallible;
+
+    fn ring(&self, place: usize, record: &format::Bell) -> core::result::Result<Rung, Infallible> {
+        let Err(errno) = bell::ring(record.number.load(Relaxed), Mark::new(&self.file, place)) else {
+            return Ok(Rung::Done);
         };
-        // It has been rung already; or nobody listens any more. Else the message is sent whatever becomes of this, and
-        // the next one tries again.
-        if matches!(ring(), Ok(()) | Err(Errno::AGAIN | Errno::NOENT)) {
-            self.member.disarm(armed);
-        }
-    }
-
-    fn bell_name(&self) -> io::Result<OwnedName> {
-        let letters = self.member.doorbell().map_err(|error| error.errno())?;
-        // Whatever a peer wrote there: a name has neither slashes nor zeros.
-        let letters = letters.map(|letter| if letter.is_ascii_alphanumeric() { letter } else { b'-' });
-        let file = Identity::of_file(&self.member)?.digits();
-        let mut suffix = [0; 16 + 32];
-        suffix.iter_mut().zip(letters.into_iter().chain(file)).for_each(|(to, from)| *to = from);
-        Ok(OwnedName::joined(PREFIX, &suffix))
-    }
-
-    /// Makes the bell, or opens it, and shares it with all others who have it.
-    fn make_bell(&self, name: &OwnedName) -> Result<OwnedFd> {
-        let system = |errno| Error::system(Operation::Doorbell, errno);
-        for _ in 0..RACES {
-            let (bell, is_new) = match self.create_bell(name)? {
-                Some(bell) => (bell, true),
-                None => match sys::mq_open(name.c_str(), FLAGS.bits(), 0, None) {
-                    Err(Errno::NOENT) => continue,
-                    result => (result.map_err(system)?, false),
-                },
-            };
-            match share(&bell) {
-                Ok(true) => return Ok(bell),
-                // Somebody else is removing the name, or has done so.
-                Ok(false) => sched_yield(),
-                Err(errno) => {
-                    if is_new {
-                        remove(name);
-                    }
-                    return Err(system(errno));
-                }
-            }
-        }
-        Err(system(Errno::AGAIN))
-    }
-
-    /// Makes the bell; `None` if there is one already.
-    fn create_bell(&self, name: &OwnedName) -> Result<Option<OwnedFd>> {
-        let mode = self.mode()?;
-        let sizes = sys::Attributes { max_messages: 1, max_message_size: 1, ..sys::Attributes::EMPTY };
-        let exclusive = FLAGS | OFlags::CREATE | OFlags::EXCL;
-        match sys::mq_open(name.c_str(), exclusive.bits(), 0o600, Some(&sizes)) {
-            Ok(bell) => {
-                let result = fchmod(&bell, Mode::from_raw_mode(mode)).inspect_err(|_| remove(name));
-                result.map(|()| Some(bell)).map_err(|errno| Error::system(Operation::Doorbell, errno))
-            }
-            Err(Errno::EXIST) => Ok(None),
-            Err(errno) => {
-                let sizes = diagnosis::Sizes { max_messages: 1, max_message_size: 1 };
-                Err(diagnosis::of_creation(Operation::Doorbell, errno, Some(sizes)))
-            }
-        }
+        // Where its bell cannot be reached, its owner can still be asked after.
+        let owner = Owner::of_word(record.owner.load(Relaxed));
+        Ok(match errno {
+            _ if self.member.is_dead(owner) == Ok(true) => Rung::Done,
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM => Rung::Later,
+            _ => Rung::Unreachable,
+        })
     }
 }
 
-/// What a doorbell is made of: its name, the bell, and what has it in it to be polled.
-fn parts(queue: &SharedQueue) -> Result<(OwnedName, OwnedFd, OwnedFd)> {
-    let system = |errno| Error::system(Operation::Doorbell, errno);
-    let name = queue.bell_name().map_err(system)?;
-    let poll = epoll::create(CreateFlags::CLOEXEC).map_err(system)?;
-    let bell = queue.make_bell(&name)?;
-    watch(&poll, &bell).inspect_err(|_| leave(&bell, &name))?;
-    Ok((name, bell, poll))
+/// Takes a bell for the doorbell in this place, and has it watched.
+fn take_bell(queue: &SharedQueue, place: usize, poll: &OwnedFd) -> Result<Bell> {
+    let file = fstat(&queue.member).map_err(system)?;
+    let bell = Bell::take(Mark::new(&file, place), file.st_mode as u32 & MODE_BITS)?;
+    epoll::add(poll, &bell, EventData::new_u64(0), EventFlags::IN).map_err(system).inspect_err(|_| bell.leave())?;
+    Ok(bell)
 }
 
-fn watch(poll: &OwnedFd, bell: &OwnedFd) -> Result<()> {
-    epoll::add(poll, bell, EventData::new_u64(0), EventFlags::IN)
-        .map_err(|errno| Error::system(Operation::Doorbell, errno))
-}
-
-/// How a bell is opened by those who are to hear it.
-const FLAGS: OFlags = OFlags::RDWR.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
-
-/// Shares a bell with all others who have it; whether its name is still there, and stays.
-fn share(bell: &OwnedFd) -> io::Result<bool> {
-    match flock(bell, FlockOperation::NonBlockingLockShared) {
-        Ok(()) => Ok(sys::link_count(bell.as_raw_fd())? > 0),
-        Err(Errno::AGAIN) => Ok(false),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// Removes the name if nobody else has the bell.
-fn leave(bell: &OwnedFd, name: &OwnedName) {
-    let is_last = flock(bell, FlockOperation::NonBlockingLockExclusive).is_ok();
-    // Only a stranger can have removed it before.
-    if is_last && sys::link_count(bell.as_raw_fd()).is_ok_and(|count| count > 0) {
-        remove(name);
-    }
-}
-
-/// Removes a name that nobody needs. If this fails there is nobody to tell.
-fn remove(name: &OwnedName) {
-    let _ = sys::mq_unlink(name.c_str());
+fn system(errno: Errno) -> Error {
+    Error::system(Operation::Doorbell, errno)
 }
 
 impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
@@ -224,13 +171,28 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
     ///
     /// # Errors
     /// As [`MessageQueueOptions::open`](crate::MessageQueueOptions::open);
-    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if a process is stopped in the middle of dropping the last one. The
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if 128 doorbells of the queue belong to living processes. The
     /// queue is given back.
     pub fn new(queue: Q) -> core::result::Result<Self, Refused<Q>> {
-        match parts(queue.borrow()) {
-            Ok((name, bell, poll)) => Ok(Self { queue, name, bell, poll, creator: Creator::this_process() }),
+        match Self::parts(queue.borrow()) {
+            Ok((place, owner, bell, poll)) => {
+                Ok(Self { queue, place, owner, bell, poll, creator: Creator::this_process() })
+            }
             Err(error) => Err(Refused { error, value: queue }),
         }
+    }
+
+    /// What it is made of: its place and whose that is, the bell, and what has it in it to be polled.
+    fn parts(queue: &SharedQueue) -> Result<(usize, Owner, Bell, OwnedFd)> {
+        let owner = queue.member.client(Operation::Doorbell)?.me;
+        let poll = epoll::create(CreateFlags::CLOEXEC).map_err(system)?;
+        let bells = queue.member.bells();
+        let most = MAX_BELLS as u64;
+        let place = bells.claim(owner, &queue.member).ok_or_else(|| {
+            Error::caused(Operation::Doorbell, Errno::USERS, Cause::above(Limit::Doorbells, most + 1, most))
+        })?;
+        let bell = take_bell(queue, place, &poll).inspect_err(|_| bells.release(place, owner))?;
+        Ok((place, owner, bell, poll))
     }
 
     /// The queue it belongs to.
@@ -239,46 +201,60 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
         self.queue.borrow()
     }
 
-    /// Arms it for the next message; whether there is one already, so that there is nothing to wait for. Messages that
-    /// dead consumers had in hand count too.
+    /// Arms it for the next message. Returns `true` if there is a message already: then it is not armed, and there is
+    /// nothing to wait for. Messages that dead consumers had in hand count too. After an error it is not armed; a ring
+    /// that it had stays.
+    ///
+    /// It waits for at most one second, and only while a peer is in the middle of a call.
     ///
     /// # Errors
-    /// As [`SharedQueue::doorbell`], and as [`SharedQueue::receive`].
+    /// [`TimedOut`](crate::ErrorKind::TimedOut) if a peer was stopped in the middle of a call;
+    /// [`Interrupted`](crate::ErrorKind::Interrupted) by a signal handler meanwhile;
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) in a child of `fork`, whose parent's it is; else as
+    /// [`SharedQueue::doorbell`], and as [`SharedQueue::receive`].
     pub fn arm(&mut self) -> Result<bool> {
-        let system = |errno| Error::system(Operation::Doorbell, errno);
-        loop {
-            self.silence().map_err(system)?;
-            let client = self.queue().member.client(Operation::Doorbell)?;
-            let arm = || client.arm().map_err(|errno| self.queue().failed(Operation::Doorbell, errno));
-            // What the dead had in hand nobody would ring for. If that cannot be looked for now, others will.
-            let ready = arm()? || client.reclaim().unwrap_or(false) && arm()?;
-            // While it is shared, nobody who keeps to the rules removes the name.
-            if ready || sys::link_count(self.bell.as_raw_fd()).map_err(system)? > 0 {
-                return Ok(ready);
-            }
-            self.replace_bell()?;
-        }
+        self.arm_timeout(GIVING)
     }
 
-    /// Makes the bell anew whose name somebody has removed.
+    /// Like [`arm`](Self::arm), but waits for at most `timeout`, by the monotonic clock. Zero makes one attempt.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn arm_timeout(&mut self, timeout: Duration) -> Result<bool> {
+        if !self.creator.is_this_process() {
+            return Err(system(Errno::PERM));
+        }
+        let mut wait = Wait::for_lock_within(timeout);
+        for _ in 0..RACES {
+            let was_rung = self.bell.silence().map_err(system)?;
+            let queue = self.queue();
+            let client = queue.member.client(Operation::Doorbell)?;
+            let arming = client.arm(self.place, self.bell.number(), &mut wait);
+            let arming = arming.map_err(|errno| queue.late(Operation::Doorbell, errno)).inspect_err(|_| {
+                if was_rung {
+                    self.bell.put_ring_back();
+                }
+            });
+            match arming? {
+                Arming::Armed if self.bell.has_name().map_err(system)? => return Ok(false),
+                Arming::Armed => self.replace_bell()?,
+                Arming::Ready => return Ok(true),
+                Arming::Reclaimed => {
+                    queue.member.ring(&queue.missed);
+                    return Ok(true);
+                }
+            }
+        }
+        Err(system(Errno::AGAIN))
+    }
+
+    /// Takes another bell in place of the one whose name a stranger has removed.
     fn replace_bell(&mut self) -> Result<()> {
-        let bell = self.queue().make_bell(&self.name)?;
-        watch(&self.poll, &bell).inspect_err(|_| leave(&bell, &self.name))?;
+        let bell = take_bell(self.queue(), self.place, &self.poll)?;
         // A child of `fork` may have the old one open still, which is why closing it would not do.
         let _ = epoll::delete(&self.poll, &self.bell);
         self.bell = bell;
         Ok(())
-    }
-
-    /// Takes the rings that nobody has taken.
-    fn silence(&self) -> io::Result<()> {
-        loop {
-            match sys::mq_timedreceive(&self.bell, &mut [MaybeUninit::uninit(); 1], None) {
-                Ok(_) => {}
-                Err(Errno::AGAIN) => return Ok(()),
-                Err(errno) => return Err(errno),
-            }
-        }
     }
 }
 
@@ -299,7 +275,8 @@ impl<Q: Borrow<SharedQueue>> AsRawFd for Doorbell<Q> {
 impl<Q: Borrow<SharedQueue>> Drop for Doorbell<Q> {
     fn drop(&mut self) {
         if self.creator.is_this_process() {
-            leave(&self.bell, &self.name);
+            self.bell.leave();
+            self.queue().member.bells().release(self.place, self.owner);
         }
     }
 }

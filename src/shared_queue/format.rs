@@ -10,11 +10,11 @@
 //! | 12 | `u32`: `n`, 1 to 65,536 |
 //! | 16 | `u32`: the longest message, 1 to 16,777,216 bytes |
 //! | 20 | zero |
-//! | 24 | 16 letters and digits: how the doorbell's name ends |
-//! | 40 | zero |
+//! | 24 | zero |
 //! | 64 | the words that change, see [`Control`]; the first is the lock, as that of a robust mutex |
 //! | 128 | 128 × `u32`: the participants' generations, as those of a robust mutex at offset 0 |
-//! | 640 | `n` × 16 bytes: the run of messages behind the first, see [`Entry`] |
+//! | 640 | 128 × 16 bytes: the doorbells, see [`Bell`] |
+//! | 2688 | `n` × 16 bytes: the run of messages behind the first, see [`Entry`] |
 //! | then | `n` × 16 bytes: the heap of those that are not in the run |
 //! | then | `n` × `u32`: the stack of free blocks |
 //! | next multiple of 64 | `n` blocks: a [`Record`] of 32 bytes and room for a message, rounded up to a multiple of 64 |
@@ -27,7 +27,7 @@ use core::sync::atomic::AtomicU8;
 use crate::futex::primitive::AtomicU32;
 use crate::futex::primitive::Ordering::Relaxed;
 use crate::robust::{Lock, Table};
-use crate::shareable;
+use crate::shm::shareable;
 
 pub(crate) const MAGIC: [u8; 8] = *b"rawipc/Q";
 pub(super) const VERSION: u32 = 1;
@@ -40,8 +40,11 @@ pub(super) const MAX_MESSAGE_SIZE: usize = 16 << 20;
 /// A line of the processor's cache.
 pub(super) const LINE: usize = 64;
 
-/// The doorbell is armed.
+/// A doorbell is armed.
 pub(super) const ARMED: u32 = 1 << 31;
+
+/// How many doorbells a queue can have at a time.
+pub(super) const MAX_BELLS: usize = 128;
 
 /// How many bytes of a block come before the message.
 pub(super) const RECORD: usize = 32;
@@ -52,7 +55,8 @@ pub(super) const HEADER: usize = size_of::<Header>();
 /// Where things lie, before the parts whose places depend on the sizes.
 pub(super) const CONTROL: usize = LINE;
 pub(super) const TABLE: usize = 2 * LINE;
-pub(super) const RUN: usize = TABLE + size_of::<Table>();
+pub(super) const BELLS: usize = TABLE + size_of::<Table>();
+pub(super) const RUN: usize = BELLS + MAX_BELLS * size_of::<Bell>();
 
 shareable! {
     /// What never changes.
@@ -62,8 +66,7 @@ shareable! {
         pub(super) max_messages: core::sync::atomic::AtomicU32,
         pub(super) max_message_size: core::sync::atomic::AtomicU32,
         rest: core::sync::atomic::AtomicU32,
-        pub(super) doorbell: [AtomicU8; 16],
-        end: [core::sync::atomic::AtomicU32; 6],
+        end: [core::sync::atomic::AtomicU32; 10],
     }
 
     /// What changes with every message, in one line of the cache. All but `lock` and the two events, which sleepers
@@ -78,11 +81,11 @@ shareable! {
         pub(super) enough: AtomicU32,
         /// What the next message's number is.
         pub(super) next: Wide,
-        /// The first message.
+        /// The first message. Its `rest` is not 0 if a block was given up without the lock, until a sender looks.
         pub(super) first: Entry,
         pub(super) receivers: Side,
         pub(super) senders: Side,
-        /// Bit 31: a message is to ring the doorbell; below: how often it has been armed.
+        /// Bit 31: a doorbell may be armed; below: how often one has been.
         pub(super) armed: AtomicU32,
         /// Where in its ring the run ends, and in the lower half how long it is.
         pub(super) run: AtomicU32,
@@ -100,6 +103,17 @@ shareable! {
     pub(super) struct Entry {
         pub(super) key: Wide,
         pub(super) block: AtomicU32,
+        pub(super) rest: AtomicU32,
+    }
+
+    /// A doorbell.
+    pub(super) struct Bell {
+        /// The participant that has it; 0 if none has.
+        pub(super) owner: AtomicU32,
+        /// Which of the kernel's queues it is.
+        pub(super) number: AtomicU32,
+        /// Bit 31: the next message is to ring it; below: how often it has been armed.
+        pub(super) armed: AtomicU32,
         pub(super) rest: AtomicU32,
     }
 
@@ -139,6 +153,7 @@ shareable! {
 #[cfg(not(loom))]
 const _: () = {
     assert!(size_of::<Header>() == LINE && size_of::<Control>() == LINE);
+    assert!(BELLS == 640 && RUN == 2688 && RUN.is_multiple_of(LINE));
     assert!(size_of::<Entry>() == 16 && size_of::<Record>() == RECORD && size_of::<Line>() == LINE);
 };
 
@@ -150,6 +165,14 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
+    /// What a header's numbers say, if they can be those of a queue.
+    pub(super) fn of(version: u32, max_messages: u32, max_message_size: u32) -> Option<Self> {
+        let sizes = Self { max_messages: max_messages as usize, max_message_size: max_message_size as usize };
+        let are_possible = (1..=MAX_MESSAGES).contains(&sizes.max_messages)
+            && (1..=MAX_MESSAGE_SIZE).contains(&sizes.max_message_size);
+        (version == VERSION && are_possible).then_some(sizes)
+    }
+
     pub(super) const fn heap(self) -> usize {
         RUN + self.max_messages * size_of::<Entry>()
     }
@@ -175,9 +198,8 @@ impl Sizes {
 
 impl Header {
     /// Makes zeros a header.
-    pub(super) fn write(&self, sizes: Sizes, doorbell: [u8; 16]) {
-        let bytes = self.magic.iter().chain(&self.doorbell).zip(MAGIC.into_iter().chain(doorbell));
-        bytes.for_each(|(to, from)| to.store(from, Relaxed));
+    pub(super) fn write(&self, sizes: Sizes) {
+        self.magic.iter().zip(MAGIC).for_each(|(to, from)| to.store(from, Relaxed));
         self.version.store(VERSION, Relaxed);
         self.max_messages.store(sizes.max_messages as u32, Relaxed);
         self.max_message_size.store(sizes.max_message_size as u32, Relaxed);
@@ -186,12 +208,9 @@ impl Header {
     /// The sizes, if it is a queue's header.
     pub(super) fn sizes(&self) -> Option<Sizes> {
         let is_ours = self.magic.iter().zip(MAGIC).all(|(there, ours)| there.load(Relaxed) == ours);
-        let number = |word: &core::sync::atomic::AtomicU32| word.load(Relaxed) as usize;
-        let sizes =
-            Sizes { max_messages: number(&self.max_messages), max_message_size: number(&self.max_message_size) };
-        let are_possible = (1..=MAX_MESSAGES).contains(&sizes.max_messages)
-            && (1..=MAX_MESSAGE_SIZE).contains(&sizes.max_message_size);
-        (is_ours && self.version.load(Relaxed) == VERSION && are_possible).then_some(sizes)
+        let number = |word: &core::sync::atomic::AtomicU32| word.load(Relaxed);
+        let sizes = Sizes::of(number(&self.version), number(&self.max_messages), number(&self.max_message_size));
+        sizes.filter(|_| is_ours)
     }
 }
 

@@ -7,12 +7,13 @@ use core::time::Duration;
 use rustix::io::{self, Errno};
 
 use super::SharedQueue;
+use super::client::Client;
+use super::member::Member;
 use super::view::Block;
-use super::wait::{Limit, Wait};
+use super::wait::{GIVING, Limit, Wait};
 use crate::Priority;
-use crate::bytes;
-use crate::error::{Cause, Error, Operation, Result};
-use crate::futex::Tuning;
+use crate::atomic_copy;
+use crate::error::{Cause, Error, Operation, Refused, Result};
 use crate::robust::Owner;
 use crate::time::Deadline;
 
@@ -141,11 +142,23 @@ impl InHand<'_> {
         if self.queue.member.is_me(self.owner) { Ok(()) } else { Err(Error::system(operation, Errno::PERM)) }
     }
 
-    /// Does with it what frees it, or gives it to the queue.
-    fn give<T>(self, give: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
-        let result = give(&self)?;
-        core::mem::forget(self);
-        Ok(result)
+    /// Does with it what gives it to the queue, waiting for the queue's lock within a time, whatever signal handlers
+    /// run meanwhile.
+    fn give<T>(
+        &self,
+        operation: Operation,
+        timeout: Duration,
+        give: impl Fn(Client<'_, Member>, &mut Wait<'_>) -> io::Result<T>,
+    ) -> Result<T> {
+        self.check(operation)?;
+        let client = self.queue.member.client(operation)?;
+        let mut wait = Wait::for_lock_within(timeout);
+        loop {
+            match give(client, &mut wait) {
+                Err(Errno::INTR) => {}
+                result => return result.map_err(|errno| self.queue.late(operation, errno)),
+            }
+        }
     }
 }
 
@@ -171,12 +184,12 @@ impl Reservation<'_> {
         self.0.queue.member.max_message_size()
     }
 
-    /// Copies bytes into it, anywhere and in any order.
+    /// Copies bytes into it, anywhere and in any order. May be mixed with atomic operations on [`bytes`](Self::bytes).
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not fit; nothing is copied.
     pub fn write_at(&mut self, offset: usize, bytes: &[u8]) -> Result<()> {
-        bytes::store(self.0.bytes(self.capacity(), offset, bytes.len())?, bytes);
+        atomic_copy::store(self.0.bytes(self.capacity(), offset, bytes.len())?, bytes);
         Ok(())
     }
 
@@ -189,21 +202,62 @@ impl Reservation<'_> {
 
     /// Sends the first `length` bytes as a message.
     ///
+    /// It waits for at most one second, and only while a peer is in the middle of a call. Signal handlers do not
+    /// interrupt it.
+    ///
     /// # Errors
-    /// [`MessageTooLong`](crate::ErrorKind::MessageTooLong) beyond the capacity;
-    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) in a child of `fork`;
-    /// [`Malformed`](crate::ErrorKind::Malformed) if a peer has damaged the queue. Nothing is sent then, and the room
-    /// is free.
-    pub fn publish(self, length: usize, priority: Priority) -> Result<()> {
+    /// | kind | when |
+    /// |---|---|
+    /// | [`MessageTooLong`](crate::ErrorKind::MessageTooLong) | `length` is above the capacity |
+    /// | [`TimedOut`](crate::ErrorKind::TimedOut) | a peer was stopped in the middle of a call |
+    /// | [`PermissionDenied`](crate::ErrorKind::PermissionDenied) | this is a child of `fork`, and the reservation is its parent's |
+    /// | [`Malformed`](crate::ErrorKind::Malformed) | a peer has damaged the queue |
+    ///
+    /// Nothing is sent then, and the reservation is given back with what was written into it. `?` drops it, and with it
+    /// the message. To keep it, match:
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use rawipc::{ErrorKind, Priority, Refused, SharedQueue};
+    /// # let queue = SharedQueue::options().read(true).write(true).create_anonymous()?;
+    /// let mut frame = queue.reserve()?;
+    /// frame.write_at(0, b"header")?;
+    /// while let Err(Refused { error, value }) = frame.publish(6, Priority::MIN) {
+    ///     if error.kind() != ErrorKind::TimedOut {
+    ///         return Err(error);
+    ///     }
+    ///     frame = value; // A peer is stopped in the middle of a call. Look after it, and try again.
+    /// }
+    /// # Ok::<(), rawipc::Error>(())
+    /// ```
+    ///
+    /// In a function that returns another error than this crate's, write `.map_err(rawipc::Error::from)?`.
+    pub fn publish(self, length: usize, priority: Priority) -> core::result::Result<(), Refused<Self>> {
+        self.publish_timeout(length, priority, GIVING)
+    }
+
+    /// Like [`publish`](Self::publish), but waits for at most `timeout`, by the monotonic clock. Zero makes one
+    /// attempt.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn publish_timeout(
+        self,
+        length: usize,
+        priority: Priority,
+        timeout: Duration,
+    ) -> core::result::Result<(), Refused<Self>> {
         let queue = self.0.queue;
-        queue.check_sending(length)?;
-        let ring = self.0.give(|hand| {
-            hand.check(Operation::Send)?;
-            let client = queue.member.client(Operation::Send)?;
-            let publish = || client.publish(hand.block, length, priority, &mut unlimited());
-            uninterrupted(publish).map_err(|errno| queue.failed(Operation::Send, errno))
-        })?;
-        queue.ring_if(ring)
+        let publish =
+            |client: Client<'_, Member>, wait: &mut Wait<'_>| client.publish(self.0.block, length, priority, wait);
+        match queue.check_sending(length).and_then(|()| self.0.give(Operation::Send, timeout, publish)) {
+            Ok(ring) => {
+                core::mem::forget(self);
+                queue.ring_if(ring);
+                Ok(())
+            }
+            Err(error) => Err(Refused { error, value: self }),
+        }
     }
 }
 
@@ -235,12 +289,13 @@ impl Borrowed<'_> {
         self.length == 0
     }
 
-    /// Copies bytes out of it.
+    /// Copies bytes out of it. If a sender that does not keep to the rules writes there meanwhile, the copy is a mix of
+    /// old and new bytes.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if it has not so many; nothing is copied.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
-        bytes::load(self.hand.bytes(self.length, offset, buffer.len())?, bytes::as_uninit(buffer));
+        atomic_copy::load(self.hand.bytes(self.length, offset, buffer.len())?, atomic_copy::as_uninit(buffer));
         Ok(())
     }
 
@@ -252,34 +307,34 @@ impl Borrowed<'_> {
 
     /// Gives it back to the queue, in its old place, as if it had not been received.
     ///
+    /// It waits for at most one second, and only while a peer is in the middle of a call. Signal handlers do not
+    /// interrupt it.
+    ///
     /// # Errors
+    /// [`TimedOut`](crate::ErrorKind::TimedOut) if a peer was stopped in the middle of a call;
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) in a child of `fork`;
-    /// [`Malformed`](crate::ErrorKind::Malformed) if a peer has damaged the queue. Its room is free then, as if it had
-    /// been dropped.
-    pub fn put_back(self) -> Result<()> {
-        let queue = self.hand.queue;
-        self.hand.give(|hand| {
-            hand.check(Operation::Receive)?;
-            let client = queue.member.client(Operation::Receive)?;
-            let put_back = || client.put_back(hand.block, &mut unlimited());
-            uninterrupted(put_back).map_err(|errno| queue.failed(Operation::Receive, errno))
-        })?;
-        // Whoever has armed the doorbell since it was borrowed has seen no message.
-        queue.ring_if(queue.member.armed().is_some())
+    /// [`Malformed`](crate::ErrorKind::Malformed) if a peer has damaged the queue. The message is given back to the
+    /// caller then; what is said of `?` at [`Reservation::publish`] holds here too.
+    pub fn put_back(self) -> core::result::Result<(), Refused<Self>> {
+        self.put_back_timeout(GIVING)
     }
-}
 
-/// For the lock, which others have for moments only.
-fn unlimited() -> Wait<'static> {
-    Wait::new(Limit::None, &Tuning::WATCHFUL)
-}
-
-/// The lock is waited for whatever signals come.
-fn uninterrupted<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match work() {
-            Err(Errno::INTR) => {}
-            result => return result,
+    /// Like [`put_back`](Self::put_back), but waits for at most `timeout`, by the monotonic clock. Zero makes one
+    /// attempt.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn put_back_timeout(self, timeout: Duration) -> core::result::Result<(), Refused<Self>> {
+        let queue = self.hand.queue;
+        let put_back = |client: Client<'_, Member>, wait: &mut Wait<'_>| client.put_back(self.hand.block, wait);
+        match self.hand.give(Operation::Receive, timeout, put_back) {
+            Ok(()) => {
+                core::mem::forget(self);
+                // A doorbell that was armed since it was borrowed has not seen this message.
+                queue.ring_if(queue.member.bells().may_be_armed());
+                Ok(())
+            }
+            Err(error) => Err(Refused { error, value: self }),
         }
     }
 }

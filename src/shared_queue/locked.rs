@@ -16,7 +16,9 @@ impl Side {
     /// Records one who is going to sleep, and has seen nobody being woken; the event's value to sleep on.
     pub(super) fn begin_sleep(&self) -> u32 {
         self.sleepers.store((self.sleepers.load(Relaxed) & !WOKEN).saturating_add(1), Relaxed);
-        self.event.load(Relaxed)
+        // Ordering: a block that was given up before the event changed is seen after this; no model sees a later event
+        // and an older block.
+        self.event.load(Acquire)
     }
 
     /// Forgets one who slept and has come back.
@@ -33,14 +35,28 @@ impl Side {
             return false;
         }
         self.sleepers.store(sleepers | WOKEN, Relaxed);
-        self.event.store(self.event.load(Relaxed).wrapping_add(1), Relaxed);
+        self.event.fetch_add(1, Relaxed);
         true
+    }
+
+    /// Wakes one more, without the lock: in place of a waiter that was woken and leaves, or for a block that was given
+    /// up. Who sleeps on an older event comes back.
+    #[cold]
+    pub(super) fn wake_another(&self) {
+        // Ordering: pairs with `begin_sleep`.
+        self.event.fetch_add(1, Release);
+        wake(&self.event, 1, Scope::Shared);
+    }
+
+    /// Returns `true` if no participant sleeps here.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.sleepers.load(Relaxed) & !WOKEN == 0
     }
 
     /// Forgets all sleepers and lets them look again.
     pub(super) fn rouse(&self) {
         self.sleepers.store(0, Relaxed);
-        self.event.store(self.event.load(Relaxed).wrapping_add(1), Relaxed);
+        self.event.fetch_add(1, Relaxed);
         wake(&self.event, i32::MAX as u32, Scope::Shared);
     }
 }
@@ -103,6 +119,7 @@ impl<'memory> Locked<'memory> {
         let left = free - 1;
         let block = self.view.block(self.view.free.get(left).ok_or(Damaged)?.load(Relaxed) as usize)?;
         // Who freed it has read it to the end.
+        // Ordering: the lock orders it too; this one counts if a peer that dies or misbehaves has not kept to the lock.
         if block.record.state.load(Acquire) != State::Free.word() {
             return Err(Damaged);
         }
@@ -117,6 +134,7 @@ impl<'memory> Locked<'memory> {
         let free = self.view.control.free.load(Relaxed) as usize;
         let place = self.view.free.get(free).ok_or(Damaged)?;
         // From here on the message is delivered.
+        // Ordering: the lock orders it too; this one keeps all that comes before it so if this process is killed here.
         block.record.state.store(State::Free.word(), Release);
         // It is the same one mostly, and the line can stay in the other processor's cache.
         if place.load(Relaxed) != block.index as u32 {
@@ -157,6 +175,7 @@ impl<'memory> Locked<'memory> {
         record.key.store(key.0);
         self.view.push(key, block.index)?;
         // From here on the message is accepted.
+        // Ordering: the lock orders it too; this one keeps all that comes before it so if this process is killed here.
         record.state.store(State::Published.word(), Release);
         self.wake_receiver();
         // It stays armed until it has been rung, so that the next sender rings if this one is killed before.
@@ -169,6 +188,7 @@ impl<'memory> Locked<'memory> {
         let block = self.view.block(self.view.first())?;
         let record = block.record;
         let length = record.length.load(Relaxed) as usize;
+        // Ordering: the lock orders it too; this one counts if a peer that dies or misbehaves has not kept to the lock.
         if record.state.load(Acquire) != State::Published.word() || length > self.view.sizes.max_message_size {
             return Err(Damaged);
         }
@@ -188,6 +208,7 @@ impl<'memory> Locked<'memory> {
     /// What lies in a taken block becomes a message again, in its old place.
     pub(super) fn put_back(&mut self, block: Block<'_>) -> Result<()> {
         self.view.push(Key(block.record.key.load()), block.index)?;
+        // Ordering: the lock orders it too; this one keeps all that comes before it so if this process is killed here.
         block.record.state.store(State::Published.word(), Release);
         self.wake_receiver();
         Ok(())

@@ -1,13 +1,15 @@
 //! A queue that is mapped and taken part in.
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::AtomicU32;
+use core::time::Duration;
 
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::{self, Errno};
 
 use super::PREFIX;
+use super::arming::Bells;
 use super::client::{Client, Place};
-use super::format::{ARMED, HEADER, Header};
+use super::format::{HEADER, Header};
 use super::view::{Memory, View};
 use super::wait::For;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
@@ -18,21 +20,26 @@ use crate::shm::{Mapping, SharedMemory};
 pub(super) struct Member {
     memory: Memory,
     participant: Participant,
+    pub(super) lock_grace: Duration,
+    next_look: AtomicU32,
 }
 
 impl Member {
     /// Takes part in a queue that is mapped.
-    pub(super) fn new(memory: Memory, file: SharedMemory, operation: Operation) -> Result<Self> {
+    pub(super) fn new(memory: Memory, file: SharedMemory, operation: Operation, lock_grace: Duration) -> Result<Self> {
         let participant = Participant::new(file, PREFIX, 0, memory.table(), operation)?;
-        let member = Self { memory, participant };
-        // Whoever is started anew after a death finds all in order. What is damaged, its calls will tell.
-        let _ = member.client(operation)?.reclaim();
+        let member = Self { memory, participant, lock_grace, next_look: AtomicU32::new(0) };
+        // A process that is restarted after a death finds all in order. What is damaged, its calls will report.
+        if member.client(operation)?.reclaim() == Ok(true) {
+            // What the dead had in hand is a message again, for which no sender rings.
+            member.ring(&AtomicU32::new(0));
+        }
         Ok(member)
     }
 
     /// Maps a file and takes part in it, if it is a queue.
-    pub(super) fn adopt(file: SharedMemory, operation: Operation) -> Result<Self> {
-        Self::new(map(&file, operation)?, file, operation)
+    pub(super) fn adopt(file: SharedMemory, operation: Operation, lock_grace: Duration) -> Result<Self> {
+        Self::new(map(&file, operation)?, file, operation, lock_grace)
     }
 
     /// The queue as this process sees it.
@@ -52,22 +59,9 @@ impl Member {
         self.participant.show(self.memory.table());
     }
 
-    /// What the doorbell's name ends with.
-    pub(super) fn doorbell(&self) -> Result<[u8; 16]> {
-        let header = self.memory.header()?;
-        Ok(header.doorbell.each_ref().map(|letter| letter.load(Relaxed)))
-    }
-
-    /// Which arming of the doorbell is to be rung for, if any.
-    pub(super) fn armed(&self) -> Option<u32> {
-        let armed = self.memory.view().control.armed.load(Relaxed);
-        (armed & ARMED != 0).then_some(armed)
-    }
-
-    /// That arming has been rung for.
-    pub(super) fn disarm(&self, armed: u32) {
-        // If it fails, another one has rung for it, and it may be armed anew.
-        let _ = self.memory.view().control.armed.compare_exchange(armed, armed & !ARMED, Relaxed, Relaxed);
+    /// The doorbells.
+    pub(super) fn bells(&self) -> Bells<'_> {
+        self.memory.view().bells()
     }
 
     #[inline]
@@ -110,6 +104,14 @@ impl Place for Member {
     fn view(&self) -> &View<'_> {
         self.memory.view()
     }
+
+    fn lock_grace(&self) -> Duration {
+        self.lock_grace
+    }
+
+    fn next_look(&self) -> &AtomicU32 {
+        &self.next_look
+    }
 }
 
 impl AsFd for Member {
@@ -140,9 +142,9 @@ fn map(file: &SharedMemory, operation: Operation) -> Result<Memory> {
 }
 
 /// Makes a file of zeros of the right length a queue.
-pub(super) fn format(mapping: Mapping, sizes: super::format::Sizes, doorbell: [u8; 16]) -> Result<Memory> {
+pub(super) fn format(mapping: Mapping, sizes: super::format::Sizes) -> Result<Memory> {
     let memory = Memory::new(mapping, sizes)?;
-    memory.header()?.write(sizes, doorbell);
+    memory.header()?.write(sizes);
     memory.view().clear();
     Ok(memory)
 }

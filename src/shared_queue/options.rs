@@ -1,18 +1,19 @@
 //! Opening and creating shared queues.
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{OFlags, unlink};
+use rustix::fs::OFlags;
 use rustix::io::{self, Errno};
 
 use super::format::{MAX_MESSAGE_SIZE, MAX_MESSAGES, Sizes};
 use super::member::{self, Member};
 use super::view::Memory;
+use super::wait::LOCK_GRACE;
 use super::{PREFIX, SharedQueue};
-use crate::devshm::{self, FilePath, Identity, ObjectName};
+use crate::devshm::{self, Creation, FilePath, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result, SharedFault, saturate};
 use crate::flags::OpenFlags;
 use crate::name::Name;
-use crate::open::{MODE_BITS, RACES, create_unique, flags, ownership, random_suffix};
+use crate::open::{MODE_BITS, create_unique, flags, open_or_create, ownership};
 use crate::shm::{Mapping, SharedMemory, reserve, size_error};
 
 /// How to open or create a shared queue; made by [`SharedQueue::options`].
@@ -28,8 +29,10 @@ use crate::shm::{Mapping, SharedMemory, reserve, size_error};
 #[must_use]
 pub struct SharedQueueOptions {
     flags: OpenFlags,
+    create_new: bool,
     mode: u32,
     exact_mode: bool,
+    group: Option<u32>,
     max_messages: usize,
     max_message_size: usize,
     unlink_on_drop: bool,
@@ -39,8 +42,10 @@ impl SharedQueueOptions {
     pub(super) const fn new() -> Self {
         Self {
             flags: OpenFlags::empty(),
+            create_new: false,
             mode: 0o600,
             exact_mode: false,
+            group: None,
             max_messages: 10,
             max_message_size: 8192,
             unlink_on_drop: false,
@@ -62,8 +67,10 @@ impl SharedQueueOptions {
 
     /// Opens or creates the queue of this name.
     ///
-    /// Creation is atomic: nobody sees a half-made queue, and a process killed meanwhile leaves nothing. The space for
-    /// all messages is reserved. Sizes and mode say nothing about a queue that exists. The file is `/dev/shm/mq.NAME`.
+    /// Creation is atomic: no process sees a half-made queue, and a process killed meanwhile leaves nothing of this
+    /// name (but perhaps a private one, as with [`NamedSemaphoreOptions::open`](crate::NamedSemaphoreOptions::open)).
+    /// However many processes open or create it at once, all get the same one. The space for all messages is reserved.
+    /// Sizes and mode say nothing about a queue that exists. The file is `/dev/shm/mq.NAME`.
     ///
     /// # Errors
     /// | kind | when |
@@ -76,29 +83,18 @@ impl SharedQueueOptions {
     /// | [`Malformed`](crate::ErrorKind::Malformed) | the file of this name is no such queue; it is left as it is |
     /// | [`LimitExceeded`](crate::ErrorKind::LimitExceeded) | 128 handles take part; `/dev/shm` is full; no free descriptor |
     /// | [`OutOfMemory`](crate::ErrorKind::OutOfMemory) | no room in the address space |
-    /// | [`Unsupported`](crate::ErrorKind::Unsupported) | there is no `/dev/shm`; Linux is older than 4.14 |
+    /// | [`Busy`](crate::ErrorKind::Busy) | another process's lock covers the bytes that participants lock: a read lock, or `lockf` or `fcntl` on the whole file |
+    /// | [`Unsupported`](crate::ErrorKind::Unsupported) | there is no `/dev/shm`, or it is an overlayfs, which drops locks with the descriptor; Linux is older than 4.14 |
     ///
     /// Nothing is created when it fails.
     pub fn open(&self, name: &Name) -> Result<SharedQueue> {
         self.check()?;
         let path = FilePath::new(name, PREFIX).ok_or(self.system(Errno::NAMETOOLONG))?;
-        let mut races = 0;
-        loop {
-            if !self.flags.contains(OpenFlags::EXCLUSIVE) {
-                match self.open_existing(name, &path) {
-                    Err(error) if error.errno() == Errno::NOENT && self.flags.contains(OpenFlags::CREATE) => {}
-                    result => return result,
-                }
-            }
-            match self.create_at(name, &path) {
-                Err(error)
-                    if error.errno() == Errno::EXIST && !self.flags.contains(OpenFlags::EXCLUSIVE) && races < RACES =>
-                {
-                    races += 1;
-                }
-                result => return result,
-            }
+        let create = || self.create_at(name, &path);
+        if self.creates_new() {
+            return create();
         }
+        open_or_create(self.creates(), || self.open_existing(name, &path), create)
     }
 
     /// Creates a queue of a name that nobody has: the prefix and 16 random characters. [`SharedQueue::name`] tells it.
@@ -121,10 +117,9 @@ impl SharedQueueOptions {
         let options = self.create_new(true);
         options.check()?;
         let file = SharedMemory::anonymous(self.sizes().total()).create()?;
-        file.seal_size()?;
-        let doorbell = random_suffix().map_err(|errno| options.system(errno))?;
-        let memory = member::format(file.map()?, self.sizes(), doorbell)?;
-        Ok(SharedQueue::new(Member::new(memory, file, Operation::CreateQueue)?, self.flags))
+        file.seal_unshared_size()?;
+        let memory = member::format(file.map()?, self.sizes())?;
+        Ok(SharedQueue::new(Member::new(memory, file, Operation::CreateQueue, LOCK_GRACE)?, self.flags))
     }
 
     fn check(&self) -> Result<()> {
@@ -145,8 +140,7 @@ impl SharedQueueOptions {
     }
 
     fn operation(&self) -> Operation {
-        let create = self.flags.intersects(OpenFlags::CREATE_NEW);
-        if create { Operation::CreateQueue } else { Operation::OpenQueue }
+        if self.creates() { Operation::CreateQueue } else { Operation::OpenQueue }
     }
 
     fn system(&self, errno: Errno) -> Error {
@@ -161,24 +155,28 @@ impl SharedQueueOptions {
         let no_queue = |_| Error::caused(self.operation(), Errno::INVAL, Cause::Shared(SharedFault::NoQueue));
         let file = devshm::open_regular(path, OFlags::RDWR).map_err(|errno| self.system(errno))?.map_err(no_queue)?;
         let file = SharedMemory::from_parts(file, Some(ObjectName::kept(name)));
-        Ok(SharedQueue::new(Member::adopt(file, self.operation())?, self.flags))
+        Ok(SharedQueue::new(Member::adopt(file, self.operation(), LOCK_GRACE)?, self.flags))
     }
 
     fn create_at(&self, name: &Name, path: &FilePath) -> Result<SharedQueue> {
         let failed = |errno| match errno {
             Errno::NOENT | Errno::NOTDIR => Error::caused(Operation::CreateQueue, errno, Cause::NoDevShm),
-            errno => size_error(Operation::CreateQueue, errno),
+            errno => size_error(Operation::CreateQueue, errno, self.sizes().total()),
         };
-        let created = devshm::create_whole(path, self.mode, self.exact_mode, |file| self.fill(file));
-        let (file, memory) = created.map_err(failed)?;
-        let result = self
-            .name(name, &file)
-            .map_err(failed)
-            .and_then(|name| Member::new(memory, SharedMemory::from_parts(file, Some(name)), Operation::CreateQueue));
-        let member = result.inspect_err(|_| {
-            // What was created a moment ago is of no use to anybody; if this fails there is nobody to tell.
-            let _ = unlink(path.c_str());
+        let creation = Creation {
+            prefix: PREFIX,
+            mode: self.mode,
+            exact_mode: self.exact_mode,
+            group: self.group,
+            unlink_on_drop: self.unlink_on_drop,
+        };
+        // The creator takes part before others can: there is nothing left to fail once they see the queue.
+        let (mut member, name) = devshm::create_whole(name, path, &creation, failed, |file, private| {
+            let memory = self.fill(&file).map_err(failed)?;
+            let name = private.and_then(|path| path.name(PREFIX)).map(|name| ObjectName::kept(name.name()));
+            Member::new(memory, SharedMemory::from_parts(file, name), Operation::CreateQueue, LOCK_GRACE)
         })?;
+        member.file_mut().set_name(name);
         Ok(SharedQueue::new(member, self.flags))
     }
 
@@ -187,14 +185,6 @@ impl SharedQueueOptions {
         let total = self.sizes().total();
         reserve(file, 0, total)?;
         let mapping = Mapping::of_file(file, usize::try_from(total).map_err(|_| Errno::NOMEM)?)?;
-        member::format(mapping, self.sizes(), random_suffix()?).map_err(|error| error.errno())
-    }
-
-    fn name(&self, name: &Name, file: &OwnedFd) -> io::Result<ObjectName> {
-        if self.unlink_on_drop {
-            Identity::of_file(file).map(|file| ObjectName::removed_on_drop(name, PREFIX, file))
-        } else {
-            Ok(ObjectName::kept(name))
-        }
+        member::format(mapping, self.sizes()).map_err(|error| error.errno())
     }
 }

@@ -230,3 +230,76 @@ impl View<'_> {
         Ok(())
     }
 }
+
+#[cfg(not(loom))]
+#[cfg(test)]
+mod tests {
+
+    use core::sync::atomic::AtomicU64;
+    use std::vec::Vec;
+
+    use super::super::format::Sizes;
+    use super::*;
+
+    const SIZES: Sizes = Sizes { max_messages: 9, max_message_size: 40 };
+
+    fn memory(content: impl FnMut() -> u64) -> Vec<AtomicU64> {
+        core::iter::repeat_with(content).map(AtomicU64::new).take(SIZES.total() as usize / 8).collect()
+    }
+
+    /// Numbers that look random, the same ones each time.
+    fn numbers() -> impl FnMut() -> u64 {
+        let mut state = 1_u64;
+        move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state >> 33
+        }
+    }
+
+    #[test]
+    fn shared_queue_order_agrees_with_sorting() {
+        let (memory, mut numbers, mut model) = (memory(|| 0), numbers(), Vec::new());
+        let view = View::of_words(&memory, SIZES);
+        for number in 0..if cfg!(miri) { 200 } else { 20_000 } {
+            // Mostly full at first, then mostly empty, and so on.
+            let grows = numbers() % 4 < if number / 50 % 2 == 0 { 3 } else { 1 };
+            if grows && model.len() < SIZES.max_messages {
+                let block = (0..SIZES.max_messages).find(|block| model.iter().all(|(_, other)| other != block));
+                let (key, block) = (Key::new(Priority::from(numbers() as u8 % 4), number), block.unwrap());
+                view.push(key, block).unwrap();
+                model.push((key, block));
+                model.sort();
+            } else if !model.is_empty() {
+                assert_eq!(view.first(), model.remove(0).1);
+                view.pop(model.len() + 1).unwrap();
+            }
+            assert_eq!(view.messages(), Ok(model.len()));
+        }
+    }
+
+    #[test]
+    fn shared_queue_order_stays_inside_damaged_memory() {
+        let mut numbers = numbers();
+        for round in 0..if cfg!(miri) { 20 } else { 2000 } {
+            let memory = memory(|| ((numbers() % 16) << 32) | (numbers() % 16));
+            let view = View::of_words(&memory, SIZES);
+            for messages in 1..=SIZES.max_messages {
+                let _ = view.push(Key(numbers()), round % 20);
+                let _ = view.pop(messages);
+            }
+            let _ = view.block(view.first()).map(|block| block.words().len());
+        }
+    }
+
+    #[test]
+    fn shared_queue_state_words_are_told_apart() {
+        use super::super::state::State;
+        let mut numbers = numbers();
+        for _ in 0..1000 {
+            let word = (numbers() << 16 ^ numbers()) as u32;
+            let state = State::of_word(word);
+            assert!(state == State::Unknown || state.word() == word, "{word:#x} is {state:?}");
+        }
+        assert_eq!((State::of_word(0), State::of_word(1)), (State::Free, State::Unknown));
+    }
+}

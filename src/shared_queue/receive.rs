@@ -24,7 +24,7 @@ impl SharedQueue {
     /// | kind | when |
     /// |---|---|
     /// | [`BufferTooSmall`](crate::ErrorKind::BufferTooSmall) | the error has both sizes; the message stays in the queue |
-    /// | [`WouldBlock`](crate::ErrorKind::WouldBlock) | the queue is empty and the handle nonblocking |
+    /// | [`WouldBlock`](crate::ErrorKind::WouldBlock) | the handle is nonblocking, and the queue is empty or a peer is in the middle of a call |
     /// | [`Interrupted`](crate::ErrorKind::Interrupted) | by a signal handler |
     /// | [`BadDescriptor`](crate::ErrorKind::BadDescriptor) | the handle is not for receiving |
     /// | [`Malformed`](crate::ErrorKind::Malformed) | a peer has written into the queue's memory what is no queue |
@@ -39,8 +39,8 @@ impl SharedQueue {
     /// Receives a message if there is one.
     ///
     /// # Errors
-    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if the queue is empty, or if a stopped process is in the middle of
-    /// a call; else as [`receive`](Self::receive).
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if the queue is empty, or if a peer is in the middle of a call for
+    /// longer than the [`lock_grace`](Self::set_lock_grace); else as [`receive`](Self::receive).
     #[inline]
     pub fn try_receive<'buffer, B: Buffer + ?Sized>(&self, buffer: &'buffer mut B) -> Result<Message<'buffer>> {
         self.receive_within(buffer, Limit::Now)
@@ -50,7 +50,8 @@ impl SharedQueue {
     /// the wall clock does not matter. A time-out of zero tries once.
     ///
     /// # Errors
-    /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`receive`](Self::receive).
+    /// [`TimedOut`](crate::ErrorKind::TimedOut), also if a peer was stopped in the middle of a call; else as
+    /// [`receive`](Self::receive).
     #[inline]
     pub fn receive_timeout<'buffer, B: Buffer + ?Sized>(
         &self,

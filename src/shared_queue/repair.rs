@@ -1,28 +1,37 @@
-//! Putting right what the dead have left.
+//! Repairing what the dead have left.
 
+use core::cell::Cell;
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::client::{Client, Place};
 use super::format::Record;
 use super::locked::Locked;
 use super::order::Key;
 use super::state::State;
 use super::view::{Damaged, Result, View};
-use crate::futex::primitive::Ordering::{Acquire, Relaxed};
+use super::wait::Wait;
+use crate::futex::primitive::Ordering::Acquire;
 use crate::robust::{Others, Owner};
 
+/// How many blocks one look for the dead goes through with the lock held. Each may cost a question to the kernel.
+const LOOK: usize = 256;
+
 impl Locked<'_> {
-    /// Takes back the blocks that dead processes had in hand: half-written messages are gone, half-read ones are there
-    /// again, in their old order. Whether there were any.
+    /// Takes back blocks that dead processes had in hand: half-written messages are gone, half-read ones are there
+    /// again, in their old order. Returns `true` if there were any.
     ///
-    /// Nothing is looked for unless some block is in somebody's hand.
-    pub(super) fn reclaim(&mut self, others: &impl Others) -> Result<bool> {
+    /// Nothing is looked for unless some block is in hand. A queue of many blocks is gone through in several looks;
+    /// each begins where the last one of this handle ended.
+    pub(super) fn reclaim(&mut self, place: &impl Place) -> Result<bool> {
+        let capacity = self.view.capacity();
         let idle = self.view.messages()? + self.free()?;
-        let mut in_hand = self.view.capacity().checked_sub(idle).ok_or(Damaged)?;
-        let mut found = false;
-        for index in 0..self.view.capacity() {
-            if in_hand == 0 {
-                break;
-            }
-            let block = self.view.block(index)?;
-            match look(block.record, others) {
+        let mut in_hand = capacity.checked_sub(idle).ok_or(Damaged)?;
+        let (start, mut seen, mut found) = (place.next_look().load(Relaxed) as usize, 0, false);
+        let living = Living { place, last: Cell::new(Owner::NOBODY) };
+        while in_hand > 0 && seen < capacity.min(LOOK) {
+            let block = self.view.block((start + seen) % capacity)?;
+            seen += 1;
+            match look(block.record, &living) {
                 (State::Free | State::Published, _) => continue,
                 (State::Reserved(_), true) | (State::Unknown, _) => self.push_free(block)?,
                 (State::Taken(_), true) => self.put_back(block)?,
@@ -34,8 +43,55 @@ impl Locked<'_> {
             in_hand -= 1;
             found = true;
         }
-        // There are blocks that are in nobody's hand, and of which the counts say nothing.
-        if in_hand == 0 { Ok(found) } else { Err(Damaged) }
+        place.next_look().store(((start + seen) % capacity) as u32, Relaxed);
+        // If all were seen, some are neither in hand nor counted.
+        if in_hand > 0 && seen == capacity { Err(Damaged) } else { Ok(found) }
+    }
+}
+
+/// Remembers who was found alive last: a consumer often has many blocks in hand, and the kernel is asked once.
+struct Living<'place, P> {
+    place: &'place P,
+    last: Cell<Owner>,
+}
+
+impl<P: Others> Others for Living<'_, P> {
+    fn is_dead(&self, owner: Owner) -> rustix::io::Result<bool> {
+        if self.last.get() == owner && owner != Owner::NOBODY {
+            return Ok(false);
+        }
+        let dead = self.place.is_dead(owner)?;
+        if !dead {
+            self.last.set(owner);
+        }
+        Ok(dead)
+    }
+}
+
+impl<'place, P: Place> Client<'place, P> {
+    /// Takes back what the dead have in hand, wherever it is: as many looks as the queue needs, between which others
+    /// get the lock. Returns `true` if there was any.
+    pub(super) fn reclaim(self) -> rustix::io::Result<bool> {
+        let mut wait = self.wait_for_lock();
+        let locked = self.lock(&mut wait)?;
+        self.reclaim_all(locked, &mut wait).map(|(_, found)| found)
+    }
+
+    /// The same for a call that has the lock, and goes on with it.
+    pub(super) fn reclaim_all(
+        self,
+        mut locked: Locked<'place>,
+        wait: &mut Wait<'_>,
+    ) -> rustix::io::Result<(Locked<'place>, bool)> {
+        for _ in 1..self.view().capacity().div_ceil(LOOK) {
+            if locked.reclaim(self.place)? {
+                return Ok((locked, true));
+            }
+            drop(locked);
+            locked = self.lock(wait)?;
+        }
+        let found = locked.reclaim(self.place)?;
+        Ok((locked, found))
     }
 }
 
@@ -87,6 +143,7 @@ impl View<'_> {
         control.free.store(free as u32, Relaxed);
         control.next.store(next);
         control.enough.store(1, Relaxed);
+        control.first.rest.store(0, Relaxed);
         control.receivers.rouse();
         control.senders.rouse();
         Ok(())

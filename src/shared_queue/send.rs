@@ -9,7 +9,7 @@ use super::client::SHORT;
 use super::view::Block;
 use super::wait::Limit;
 use crate::Priority;
-use crate::bytes;
+use crate::atomic_copy;
 use crate::error::{Cause, Error, Operation, Result, saturate};
 use crate::flags::OpenFlags;
 use crate::time::Deadline;
@@ -25,7 +25,7 @@ impl SharedQueue {
     /// | kind | when |
     /// |---|---|
     /// | [`MessageTooLong`](crate::ErrorKind::MessageTooLong) | the error has both lengths |
-    /// | [`WouldBlock`](crate::ErrorKind::WouldBlock) | the queue is full and the handle nonblocking |
+    /// | [`WouldBlock`](crate::ErrorKind::WouldBlock) | the handle is nonblocking, and the queue is full or a peer is in the middle of a call |
     /// | [`Interrupted`](crate::ErrorKind::Interrupted) | by a signal handler |
     /// | [`BadDescriptor`](crate::ErrorKind::BadDescriptor) | the handle is not for sending |
     /// | [`Malformed`](crate::ErrorKind::Malformed) | a peer has written into the queue's memory what is no queue |
@@ -40,8 +40,8 @@ impl SharedQueue {
     /// Sends a message if the queue is not full.
     ///
     /// # Errors
-    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if the queue is full, or if a stopped process is in the middle of a
-    /// call; else as [`send`](Self::send).
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if the queue is full, or if a peer is in the middle of a call for
+    /// longer than the [`lock_grace`](Self::set_lock_grace); else as [`send`](Self::send).
     #[inline]
     pub fn try_send(&self, message: &[u8], priority: Priority) -> Result<()> {
         self.send_within(message, priority, Limit::Now)
@@ -51,7 +51,8 @@ impl SharedQueue {
     /// wall clock does not matter. A time-out of zero tries once.
     ///
     /// # Errors
-    /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`send`](Self::send).
+    /// [`TimedOut`](crate::ErrorKind::TimedOut), also if a peer was stopped in the middle of a call; else as
+    /// [`send`](Self::send).
     #[inline]
     pub fn send_timeout(&self, message: &[u8], priority: Priority, timeout: Duration) -> Result<()> {
         self.send_within(message, priority, Limit::Within(timeout))
@@ -70,14 +71,17 @@ impl SharedQueue {
     fn send_within(&self, message: &[u8], priority: Priority, limit: Limit) -> Result<()> {
         self.check_sending(message.len())?;
         let client = self.member.client(Operation::Send)?;
-        let fill = |block: Block<'_>| bytes::store_words(block.words(), message);
+        let fill = |block: Block<'_>| atomic_copy::store_words(block.words(), message);
         let sent = if message.len() > SHORT {
             client.send_long(message.len(), priority, &mut self.wait(limit), fill)
         } else {
             client.send(message.len(), priority, || self.wait(limit), fill)
         };
         match sent {
-            Ok(ring) => self.ring_if(ring),
+            Ok(ring) => {
+                self.ring_if(ring);
+                Ok(())
+            }
             Err(errno) => Err(self.failed(Operation::Send, errno)),
         }
     }

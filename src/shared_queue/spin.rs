@@ -6,32 +6,33 @@ use crate::error::Result;
 use crate::futex::primitive::spin_loop;
 
 impl SharedQueue {
-    /// Looks so often whether there is a message, until there is one: whether there is. No system call. For right
+    /// Looks up to `looks` times whether there is a message; returns `true` if there is. No system call. For right
     /// before a receive call of any form, so that it need not sleep; [`set_tuning`](Self::set_tuning) has every call do
     /// so by itself.
     ///
-    /// Where the thread may run on one processor only, the sender could not run either: it looks once there. Another
+    /// On a machine of one processor the sender could not run meanwhile: it looks once there. Another
     /// receiver may be faster, so the receive call may have to wait all the same.
     ///
     /// # Errors
-    /// None: as that of [`MessageQueue`](crate::MessageQueue::spin_until_message), so that a program can change its
-    /// type.
+    /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if the handle is not for receiving.
     #[doc(alias = "busy_poll")]
     pub fn spin_until_message(&self, looks: u32) -> Result<bool> {
-        Ok(self.spin(For::Message, looks))
+        self.check_receiving(usize::MAX)?;
+        Ok(self.spin_until(For::Message, looks))
     }
 
     /// Looks so often whether there is room for a message, until there is: whether there is. No system call. See
     /// [`spin_until_message`](Self::spin_until_message).
     ///
     /// # Errors
-    /// None, as there.
+    /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if the handle is not for sending.
     pub fn spin_until_room(&self, looks: u32) -> Result<bool> {
-        Ok(self.spin(For::Room, looks))
+        self.check_sending(0)?;
+        Ok(self.spin_until(For::Room, looks))
     }
 
-    fn spin(&self, what: For, looks: u32) -> bool {
-        let looks = looks.min(self.courtesy.spin(looks).max(1));
+    fn spin_until(&self, what: For, looks: u32) -> bool {
+        let looks = looks.min(self.spin.pauses(looks).max(1));
         (0..looks).any(|_| {
             let found = self.member.seems_there(what);
             if !found {

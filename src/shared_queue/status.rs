@@ -6,6 +6,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::SharedQueue;
 use super::member::Member;
+use super::wait::LOCK_GRACE;
 use crate::attributes::Attributes;
 use crate::error::{Operation, Refused, Result};
 use crate::flags::OpenFlags;
@@ -90,7 +91,7 @@ impl TryFrom<OwnedFd> for SharedQueue {
     /// [`open`](super::SharedQueueOptions::open) if there is no way to take part. It is given back.
     fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, Refused<OwnedFd>> {
         let memory = SharedMemory::try_from(descriptor)?;
-        match memory.try_clone().and_then(|file| Member::adopt(file, Operation::AdoptQueue)) {
+        match memory.try_clone().and_then(|file| Member::adopt(file, Operation::AdoptQueue, LOCK_GRACE)) {
             Ok(member) => Ok(Self::new(member, OpenFlags::READ_WRITE)),
             Err(error) => Err(Refused { error, value: memory.into() }),
         }

@@ -66,6 +66,7 @@ impl SharedQueue {
     /// # Errors
     /// As [`send`](Self::send), with the bytes sent so far; a full queue is no error.
     pub fn fill(&self, payload: &[u8], priority: Priority) -> core::result::Result<usize, Incomplete> {
+        self.check_sending(0).map_err(Incomplete::at(0))?;
         let size = self.member.max_message_size();
         sent(payload, size, self.send_while_room(payload.chunks(size), priority))
     }

@@ -2,11 +2,15 @@
 
 #![allow(unsafe_code)]
 
-use core::sync::atomic::{AtomicU8, AtomicUsize};
+use core::sync::atomic::AtomicU8;
 
 use rustix::io::Errno;
 
-use super::format::{CONTROL, Control, Entry, Header, LINE, Line, RECORD, RUN, Record, Sizes, TABLE};
+use super::arming::Bells;
+use super::format::{
+    BELLS, Bell, CONTROL, Control, Entry, Header, LINE, Line, MAX_BELLS, RECORD, RUN, Record, Sizes, TABLE,
+};
+use crate::atomic_copy::Word;
 use crate::error;
 use crate::futex::primitive::AtomicU32;
 use crate::robust::Table;
@@ -29,7 +33,7 @@ impl From<Damaged> for Errno {
 /// Of memory that may be damaged.
 pub(super) type Result<T> = core::result::Result<T, Damaged>;
 
-const WORD: usize = size_of::<AtomicUsize>();
+const WORD: usize = size_of::<Word>();
 
 /// The parts of a queue. Indices come from memory that anybody may have written, so each is looked up.
 #[derive(Clone, Copy)]
@@ -40,6 +44,7 @@ pub(super) struct View<'memory> {
     pub(super) free: &'memory [AtomicU32],
     /// All lines of all blocks.
     pub(super) blocks: &'memory [Line],
+    pub(super) bells: &'memory [Bell],
     pub(super) sizes: Sizes,
     /// How many lines each block has.
     pub(super) lines: usize,
@@ -50,6 +55,11 @@ impl<'memory> View<'memory> {
     #[inline]
     pub(super) fn capacity(&self) -> usize {
         self.free.len()
+    }
+
+    /// The doorbells.
+    pub(super) const fn bells(&self) -> Bells<'memory> {
+        Bells { sum: &self.control.armed, records: self.bells }
     }
 
     /// The block of this number, if there is one.
@@ -67,6 +77,32 @@ impl<'memory> View<'memory> {
     }
 }
 
+#[cfg(all(test, not(loom)))]
+impl<'memory> View<'memory> {
+    /// The parts of memory that is no mapping, for tests that make no system calls.
+    pub(super) fn of_words(memory: &'memory [core::sync::atomic::AtomicU64], sizes: Sizes) -> Self {
+        assert!(size_of_val(memory) as u64 >= sizes.total());
+        let at = |offset: usize| memory.as_ptr().cast::<u8>().wrapping_add(offset);
+        let count = sizes.max_messages;
+        Self {
+            // SAFETY: so many bytes are there, any bytes are such words, and all of them may change meanwhile.
+            control: unsafe { &*at(CONTROL).cast() },
+            // SAFETY: as above.
+            bells: unsafe { core::slice::from_raw_parts(at(BELLS).cast(), MAX_BELLS) },
+            // SAFETY: as above.
+            run: unsafe { core::slice::from_raw_parts(at(RUN).cast(), count) },
+            // SAFETY: as above.
+            heap: unsafe { core::slice::from_raw_parts(at(sizes.heap()).cast(), count) },
+            // SAFETY: as above.
+            free: unsafe { core::slice::from_raw_parts(at(sizes.free()).cast(), count) },
+            // SAFETY: as above.
+            blocks: unsafe { core::slice::from_raw_parts(at(sizes.blocks()).cast(), count * sizes.lines()) },
+            sizes,
+            lines: sizes.lines(),
+        }
+    }
+}
+
 /// A block that there is.
 #[derive(Clone, Copy)]
 pub(super) struct Block<'memory> {
@@ -77,21 +113,22 @@ pub(super) struct Block<'memory> {
 }
 
 impl<'memory> Block<'memory> {
-    /// The room for a message, and what comes after it in the last line.
+    /// The room for a message, and what comes after it in the last line. No atomic operation of the program on it is
+    /// wider than a byte.
     #[inline]
     pub(super) fn bytes(&self) -> &'memory [AtomicU8] {
         let first = self.lines.as_ptr().cast::<AtomicU8>().wrapping_add(RECORD);
         let count = self.lines.len() * LINE - RECORD;
-        // SAFETY: so many bytes follow a record, and all access to them is atomic.
+        // SAFETY: so many bytes follow a record, and none of them is accessed but atomically or by a copy.
         unsafe { core::slice::from_raw_parts(first, count) }
     }
 
-    /// The same as words.
+    /// The same as words, for copies.
     #[inline]
-    pub(super) fn words(&self) -> &'memory [AtomicUsize] {
-        let first = self.lines.as_ptr().cast::<AtomicUsize>().wrapping_add(RECORD / WORD);
+    pub(super) fn words(&self) -> &'memory [Word] {
+        let first = self.lines.as_ptr().cast::<Word>().wrapping_add(RECORD / WORD);
         let count = self.lines.len() * (LINE / WORD) - RECORD / WORD;
-        // SAFETY: so many words follow a record, any bytes are atomic words, and all access to them is atomic.
+        // SAFETY: so many words follow a record, which are mapped for writing, and any bytes are words.
         unsafe { core::slice::from_raw_parts(first, count) }
     }
 }
@@ -116,6 +153,7 @@ impl Memory {
             heap: place.slice(sizes.heap(), sizes.max_messages)?,
             free: place.slice(sizes.free(), sizes.max_messages)?,
             blocks: place.slice(sizes.blocks(), sizes.max_messages * sizes.lines())?,
+            bells: place.slice(BELLS, MAX_BELLS)?,
             sizes,
             lines: sizes.lines(),
         };

@@ -4,35 +4,47 @@
 
 use core::ffi::c_void;
 use core::fmt;
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
+use core::slice;
 use core::sync::atomic::AtomicU8;
 
 use rustix::fd::AsFd;
 use rustix::io::{self, Errno};
-use rustix::mm::{self, MapFlags, MremapFlags, ProtFlags, madvise, mlock, mmap, mremap, munmap};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use super::{Shareable, SharedMemory};
-use crate::bytes;
+use super::map_options::Usage;
+use super::{MapOptions, Shareable, SharedMemory};
+use crate::atomic_copy::{self, Word};
 use crate::error::{Argument, Cause, Error, Operation, Result};
 
-/// A mapped part of a file, shared with everybody who maps it. Unmapped when dropped.
-struct Region {
-    start: NonNull<c_void>,
-    length: usize,
+/// A mapped part of a file, shared with all that map it. Unmapped when dropped.
+pub(super) struct Region {
+    pub(super) start: NonNull<c_void>,
+    pub(super) length: usize,
     /// Where it begins in the file.
-    offset: u64,
+    pub(super) offset: u64,
+    /// How it was mapped.
+    pub(super) usage: Usage,
 }
 
-// SAFETY: the memory belongs to no thread, and what it lends changes by atomic operations only.
+// SAFETY: the memory belongs to no thread, and what it lends changes by atomic operations and copies only.
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
 
 impl Region {
-    fn new(file: impl AsFd, length: usize, protection: ProtFlags, flags: MapFlags, offset: u64) -> io::Result<Self> {
+    pub(super) fn new(
+        file: impl AsFd,
+        length: usize,
+        protection: ProtFlags,
+        usage: Usage,
+        offset: u64,
+    ) -> io::Result<Self> {
+        let populate = if usage.populate { MapFlags::POPULATE } else { MapFlags::empty() };
         // SAFETY: the kernel chooses the address, so nothing that exists is replaced.
-        let start = unsafe { mmap(ptr::null_mut(), length, protection, MapFlags::SHARED | flags, file, offset) }?;
-        Ok(Self { start: NonNull::new(start).ok_or(Errno::NOMEM)?, length, offset })
+        let start = unsafe { mmap(ptr::null_mut(), length, protection, MapFlags::SHARED | populate, file, offset) }?;
+        Ok(Self { start: NonNull::new(start).ok_or(Errno::NOMEM)?, length, offset, usage })
     }
 
     /// Where `count` values of a type lie; an error if they are not all inside, or not aligned.
@@ -53,20 +65,8 @@ impl Region {
 
     fn bytes(&self, offset: usize, count: usize) -> Result<&[AtomicU8]> {
         let place = self.place::<AtomicU8>(offset, count)?;
-        // SAFETY: so many bytes lie there, for as long as the region is borrowed, and all access is atomic.
+        // SAFETY: so many bytes lie there for as long as the region is borrowed, and all access is atomic or a copy.
         Ok(unsafe { NonNull::slice_from_raw_parts(place, count).as_ref() })
-    }
-
-    fn apply(&self, options: &MapOptions<'_>) -> io::Result<()> {
-        if options.locked {
-            // SAFETY: the range is the region, and locking changes no byte.
-            unsafe { mlock(self.start.as_ptr(), self.length) }?;
-        }
-        match options.advice {
-            // SAFETY: the range is the region, and none of the advices offered changes a byte.
-            Some(advice) => unsafe { madvise(self.start.as_ptr(), self.length, advice.of_kernel()) },
-            None => Ok(()),
-        }
     }
 }
 
@@ -81,11 +81,31 @@ impl Drop for Region {
 
 /// Shared memory mapped for reading and writing; unmapped when dropped. The object's handle may be closed before.
 ///
-/// It never lends `&[u8]` or `&mut` anything, since other processes may write there at any time: only [`Shareable`]
+/// It never lends `&[u8]` or `&mut` anything, because other processes may write there at any time: only [`Shareable`]
 /// types, which change by atomic operations, and copies of bytes.
 ///
 /// If the object is made shorter, touching what was cut off raises SIGBUS: see [`SharedMemory`] for what prevents that.
 ///
+/// # Copies and atomics on the same bytes
+/// [`read_at`](Self::read_at) and [`write_at`](Self::write_at) do to mapped memory what `pread` and `pwrite` do: the
+/// bytes are read and written from outside of the program, one by one, as far as the program can tell. So copies may
+/// overlap with each other, with atomics of any size that are used at the same time, and with what other processes do:
+/// - A byte that is read has one of the values that it had during the copy. A byte that is written has the new value
+///   when the copy returns, unless others write it too.
+/// - The bytes of a value of more than one byte need not stay together: a copy may read it half old and half new, or
+///   leave it half overwritten, and a change that an atomic operation makes meanwhile may be lost.
+/// - A copy orders nothing, but atomics order copies: what is copied before a store with `Release` is seen by copies
+///   after the load with `Acquire` that reads it.
+///
+/// What remains for the program to see to are its own atomics. Rust's memory model does not define what happens if two
+/// threads of a program use atomics of *different sizes* on the same bytes at the same time, as
+/// `get::<AtomicU8>(0)` and `get::<AtomicU32>(0)` allow, with nothing that orders them. On all supported processors,
+/// and by the rules of LLVM, by which the compiler works, each byte then has one of the values that were written to it.
+/// But do not rely on it: give each byte of an object one type, best by a single [`shareable!`](crate::shareable!)
+/// struct. About other processes, and about the same object mapped at two places, Rust's model says nothing; there the
+/// processor's rules hold.
+///
+/// # What cannot be done
 /// What others could change behind the compiler's back is not lent, and what is lent keeps the mapping where it is:
 /// ```compile_fail,E0277
 /// let mapping = rawipc::SharedMemory::anonymous(64).create()?.map()?;
@@ -101,7 +121,7 @@ impl Drop for Region {
 /// number.store(1, Ordering::Relaxed);
 /// # Ok::<(), rawipc::Error>(())
 /// ```
-pub struct Mapping(Region);
+pub struct Mapping(pub(super) Region);
 
 /// Shared memory mapped for reading only: it lends nothing that could be written. Unmapped when dropped.
 ///
@@ -118,125 +138,12 @@ pub struct Mapping(Region);
 /// let number = mapping.get::<AtomicU32>(0)?; // To write there would be a SIGSEGV.
 /// # Ok::<(), rawipc::Error>(())
 /// ```
-pub struct ReadOnlyMapping(Region);
-
-/// How to map a shared memory object; made by [`SharedMemory::map_options`].
-#[derive(Clone, Copy, Debug)]
-#[must_use]
-pub struct MapOptions<'memory> {
-    memory: &'memory SharedMemory,
-    offset: u64,
-    length: Option<usize>,
-    populate: bool,
-    locked: bool,
-    advice: Option<Advice>,
-}
-
-/// How mapped memory will be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[doc(alias = "madvise")]
-pub enum Advice {
-    /// In no order.
-    Random,
-    /// From start to end.
-    Sequential,
-    /// Soon, and all of it.
-    WillNeed,
-    /// In huge pages where the system offers them for shared memory.
-    HugePages,
-    /// Not by children of `fork`: they do not inherit the mapping.
-    DontFork,
-}
-
-impl Advice {
-    const fn of_kernel(self) -> mm::Advice {
-        match self {
-            Self::Random => mm::Advice::Random,
-            Self::Sequential => mm::Advice::Sequential,
-            Self::WillNeed => mm::Advice::WillNeed,
-            Self::HugePages => mm::Advice::LinuxHugepage,
-            Self::DontFork => mm::Advice::LinuxDontFork,
-        }
-    }
-}
-
-impl<'memory> MapOptions<'memory> {
-    pub(super) const fn new(memory: &'memory SharedMemory) -> Self {
-        Self { memory, offset: 0, length: None, populate: false, locked: false, advice: None }
-    }
-
-    /// Where the mapping begins in the object, in bytes: a multiple of the page size. Default 0.
-    pub const fn offset(self, bytes: u64) -> Self {
-        Self { offset: bytes, ..self }
-    }
-
-    /// How many bytes to map; of huge pages, whole ones. Default: up to the object's end.
-    pub const fn length(self, bytes: usize) -> Self {
-        Self { length: Some(bytes), ..self }
-    }
-
-    /// Whether to fill in all pages now, so that touching them first costs nothing later.
-    #[doc(alias = "MAP_POPULATE")]
-    pub const fn populate(self, populate: bool) -> Self {
-        Self { populate, ..self }
-    }
-
-    /// Whether to keep the memory from being swapped out. Counts against RLIMIT_MEMLOCK.
-    #[doc(alias = "mlock")]
-    pub const fn locked(self, locked: bool) -> Self {
-        Self { locked, ..self }
-    }
-
-    /// Tells the kernel how the memory will be used.
-    pub const fn advice(self, advice: Advice) -> Self {
-        Self { advice: Some(advice), ..self }
-    }
-
-    /// Maps for reading and writing.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an offset that is no multiple of the page size;
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if the object ends before the part asked for,
-    /// or is empty; [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if it is open for reading only;
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory).
-    ///
-    /// # References
-    /// [`mmap(2)`](https://man7.org/linux/man-pages/man2/mmap.2.html)
-    pub fn map(&self) -> Result<Mapping> {
-        self.region(ProtFlags::READ | ProtFlags::WRITE).map(Mapping)
-    }
-
-    /// Maps for reading only.
-    ///
-    /// # Errors
-    /// As [`map`](Self::map), but the right to read is enough.
-    pub fn map_read_only(&self) -> Result<ReadOnlyMapping> {
-        self.region(ProtFlags::READ).map(ReadOnlyMapping)
-    }
-
-    fn region(&self, protection: ProtFlags) -> Result<Region> {
-        let there = self.memory.size_to_map()?.saturating_sub(self.offset);
-        let length = self.length.map_or(there, |length| length as u64);
-        if length > there || length == 0 {
-            let cause = Cause::out_of_bounds(there, length.max(1));
-            return Err(Error::caused(Operation::MapMemory, Errno::INVAL, cause));
-        }
-        let system = |errno| Error::system(Operation::MapMemory, errno);
-        let length = usize::try_from(length).map_err(|_| system(Errno::NOMEM))?;
-        if !length.is_multiple_of(self.memory.unit()) {
-            return Err(system(Errno::INVAL));
-        }
-        let flags = if self.populate { MapFlags::POPULATE } else { MapFlags::empty() };
-        let region = Region::new(self.memory, length, protection, flags, self.offset).map_err(system)?;
-        region.apply(self).map_err(system)?;
-        Ok(region)
-    }
-}
+pub struct ReadOnlyMapping(pub(super) Region);
 
 impl Mapping {
     /// Maps the start of a file whose size has been checked; the crate's own objects use it.
     pub(crate) fn of_file(file: impl AsFd, length: usize) -> io::Result<Self> {
-        Region::new(file, length, ProtFlags::READ | ProtFlags::WRITE, MapFlags::empty(), 0).map(Self)
+        Region::new(file, length, ProtFlags::READ | ProtFlags::WRITE, Usage::default(), 0).map(Self)
     }
 
     /// What lies at the start, where that is known to fit.
@@ -250,6 +157,9 @@ impl Mapping {
     }
 
     /// Lends what lies at an offset in bytes.
+    ///
+    /// Copies of the same bytes may be made at the same time. Use atomics of another size on them only in an order that
+    /// other atomics make: see [above](Self#copies-and-atomics-on-the-same-bytes).
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if it does not lie inside, or if the offset
@@ -270,20 +180,22 @@ impl Mapping {
         Ok(unsafe { NonNull::slice_from_raw_parts(place, count).as_ref() })
     }
 
-    /// Copies bytes out of it. If others write there meanwhile, the copy is a mix of old and new bytes.
+    /// Copies bytes out of it. If others write there meanwhile, by copies or by atomics of any size, the copy is a mix
+    /// of old and new bytes: see [above](Self#copies-and-atomics-on-the-same-bytes).
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not lie inside; nothing is copied.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
-        self.0.bytes(offset, buffer.len()).map(|memory| _ = bytes::load(memory, bytes::as_uninit(buffer)))
+        self.0.bytes(offset, buffer.len()).map(|memory| _ = atomic_copy::load(memory, atomic_copy::as_uninit(buffer)))
     }
 
-    /// Copies bytes into it.
+    /// Copies bytes into it. If others write there meanwhile, by copies or by atomics of any size, it holds a mix of
+    /// their bytes and these: see [above](Self#copies-and-atomics-on-the-same-bytes).
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not fit; nothing is copied.
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<()> {
-        self.0.bytes(offset, bytes.len()).map(|memory| bytes::store(memory, bytes))
+        self.0.bytes(offset, bytes.len()).map(|memory| atomic_copy::store(memory, bytes))
     }
 
     /// Where it begins, for code that knows what it does.
@@ -299,29 +211,23 @@ impl Mapping {
         self.0.length
     }
 
-    /// Maps more or less of `memory`, the object that it is a mapping of, from the same start; it may come to lie
-    /// elsewhere.
+    /// Maps `length` bytes of `memory` in place of what is mapped, from the same offset in the object and with the same
+    /// options: to follow an object that was [resized](SharedMemory::resize). The mapping may move.
+    ///
+    /// `memory` is mapped again, so it may also be another object. What it has is checked as by
+    /// [`MapOptions::map`]. For a moment both mappings exist, and both count against limits of memory. Pages that were
+    /// touched before are touched for the first time again, unless the mapping is one that
+    /// [populates](MapOptions::populate).
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if the object is shorter, or nothing would be
-    /// left; [`OutOfMemory`](crate::ErrorKind::OutOfMemory). The mapping is what it was then.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if the object is shorter, or if nothing would
+    /// be left; else as [`MapOptions::map`]. The mapping is what it was then.
     #[doc(alias = "mremap")]
     pub fn remap(&mut self, memory: &SharedMemory, length: usize) -> Result<()> {
-        let there = memory.size()?.saturating_sub(self.0.offset);
-        if length == 0 || length as u64 > there {
-            let cause = Cause::out_of_bounds(there, length.max(1) as u64);
-            return Err(Error::caused(Operation::MapMemory, Errno::INVAL, cause));
-        }
-        let system = |errno| Error::system(Operation::MapMemory, errno);
-        if !length.is_multiple_of(memory.unit()) {
-            return Err(system(Errno::INVAL));
-        }
-        let Region { start, length: old, .. } = self.0;
-        // SAFETY: the range is the whole region, and `&mut self` shows that nothing of it is lent.
-        let moved = unsafe { mremap(start.as_ptr(), old, length, MremapFlags::MAYMOVE) };
-        let start = moved.and_then(|start| NonNull::new(start).ok_or(Errno::NOMEM));
-        self.0.start = start.map_err(system)?;
-        self.0.length = length;
+        let Region { offset, usage, .. } = self.0;
+        let options = MapOptions::again(memory, offset, length, usage);
+        // What the object's creator remembers of its size may be old.
+        self.0 = options.region(ProtFlags::READ | ProtFlags::WRITE, memory.size()?)?;
         Ok(())
     }
 }
@@ -352,13 +258,85 @@ impl<T: Shareable> Placed<T> {
     }
 }
 
+/// A mapping for reading of which one place is known to hold a `T`.
+pub(super) struct PlacedReadOnly<T> {
+    place: NonNull<T>,
+    /// What the place lies in.
+    _mapping: ReadOnlyMapping,
+}
+
+// SAFETY: the mapping belongs to no thread, and nothing is lent from it.
+unsafe impl<T: Shareable> Send for PlacedReadOnly<T> {}
+// SAFETY: as above.
+unsafe impl<T: Shareable> Sync for PlacedReadOnly<T> {}
+
+impl<T: Shareable> PlacedReadOnly<T> {
+    pub(super) fn load(&self) -> T {
+        // SAFETY: the place was found inside the mapping, which stays where it is for as long as `self` lives.
+        unsafe { copy_out(self.place) }
+    }
+}
+
+/// Copies a value out of mapped memory: by whole words, if it begins with one.
+///
+/// # Safety
+/// A `T` lies there, and stays mapped for as long as this takes.
+unsafe fn copy_out<T: Shareable>(place: NonNull<T>) -> T {
+    let mut copy = MaybeUninit::<T>::uninit();
+    let first = copy.as_mut_ptr().cast::<MaybeUninit<u8>>();
+    // SAFETY: the copy has this many bytes, none of which need be initialised, and nothing else borrows it.
+    let bytes = unsafe { slice::from_raw_parts_mut(first, size_of::<T>()) };
+    let words = place.cast::<Word>();
+    if words.is_aligned() {
+        let words = NonNull::slice_from_raw_parts(words, size_of::<T>().div_ceil(size_of::<Word>()));
+        // SAFETY: whole pages are mapped, so the rest of the value's last word is too. Copies only read these words.
+        let words = unsafe { words.as_ref() };
+        atomic_copy::load_words(words, bytes, size_of::<T>());
+    } else {
+        let memory = NonNull::slice_from_raw_parts(place.cast::<AtomicU8>(), size_of::<T>());
+        // SAFETY: the value has this many bytes, and all access to them is atomic or a copy.
+        let memory = unsafe { memory.as_ref() };
+        atomic_copy::load(memory, bytes);
+    }
+    // SAFETY: all bytes have just been written, and any bytes are a `Shareable`.
+    unsafe { copy.assume_init() }
+}
+
 impl ReadOnlyMapping {
-    /// Copies bytes out of it. If others write there meanwhile, the copy is a mix of old and new bytes.
+    /// Copies bytes out of it. If others write there meanwhile, by copies or by atomics of any size, the copy is a mix
+    /// of old and new bytes: see [`Mapping`](Mapping#copies-and-atomics-on-the-same-bytes).
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if they do not lie inside; nothing is copied.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
-        self.0.bytes(offset, buffer.len()).map(|memory| _ = bytes::load(memory, bytes::as_uninit(buffer)))
+        self.0.bytes(offset, buffer.len()).map(|memory| _ = atomic_copy::load(memory, atomic_copy::as_uninit(buffer)))
+    }
+
+    /// Returns a copy of the value that lies at an offset in bytes.
+    ///
+    /// If others write there meanwhile, the copy is a mix of old and new. At an offset that is a multiple of a
+    /// pointer's size, each field of up to that size is read as a whole.
+    ///
+    /// ```
+    /// use core::sync::atomic::{AtomicU32, Ordering};
+    /// let memory = rawipc::SharedMemory::anonymous(64).create()?;
+    /// memory.map()?.get::<AtomicU32>(8)?.store(7, Ordering::Relaxed);
+    /// let reader = memory.map_options().map_read_only()?;
+    /// assert_eq!(reader.load::<AtomicU32>(8)?.into_inner(), 7);
+    /// # Ok::<(), rawipc::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if it does not lie inside, or if the offset
+    /// does not suit the type's alignment.
+    pub fn load<T: Shareable>(&self, offset: usize) -> Result<T> {
+        let place = self.0.place(offset, 1)?;
+        // SAFETY: the place is inside and aligned.
+        Ok(unsafe { copy_out(place) })
+    }
+
+    pub(super) fn into_placed<T: Shareable>(self, offset: usize) -> Result<PlacedReadOnly<T>> {
+        Ok(PlacedReadOnly { place: self.0.place(offset, 1)?, _mapping: self })
     }
 
     /// Where it begins, for code that knows what it does.

@@ -4,14 +4,13 @@ use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use rustix::fs::{
-    FallocateFlags, FileType, Mode, SealFlags, fallocate, fchmod, fcntl_add_seals, fcntl_get_seals, fstat, fstatfs,
-    ftruncate, unlink,
-};
+use rustix::fs::{FallocateFlags, FileType, fallocate, fstat, ftruncate, unlink};
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd, pread, pwrite};
 
-use super::{MapOptions, Mapping, SharedMemoryOptions};
-use crate::devshm::{FilePath, ObjectName};
+use super::shortage::within_file_limit;
+use super::space::unit_of;
+use super::{MapOptions, Mapping, SharedMemoryOptions, space};
+use crate::devshm::{FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Refused, Result};
 use crate::name::Name;
 use crate::open::MODE_BITS;
@@ -35,11 +34,15 @@ use crate::sys;
 ///
 /// # Sizes
 /// Space is reserved when an object is created, so that a full `/dev/shm` is an error then, and not a SIGBUS when the
-/// memory is touched. An object never changes its size but by [`resize`](Self::resize) or
-/// [`truncate`](SharedMemoryOptions::truncate). Who may write to it may shrink it, though, and touching what has been
-/// cut off is a SIGBUS for everybody who has it mapped: [`read_at`](Self::read_at) and [`write_at`](Self::write_at) of
-/// the object itself do not touch the mapping and fail instead; and an [anonymous](Self::anonymous) object can have its
-/// size [sealed](Self::seal_size), which nobody can undo.
+/// memory is touched. An object never changes its size but by [`resize`](Self::resize), which says what peers see of
+/// it, or [`truncate`](SharedMemoryOptions::truncate). Who may write to it may shrink it, though, and touching what has
+/// been cut off is a SIGBUS for everybody who has it mapped: [`read_at`](Self::read_at) and
+/// [`write_at`](Self::write_at) of the object itself do not touch the mapping and fail instead; and an
+/// [anonymous](Self::anonymous) object can have its size [sealed](Self::seal_size), which nobody can undo.
+///
+/// # Python
+/// Before 3.13, `multiprocessing.shared_memory` removes the name of every object that it has attached to when its
+/// process ends, also of one that another program has created. From 3.13 on it can be attached with `track=False`.
 ///
 /// # Fork, exec, threads, death
 /// A child of `fork` has the same object open and mapped. Descriptors are closed by `exec`, and mappings are gone. All
@@ -67,11 +70,13 @@ impl SharedMemory {
     /// Removes an object's name. Those who have it open or mapped go on using it.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied).
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`PermissionDenied`](crate::ErrorKind::PermissionDenied), with EPERM
+    /// for another user's in the sticky `/dev/shm` (glibc makes EACCES of it).
     ///
     /// # References
     /// [`shm_unlink(3)`](https://man7.org/linux/man-pages/man3/shm_unlink.3.html),
     /// [in POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/shm_unlink.html)
+    #[doc(alias = "unlink_shared_memory")]
     #[doc(alias = "shm_unlink")]
     pub fn unlink(name: &Name) -> Result<()> {
         let system = |errno| Error::system(Operation::UnlinkMemory, errno);
@@ -95,6 +100,47 @@ impl SharedMemory {
         Ok(fstat(&self.descriptor).map_err(status_error)?.st_size.cast_unsigned())
     }
 
+    /// Returns `true` if the name that it was opened by still stands for this object.
+    ///
+    /// `false` means that the name was removed, or stands for another object by now: a server that removes its name
+    /// when it ends was restarted, and whatever is written to this memory reaches no process that opens the name from
+    /// now on. Open the name again.
+    ///
+    /// ```
+    /// use rawipc::{SharedMemory, name};
+    /// let options = SharedMemory::options().write(true).create(true).size(64).unlink_on_drop(true);
+    /// let server = options.open(name!("/rawipc-doc-memory-linked"))?;
+    /// let client = SharedMemory::options().read(true).open(name!("/rawipc-doc-memory-linked"))?;
+    /// assert!(client.is_linked()?);
+    ///
+    /// drop(server);
+    /// let server = options.open(name!("/rawipc-doc-memory-linked"))?; // It was restarted.
+    /// assert!(server.is_linked()? && !client.is_linked()?);
+    /// # Ok::<(), rawipc::Error>(())
+    /// ```
+    ///
+    /// Two system calls (`stat`): the file that the name stands for now, in this process's mount namespace, is compared
+    /// with this one. A handle that knows no name, because it is adopted, has one call to make: it returns `true` if
+    /// the object has any name in its file system. [Anonymous](Self::anonymous) memory has none. The answer is as old
+    /// as the call: the name may be removed right after it. A child of `fork` gets the same answer as its parent.
+    ///
+    /// # Errors
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if `/dev/shm` may not be searched.
+    #[doc(alias = "st_nlink")]
+    #[doc(alias = "stale")]
+    pub fn is_linked(&self) -> Result<bool> {
+        self.is_linked_with(b"").map_err(status_error)
+    }
+
+    /// The same for an object whose file has this before its name.
+    pub(crate) fn is_linked_with(&self, prefix: &[u8]) -> rustix::io::Result<bool> {
+        let status = fstat(&self.descriptor)?;
+        match &self.name {
+            Some(name) => name.stands_for(prefix, Identity::of(&status)),
+            None => Ok(status.st_nlink != 0),
+        }
+    }
+
     /// Its permission bits, 0o000 to 0o777.
     ///
     /// # Errors
@@ -103,29 +149,10 @@ impl SharedMemory {
         Ok(fstat(&self.descriptor).map_err(status_error)?.st_mode & MODE_BITS)
     }
 
-    /// Makes it longer or shorter. New bytes are zero, and their space is reserved.
-    ///
-    /// Cutting it takes the memory away from everybody who has it mapped: touching what was cut off raises SIGBUS
-    /// there.
-    ///
-    /// # Errors
-    /// [`LimitExceeded(DevShm)`](crate::Limit::DevShm) without space for it;
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) beyond 2⁶³ − 1 bytes;
-    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the size is sealed;
-    /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor) or `InvalidInput` if it is open for reading only;
-    /// [`Interrupted`](crate::ErrorKind::Interrupted). The size is what it was then.
-    #[doc(alias = "ftruncate")]
-    pub fn resize(&self, size: u64) -> Result<()> {
-        self.created_size.store(0, Relaxed);
-        let old = self.size()?;
-        let result = if size > old { reserve(&self.descriptor, old, size - old) } else { cut(&self.descriptor, size) };
-        result.map_err(|errno| size_error(Operation::ResizeMemory, errno))
-    }
-
     /// Maps all of it: for reading and writing.
     ///
     /// The handle that created the object knows its size the first time: if another process has resized it before, map
-    /// again, or not before it is settled.
+    /// again, or not before it is settled. After [`seal_size`](Self::seal_size) the handle asks for the size.
     ///
     /// # Errors
     /// As [`MapOptions::map`].
@@ -164,43 +191,30 @@ impl SharedMemory {
     /// Copies bytes into it, by a system call; all of them or an error. It never becomes longer than it was when this
     /// was called.
     ///
+    /// The size is read before the bytes are written, and the kernel has no call that does both. If a peer shortens the
+    /// object between the two, the write lengthens it again, up to the end of `bytes`; what lies between is zero then.
+    /// An object whose size is [sealed](Self::seal_size) cannot be shortened, so this does not happen to it.
+    ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if it ends before them (nothing is written
-    /// then); [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if it is open for reading only.
+    /// then); [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if it is open for reading only;
+    /// [`LimitExceeded(FileSize)`](crate::Limit::FileSize) beyond RLIMIT_FSIZE, which counts inside of an object too
+    /// (nothing is written then); [`LimitExceeded(DevShm)`](crate::Limit::DevShm) for memory without its space.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         let room = self.size()?.saturating_sub(offset);
         if room < bytes.len() as u64 {
             return Err(short(Operation::WriteMemory, usize::try_from(room).unwrap_or(usize::MAX), bytes.len()));
         }
+        let failed = |errno| self.size_error(Operation::WriteMemory, errno, offset.saturating_add(bytes.len() as u64));
+        // RLIMIT_FSIZE counts for what is written inside of a file too.
+        if !bytes.is_empty() {
+            within_file_limit(offset.saturating_add(bytes.len() as u64)).map_err(failed)?;
+        }
         let mut done = 0;
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-            done += pwrite(&self.descriptor, rest, offset.saturating_add(done as u64))
-                .map_err(|errno| size_error(Operation::WriteMemory, errno))?;
+            done += pwrite(&self.descriptor, rest, offset.saturating_add(done as u64)).map_err(failed)?;
         }
         Ok(())
-    }
-
-    /// Fixes the size for ever, for everybody who has the object: a mapping of it can then raise no SIGBUS. For
-    /// [anonymous](Self::anonymous) objects only. No other seal can be added afterwards.
-    ///
-    /// # Errors
-    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`InvalidInput`](crate::ErrorKind::InvalidInput) for
-    /// an object that cannot be sealed: a named one, or one whose seals are sealed.
-    ///
-    /// # References
-    /// [`memfd_create(2)`](https://man7.org/linux/man-pages/man2/memfd_create.2.html),
-    /// [`F_ADD_SEALS`](https://man7.org/linux/man-pages/man2/F_GET_SEALS.2const.html)
-    #[doc(alias = "F_ADD_SEALS")]
-    pub fn seal_size(&self) -> Result<()> {
-        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-        fcntl_add_seals(&self.descriptor, seals).map_err(|errno| Error::system(Operation::SealMemory, errno))
-    }
-
-    /// Whether nobody can make it shorter any more.
-    #[must_use]
-    #[doc(alias = "F_GET_SEALS")]
-    pub fn is_size_sealed(&self) -> bool {
-        fcntl_get_seals(&self.descriptor).is_ok_and(|seals| seals.contains(SealFlags::SHRINK))
     }
 
     /// Another handle of the same object, with a descriptor of its own, close-on-exec. It never removes the name.
@@ -219,6 +233,7 @@ impl SharedMemory {
     ///
     /// # Errors
     /// Those of [`unlink`](Self::unlink), except that a name that is gone already is as good.
+    #[doc(alias = "close_fd")]
     pub fn close(mut self) -> Result<()> {
         let removed = self.remove_name();
         let closed = sys::close(self.descriptor);
@@ -241,13 +256,24 @@ impl SharedMemory {
         Self { name, descriptor, created_size, unit: 1 }
     }
 
+    /// From now on it has this name.
+    pub(crate) fn set_name(&mut self, name: ObjectName) {
+        self.name = Some(name);
+    }
+
     /// The same, once it is known what lengths it can be mapped in.
     pub(super) fn in_units(self, unit: usize) -> Self {
         Self { unit, ..self }
     }
 
-    pub(super) const fn unit(&self) -> usize {
+    /// What the length of a mapping is a multiple of: 1, or the size of huge pages.
+    pub(crate) const fn unit(&self) -> usize {
         self.unit
+    }
+
+    /// Another process may have changed the size before it was sealed. What is sealed must be mapped as it is.
+    pub(super) fn forget_created_size(&self) {
+        self.created_size.store(0, Relaxed);
     }
 
     /// How many bytes there are to be mapped.
@@ -274,50 +300,41 @@ pub(super) const OFFSET_MAX: u64 = i64::MAX as u64;
 /// A size beyond that. The kernel's own EFBIG has other causes: RLIMIT_FSIZE, and smaller maxima of 32-bit machines.
 pub(super) const TOO_LARGE: Errno = Errno::OVERFLOW;
 
-/// Adds bytes at the end, with their space.
+/// Adds bytes at the end, with their space. If that fails, the size is what it was.
+///
+/// This is the one place where space is reserved.
 pub(crate) fn reserve(file: &OwnedFd, offset: u64, length: u64) -> rustix::io::Result<()> {
     if offset.checked_add(length).is_none_or(|end| end > OFFSET_MAX) {
         return Err(TOO_LARGE);
     }
-    if length == 0 { Ok(()) } else { fallocate(file, FallocateFlags::empty(), offset, length) }
+    if length == 0 {
+        return Ok(());
+    }
+    within_file_limit(offset + length)?;
+    match fallocate(file, FallocateFlags::empty(), offset, length) {
+        Err(errno @ (Errno::INTR | Errno::OPNOTSUPP | Errno::NOSYS)) => {
+            space::reserve_in_parts(file, offset, length, errno)
+        }
+        result => result,
+    }
 }
 
 /// Sets the size without reserving space.
 pub(super) fn cut(file: &OwnedFd, size: u64) -> rustix::io::Result<()> {
-    if size > OFFSET_MAX { Err(TOO_LARGE) } else { ftruncate(file, size) }
-}
-
-pub(super) fn set_mode(file: &OwnedFd, mode: u32) -> rustix::io::Result<()> {
-    fchmod(file, Mode::from_raw_mode(mode))
-}
-
-/// What a failure to get space means.
-pub(crate) fn size_error(operation: Operation, errno: Errno) -> Error {
-    match errno {
-        Errno::NOSPC => Error::caused(operation, errno, Cause::DevShmFull),
-        TOO_LARGE => Error::argument(operation, Argument::MemorySize, 0),
-        errno => Error::system(operation, errno),
+    if size > OFFSET_MAX {
+        return Err(TOO_LARGE);
     }
+    if size > 0 {
+        within_file_limit(size)?;
+    }
+    ftruncate(file, size)
 }
 
 fn short(operation: Operation, there: usize, asked: usize) -> Error {
     Error::caused(operation, Errno::INVAL, Cause::out_of_bounds(there as u64, asked as u64))
 }
 
-/// In what lengths a regular file can be mapped; `None` if it is a message queue, which is one to the kernel.
-pub(super) fn unit_of(descriptor: &OwnedFd) -> Result<Option<usize>> {
-    const MQUEUE_MAGIC: u32 = 0x1980_0202;
-    const HUGETLBFS_MAGIC: u32 = 0x9584_58f6;
-    let status = fstatfs(descriptor).map_err(status_error)?;
-    // The fields' types are others on each architecture; magic numbers have 32 bits.
-    Ok(match status.f_type as u32 {
-        MQUEUE_MAGIC => None,
-        HUGETLBFS_MAGIC => Some(status.f_bsize as usize),
-        _ => Some(1),
-    })
-}
-
-fn status_error(errno: Errno) -> Error {
+pub(super) fn status_error(errno: Errno) -> Error {
     Error::system(Operation::MemoryStatus, errno)
 }
 

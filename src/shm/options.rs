@@ -1,15 +1,16 @@
 //! Opening and creating shared memory objects.
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, OFlags, open, unlink};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::SharedMemory;
-use super::object::{OFFSET_MAX, TOO_LARGE, cut, reserve, set_mode, size_error};
-use crate::devshm::{self, FilePath, Identity, ObjectName};
+use super::object::{OFFSET_MAX, TOO_LARGE, cut, reserve};
+use super::shortage::size_error;
+use crate::devshm::{self, Creation, FilePath, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result};
 use crate::name::Name;
-use crate::open::{MODE_BITS, RACES, create_unique, creation, ownership};
+use crate::open::{MODE_BITS, create_unique, creation, open_or_create, ownership};
 
 /// How to open or create a shared memory object; made by [`SharedMemory::options`].
 ///
@@ -32,6 +33,7 @@ pub struct SharedMemoryOptions {
     sparse: bool,
     mode: u32,
     exact_mode: bool,
+    group: Option<u32>,
     unlink_on_drop: bool,
 }
 
@@ -47,6 +49,7 @@ impl SharedMemoryOptions {
             sparse: false,
             mode: 0o600,
             exact_mode: false,
+            group: None,
             unlink_on_drop: false,
         }
     }
@@ -88,8 +91,17 @@ impl SharedMemoryOptions {
     /// Opens or creates the object of this name.
     ///
     /// Only regular files are opened, and no symbolic link is followed. An object that exists is never resized, emptied
-    /// or removed, unless [`truncate`](Self::truncate) asks for it. A process killed while it creates may leave an
-    /// object of no bytes.
+    /// or removed, unless [`truncate`](Self::truncate) asks for it.
+    ///
+    /// Creation is atomic: the object has its size, its space, its mode and its group before any process can open it. A
+    /// process killed meanwhile leaves nothing of this name (but perhaps a private one, as with
+    /// [`NamedSemaphoreOptions::open`](crate::NamedSemaphoreOptions::open)). However many processes open or create it
+    /// at once, all get the same object.
+    ///
+    /// An object of 0 bytes is opened as it is, like any other. C programs make objects in two steps, so it may be one
+    /// that its creator has not given a size yet; or a creator was killed between the two, as it could be with earlier
+    /// versions of this crate. A program that finds one removes it by [`SharedMemory::unlink`] or gives it a size by
+    /// [`truncate`](Self::truncate).
     ///
     /// # Errors
     /// | kind | when |
@@ -98,8 +110,8 @@ impl SharedMemoryOptions {
     /// | [`AlreadyExists`](crate::ErrorKind::AlreadyExists) | with `create_new` |
     /// | [`PermissionDenied`](crate::ErrorKind::PermissionDenied) | the mode forbids it |
     /// | [`InvalidInput`](crate::ErrorKind::InvalidInput) | neither `read` nor `write`; creating or emptying without `write`; a mode beyond 0o777; a size beyond 2⁶³ − 1; the name stands for something else than a regular file |
-    /// | [`LimitExceeded`](crate::ErrorKind::LimitExceeded) | `/dev/shm` is full, or no free descriptor |
-    /// | [`Interrupted`](crate::ErrorKind::Interrupted) | a signal handler ran while the space was reserved |
+    /// | [`LimitExceeded`](crate::ErrorKind::LimitExceeded) | `/dev/shm` is full or has no file left, the size is above RLIMIT_FSIZE, or no free descriptor |
+    /// | [`Interrupted`](crate::ErrorKind::Interrupted) | signal handlers ran all the time while the space was reserved: 100 times in a row during parts of 64 KiB |
     /// | [`Unsupported`](crate::ErrorKind::Unsupported) | there is no `/dev/shm` to create it in |
     ///
     /// Nothing is created when it fails.
@@ -120,21 +132,28 @@ impl SharedMemoryOptions {
     }
 
     fn create_or_open(&self, name: &Name) -> Result<SharedMemory> {
+        self.create_or_open_with(name, &|_| Ok(())).map(|(memory, _)| memory)
+    }
+
+    /// Creates or opens it, and whether it has created it; what is created is made ready before any other process can
+    /// open it.
+    pub(super) fn create_or_open_with(
+        &self,
+        name: &Name,
+        make_ready: &dyn Fn(&SharedMemory) -> Result<()>,
+    ) -> Result<(SharedMemory, bool)> {
         self.check()?;
         let path = self.path(name)?;
-        let mut races = 0;
-        loop {
-            if self.creates() {
-                match self.create_at(name, &path) {
-                    Err(error) if error.errno() == Errno::EXIST && !self.create_new => {}
-                    result => return result,
-                }
-            }
-            match self.open_existing(name, &path) {
-                Err(error) if error.errno() == Errno::NOENT && self.create && races < RACES => races += 1,
-                result => return result,
-            }
+        let open = || match self.open_existing(name, &path) {
+            // It is no directory that it could be created in either.
+            Err(error) if error.errno() == Errno::NOTDIR && self.create => Err(self.failed(Errno::NOTDIR)),
+            result => Ok((result?, false)),
+        };
+        let create = || Ok((self.create_at(name, &path, make_ready)?, true));
+        if self.create_new {
+            return create();
         }
+        open_or_create(self.create, open, create)
     }
 
     /// Creates an object of a name that nobody has: the prefix and 16 random characters. [`SharedMemory::name`] tells
@@ -198,29 +217,28 @@ impl SharedMemoryOptions {
         Ok(SharedMemory::from_parts(descriptor, Some(ObjectName::kept(name))))
     }
 
-    fn create_at(&self, name: &Name, path: &FilePath) -> Result<SharedMemory> {
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let descriptor =
-            open(path.c_str(), flags, Mode::from_raw_mode(self.mode)).map_err(|errno| self.failed(errno))?;
-        match self.finish(name, &descriptor) {
-            Ok(name) => Ok(SharedMemory::created(descriptor, Some(name), self.size)),
-            Err(errno) => {
-                // What was created a moment ago is of no use to anybody; if this fails there is nobody to tell.
-                let _ = unlink(path.c_str());
-                Err(self.failed(errno))
-            }
-        }
-    }
-
-    fn finish(&self, name: &Name, descriptor: &OwnedFd) -> rustix::io::Result<ObjectName> {
-        if self.exact_mode {
-            set_mode(descriptor, self.mode)?;
-        }
-        self.fill(descriptor)?;
-        if !self.unlink_on_drop {
-            return Ok(ObjectName::kept(name));
-        }
-        Identity::of_file(descriptor).map(|file| ObjectName::removed_on_drop(name, b"", file))
+    fn create_at(
+        &self,
+        name: &Name,
+        path: &FilePath,
+        make_ready: &dyn Fn(&SharedMemory) -> Result<()>,
+    ) -> Result<SharedMemory> {
+        let creation = Creation {
+            prefix: b"",
+            mode: self.mode,
+            exact_mode: self.exact_mode,
+            group: self.group,
+            unlink_on_drop: self.unlink_on_drop,
+        };
+        let failed = |errno| self.failed(errno);
+        let (mut memory, name) = devshm::create_whole(name, path, &creation, failed, |file, _| {
+            self.fill(&file).map_err(failed)?;
+            let memory = SharedMemory::created(file, None, self.size);
+            make_ready(&memory)?;
+            Ok(memory)
+        })?;
+        memory.set_name(name);
+        Ok(memory)
     }
 
     /// Gives an empty object its size.
@@ -231,7 +249,7 @@ impl SharedMemoryOptions {
     fn failed(&self, errno: Errno) -> Error {
         match errno {
             Errno::NOENT | Errno::NOTDIR => Error::caused(self.operation(), errno, Cause::NoDevShm),
-            errno => size_error(self.operation(), errno),
+            errno => size_error(self.operation(), errno, self.size),
         }
     }
 }

@@ -89,3 +89,7 @@ macro_rules! shareable {
         unsafe impl $crate::Shareable for $name {}
     )*};
 }
+
+// Under a path of this crate's own: `src/lib.rs` declares its modules in a macro, and a macro that is exported from one
+// of those cannot be named by the path that others use.
+pub(crate) use shareable;

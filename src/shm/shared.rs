@@ -14,61 +14,49 @@
 //! | 28 | zero |
 //! | 64, or the next multiple of the alignment | the value |
 //!
-//! Who initialises holds a lock (`flock`) on the file. The kernel takes it back when the process dies, so whoever gets
-//! the lock and finds the state 0 begins anew.
+//! The file gets its name when all is there but the value, and the state is 0. Who initialises holds a lock (`flock`)
+//! on the file, the creator from before it has a name. The kernel takes it back when the process dies, so whoever gets
+//! the lock and finds the state 0 begins anew. A child forked meanwhile has the same open file, and keeps the lock.
 //!
-//! The 8 bytes at the start are written before all others. So an object of the right length that has not all of them is
-//! taken over only if everything else is zero: anything else is somebody's object that happens to be as long.
+//! A file of 0 bytes, as killed creators of earlier versions left it, is given its size under the lock, and the 8 bytes
+//! at the start before all others. So an object of the right length that has not all of them is taken over only if
+//! everything else is zero: anything else is somebody's object that happens to be as long.
 
+use core::cell::Cell;
 use core::fmt;
 use core::ops::Deref;
 use core::sync::atomic::{
-    AtomicU8, AtomicU32,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    AtomicU32,
+    Ordering::{Relaxed, SeqCst},
     fence,
 };
 use core::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use rustix::thread::futex;
-use rustix::time::Timespec;
 
 use super::mapping::Placed;
 use super::object::reserve;
+use super::progress::Progress;
+use super::read_only_shared::is_linked;
+use super::shared_header::{FORMAT, Header, MAGIC, clear, has_magic, is_abandoned, is_ready};
 use super::{Mapping, Shareable, SharedMemory, SharedMemoryOptions};
-use crate::devshm::ObjectName;
-use crate::error::{Cause, Error, Operation, Result, SharedFault};
+use crate::devshm::{Identity, ObjectName};
+use crate::error::{Cause, Error, Need, Operation, Result, SharedFault};
 use crate::name::Name;
-use crate::shareable;
 use crate::time::Deadline;
-
-const MAGIC: [u8; 8] = *b"rawipc/S";
-const FORMAT: u32 = 1;
-const READY: u32 = 1;
-
-/// How long a wait for another initialiser sleeps before it looks at the lock again.
-const LOOK: Duration = Duration::from_millis(5);
-
-shareable! {
-    struct Header {
-        magic: [AtomicU8; 8],
-        format: AtomicU32,
-        state: AtomicU32,
-        size: AtomicU32,
-        alignment: AtomicU32,
-        version: AtomicU32,
-        rest: [AtomicU32; 9],
-    }
-}
-
-const _: () = assert!(size_of::<Header>() == 64);
 
 /// A value in shared memory that the first user initialises and all others find whole.
 ///
 /// However many processes open it at once, exactly one initialises it; the others wait for that, with a bound. If the
 /// one that initialises dies, another one begins anew. What is there is checked before it is used: another type's size,
 /// another version or anything else is an error.
+///
+/// One case keeps a dead initialiser's place: a child that another thread forks while the value is initialised, or a
+/// child of `vfork` or `posix_spawn` before its `exec`. If the initialiser is killed then, opening fails with
+/// [`TimedOut`](crate::ErrorKind::TimedOut) after the [`patience`](SharedOptions::patience) until that child ends or
+/// calls `exec`; afterwards the next one begins again. To avoid it, open values before other threads fork. A value that
+/// is whole is not affected.
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering};
@@ -90,6 +78,8 @@ const _: () = assert!(size_of::<Header>() == 64);
 pub struct Shared<T: Shareable> {
     /// Removed when this is dropped, if it is to be.
     name: Option<ObjectName>,
+    /// The object, whose descriptor is closed.
+    file: Identity,
     value: Placed<T>,
 }
 
@@ -120,6 +110,26 @@ impl<T: Shareable> Shared<T> {
     pub fn name(&self) -> Option<&Name> {
         self.name.as_ref().map(ObjectName::name)
     }
+
+    /// Returns `true` if the name that it was opened by still stands for this value: see
+    /// [`SharedMemory::is_linked`]. One system call (`stat`).
+    ///
+    /// ```
+    /// # use core::sync::atomic::AtomicU64;
+    /// # use rawipc::{Shared, name};
+    /// let options = Shared::<AtomicU64>::options().unlink_on_drop(true);
+    /// let server = options.open(name!("/rawipc-doc-shared-linked"), |_| {})?;
+    /// let client = Shared::<AtomicU64>::options().open_existing(name!("/rawipc-doc-shared-linked"))?;
+    /// drop(server); // It ends, and removes the name.
+    /// assert!(!client.is_linked()?);
+    /// # Ok::<(), rawipc::Error>(())
+    /// ```
+    /// # Errors
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if `/dev/shm` may not be searched.
+    #[doc(alias = "st_nlink")]
+    pub fn is_linked(&self) -> Result<bool> {
+        self.name.as_ref().map_or(Ok(false), |name| is_linked(name, self.file))
+    }
 }
 
 // Not derived: that would ask it of the value, of which the options have none.
@@ -133,9 +143,9 @@ impl<T> Copy for SharedOptions<T> {}
 
 impl<T: Shareable> SharedOptions<T> {
     /// Where the value lies.
-    const OFFSET: usize = size_of::<Header>().next_multiple_of(align_of::<T>());
+    pub(super) const OFFSET: usize = size_of::<Header>().next_multiple_of(align_of::<T>());
     /// The size of the object.
-    const TOTAL: usize = Self::OFFSET + size_of::<T>();
+    pub(super) const TOTAL: usize = Self::OFFSET + size_of::<T>();
 
     /// The version of the type: to be changed with the meaning of its fields. Opening another version's value is an
     /// error.
@@ -158,6 +168,11 @@ impl<T: Shareable> SharedOptions<T> {
         Self { memory: self.memory.exact_mode(mode), ..self }
     }
 
+    /// The group of an object created here: see [`SharedMemoryOptions::group`].
+    pub const fn group(self, group: u32) -> Self {
+        Self { memory: self.memory.group(group), ..self }
+    }
+
     /// Whether the handle that created the object removes its name: see [`SharedMemoryOptions::unlink_on_drop`].
     pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
         Self { memory: self.memory.unlink_on_drop(unlink_on_drop), ..self }
@@ -171,26 +186,54 @@ impl<T: Shareable> SharedOptions<T> {
     /// version; [`TimedOut`](crate::ErrorKind::TimedOut) if another process initialises for longer than the
     /// [`patience`](Self::patience); else as [`SharedMemoryOptions::open`].
     pub fn open(&self, name: &Name, initialise: impl FnOnce(&T)) -> Result<Shared<T>> {
-        let memory = self.memory.create(true).open(name)?;
+        let memory = self.memory.create(true).size(Self::TOTAL as u64);
+        let new = Cell::new(None);
+        let (memory, is_new) = memory.create_or_open_with(name, &|memory| {
+            new.set(Some(self.make_ready(memory)?));
+            Ok(())
+        })?;
+        let mapping = match new.into_inner().filter(|_| is_new) {
+            Some(mapping) => {
+                complete(&mapping, Self::OFFSET, initialise)?;
+                unlock(&memory);
+                mapping
+            }
+            None => self.wait_or_initialise(&memory, initialise)?,
+        };
+        self.finish(memory, mapping)
+    }
+
+    /// Makes all of a new object but the value, and takes the lock: once it has its name, nothing can fail.
+    fn make_ready(&self, memory: &SharedMemory) -> Result<Mapping> {
+        flock(memory, FlockOperation::NonBlockingLockExclusive).map_err(system)?;
+        let mapping = memory.map()?;
+        self.write_header(&mapping)?;
+        Ok(mapping)
+    }
+
+    /// Waits until another process has initialised it, or does so in the place of one that died.
+    fn wait_or_initialise(&self, memory: &SharedMemory, initialise: impl FnOnce(&T)) -> Result<Mapping> {
         let deadline = Deadline::after(self.patience);
-        let mapping = loop {
-            let mapping = match self.look(&memory)? {
-                Some(mapping) if is_ready(&mapping) => break mapping,
+        loop {
+            let mapping = match self.look(memory)? {
+                Some(mapping) if is_ready(&mapping) => return Ok(mapping),
                 mapping => mapping,
             };
-            match flock(&memory, FlockOperation::NonBlockingLockExclusive) {
+            match flock(memory, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {
-                    let result = self.initialise(&memory, initialise);
-                    // Closing the descriptor unlocks too.
-                    let _ = flock(&memory, FlockOperation::Unlock);
-                    break result?;
+                    let result = self.initialise(memory, initialise);
+                    unlock(memory);
+                    return result;
                 }
                 Err(Errno::WOULDBLOCK) if deadline.has_passed() => return Err(system(Errno::TIMEDOUT)),
                 Err(Errno::WOULDBLOCK) => pause(mapping.as_ref()),
+                Err(Errno::NOSYS) => {
+                    let cause = Cause::Needs(Need::FileLocks);
+                    return Err(Error::caused(Operation::OpenShared, Errno::NOSYS, cause));
+                }
                 Err(errno) => return Err(system(errno)),
             }
-        };
-        self.finish(memory, mapping)
+        }
     }
 
     /// Opens the value of this name, which must be there and whole.
@@ -208,29 +251,33 @@ impl<T: Shareable> SharedOptions<T> {
 
     /// Makes sure that it is such a value, now that it is ready.
     fn finish(&self, memory: SharedMemory, mapping: Mapping) -> Result<Shared<T>> {
-        self.check(&mapping)?;
-        Ok(Shared { name: memory.into_name(), value: mapping.into_placed(Self::OFFSET)? })
+        self.check(mapping.get(0)?)?;
+        let file = Identity::of_file(&memory).map_err(system)?;
+        Ok(Shared { name: memory.into_name(), file, value: mapping.into_placed(Self::OFFSET)? })
+    }
+
+    pub(super) fn check_size(size: u64) -> Result<()> {
+        let total = Self::TOTAL as u64;
+        let other = || Error::caused(Operation::OpenShared, Errno::INVAL, Cause::out_of_bounds(size, total));
+        (size == total).then_some(()).ok_or_else(other)
     }
 
     /// The object's memory, if it has as much as the value takes; `None` if it is still empty.
     fn look(&self, memory: &SharedMemory) -> Result<Option<Mapping>> {
         match memory.size()? {
             0 => Ok(None),
-            size if size == Self::TOTAL as u64 => {
+            size => {
+                Self::check_size(size)?;
                 let mapping = memory.map()?;
                 // Nobody has ever written such a state, so there is nothing to wait for.
-                let known = mapping.get::<Header>(0)?.state.load(Relaxed) <= READY;
+                let known = mapping.get::<Header>(0)?.state.is_known();
                 if known { Ok(Some(mapping)) } else { Err(fault(SharedFault::NoHeader)) }
-            }
-            size => {
-                Err(Error::caused(Operation::OpenShared, Errno::INVAL, Cause::out_of_bounds(size, Self::TOTAL as u64)))
             }
         }
     }
 
     /// Whether the header is that of such a value.
-    fn check(&self, mapping: &Mapping) -> Result<()> {
-        let header: &Header = mapping.get(0)?;
+    pub(super) fn check(&self, header: &Header) -> Result<()> {
         let is = |word: &AtomicU32, expected: usize| word.load(Relaxed) as usize == expected;
         if !has_magic(header) || !is(&header.format, FORMAT as usize) {
             Err(fault(SharedFault::NoHeader))
@@ -251,89 +298,57 @@ impl<T: Shareable> SharedOptions<T> {
             Some(_) => return Err(fault(SharedFault::NoHeader)),
             None => {
                 reserve(memory.descriptor(), 0, Self::TOTAL as u64)
-                    .map_err(|errno| super::object::size_error(Operation::OpenShared, errno))?;
+                    .map_err(|errno| super::shortage::size_error(Operation::OpenShared, errno, Self::TOTAL as u64))?;
                 memory.map()?
             }
         };
+        self.write_header(&mapping)?;
+        clear(&mapping, Self::OFFSET)?;
+        complete(&mapping, Self::OFFSET, initialise)?;
+        Ok(mapping)
+    }
+
+    /// Writes all of the header but the state.
+    fn write_header(&self, mapping: &Mapping) -> Result<()> {
         let header: &Header = mapping.get(0)?;
         for (to, from) in header.magic.iter().zip(MAGIC) {
             to.store(from, Relaxed);
         }
         // If this process is killed now or later, whoever comes next finds all of the magic number or nothing else.
+        // Ordering: no model kills a process between two stores.
         fence(SeqCst);
         header.format.store(FORMAT, Relaxed);
         header.size.store(size_of::<T>() as u32, Relaxed);
         header.alignment.store(align_of::<T>() as u32, Relaxed);
         header.version.store(self.version, Relaxed);
-        clear(&mapping, Self::OFFSET)?;
-        initialise(mapping.get(Self::OFFSET)?);
-        header.state.store(READY, Release);
-        // It cannot fail: the word is mapped.
-        let _ = futex::wake(&header.state, futex::Flags::empty(), i32::MAX as u32);
-        Ok(mapping)
+        Ok(())
     }
 }
 
-fn is_ready(mapping: &Mapping) -> bool {
-    mapping.get::<Header>(0).is_ok_and(|header| header.state.load(Acquire) == READY)
-}
-
-fn has_magic(header: &Header) -> bool {
-    header.magic.iter().zip(MAGIC).all(|(there, expected)| there.load(Relaxed) == expected)
-}
-
-/// Whether an initialiser that died can have left this.
-fn is_abandoned(mapping: &Mapping) -> Result<bool> {
-    let header: &Header = mapping.get(0)?;
-    if has_magic(header) {
-        return Ok(matches!(header.format.load(Relaxed), 0 | FORMAT));
-    }
-    let begun = header.magic.iter().zip(MAGIC).all(|(there, expected)| [0, expected].contains(&there.load(Relaxed)));
-    Ok(begun && is_clear(mapping, MAGIC.len())?)
-}
-
-/// Whether all is zero from an offset on.
-fn is_clear(mapping: &Mapping, offset: usize) -> Result<bool> {
-    let mut bytes = [0; 256];
-    let mut at = offset;
-    while at < mapping.len() {
-        let count = bytes.len().min(mapping.len() - at);
-        let part = bytes.get_mut(..count).unwrap_or_default();
-        mapping.read_at(at, part)?;
-        if part.iter().any(|byte| *byte != 0) {
-            return Ok(false);
-        }
-        at += count;
-    }
-    Ok(true)
-}
-
-/// Makes all zero from an offset on: a dead initialiser may have left something.
-fn clear(mapping: &Mapping, offset: usize) -> Result<()> {
-    const ZEROS: [u8; 256] = [0; 256];
-    let mut at = offset;
-    while at < mapping.len() {
-        let count = ZEROS.len().min(mapping.len() - at);
-        mapping.write_at(at, ZEROS.get(..count).unwrap_or_default())?;
-        at += count;
-    }
+/// Initialises the value, which is zeros, and makes it known.
+fn complete<T: Shareable>(mapping: &Mapping, offset: usize, initialise: impl FnOnce(&T)) -> Result<()> {
+    initialise(mapping.get(offset)?);
+    mapping.get::<Header>(0)?.state.complete();
     Ok(())
+}
+
+fn unlock(memory: &SharedMemory) {
+    let _ = flock(memory, FlockOperation::Unlock); // Closing the descriptor unlocks too.
 }
 
 /// Sleeps a little, or until the value is ready.
 fn pause(mapping: Option<&Mapping>) {
-    let never = AtomicU32::new(0);
-    let state = mapping.and_then(|mapping| mapping.get::<Header>(0).ok()).map_or(&never, |header| &header.state);
-    let time = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };
-    // Whatever ends it, the caller looks again.
-    let _ = futex::wait(state, futex::Flags::empty(), 0, Some(&time));
+    match mapping.and_then(|mapping| mapping.get::<Header>(0).ok()) {
+        Some(header) => header.state.wait_a_little(),
+        None => Progress::new().wait_a_little(),
+    }
 }
 
-fn fault(fault: SharedFault) -> Error {
+pub(super) fn fault(fault: SharedFault) -> Error {
     Error::caused(Operation::OpenShared, Errno::INVAL, Cause::Shared(fault))
 }
 
-fn system(errno: Errno) -> Error {
+pub(super) fn system(errno: Errno) -> Error {
     Error::system(Operation::OpenShared, errno)
 }
 

@@ -1,5 +1,5 @@
 //! The six `mq_*` system calls and the locks of open file descriptions, each wrapped once by a function that is safe to
-//! call.
+//! call; calls with a time, in whichever form a 32-bit kernel has them; and memory that a child of `fork` finds empty.
 //!
 //! rustix makes every other call of this crate; it has none of these. The wrappers pass through what the kernel says
 //! and add nothing: meaning (kinds of errors, limits, retries) is made in the layers above.
@@ -7,26 +7,42 @@
 #![allow(unsafe_code)]
 
 mod arch;
-mod byte_lock;
 mod descriptor;
 mod event;
+#[cfg(any(target_pointer_width = "32", test))]
+#[cfg_attr(target_pointer_width = "64", allow(dead_code, reason = "its tests run everywhere"))]
+#[path = "forms_32.rs"]
+mod forms;
+mod ofd_lock;
+mod page_size;
 #[cfg(test)]
 mod tests;
 #[cfg_attr(target_pointer_width = "64", path = "timed_64.rs")]
 #[cfg_attr(target_pointer_width = "32", path = "timed_32.rs")]
 mod timed;
+#[cfg_attr(target_pointer_width = "64", path = "waits_64.rs")]
+#[cfg_attr(target_pointer_width = "32", path = "waits_32.rs")]
+mod waits;
+mod wiped_page;
 
 use core::ffi::{CStr, c_long};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, Result};
 
 use arch::{number, syscall};
-pub(crate) use byte_lock::{is_byte_locked, lock_byte};
-pub(crate) use descriptor::{close, link_count};
+pub(crate) use descriptor::{close, link_count, status};
 pub(crate) use event::{COOKIE_LENGTH, SignalEvent};
+pub(crate) use ofd_lock::{foreign_lock, is_byte_locked, lock_byte, lock_range, locked_range};
+pub(crate) use page_size::page_size;
+pub(crate) use waits::{clock_gettime, futex_wake, poll};
+#[cfg(not(loom))]
+pub(crate) use waits::{futex_wait, futex_wait_until};
+pub(crate) use wiped_page::ProcessPage;
+#[cfg(not(loom))]
+pub(crate) use wiped_page::WipedPage;
 
 /// The kernel's `struct __kernel_timespec`, the same on all architectures.
 #[derive(Clone, Copy)]
@@ -76,9 +92,9 @@ pub(crate) fn mq_unlink(name: &CStr) -> Result<()> {
 
 /// Sends one message; waits until `deadline` of the realtime clock, or for ever.
 #[inline]
-pub(crate) fn mq_timedsend(queue: &OwnedFd, message: &[u8], priority: u32, deadline: Option<&Timespec>) -> Result<()> {
+pub(crate) fn mq_timedsend(queue: impl AsFd, message: &[u8], priority: u32, deadline: Option<&Timespec>) -> Result<()> {
     let arguments =
-        [queue.as_raw_fd() as usize, message.as_ptr().expose_provenance(), message.len(), priority as usize];
+        [queue.as_fd().as_raw_fd() as usize, message.as_ptr().expose_provenance(), message.len(), priority as usize];
     let deadline = deadline.copied(); // See `mq_timedreceive`.
     // SAFETY: the kernel only reads, and no more than `message.len()` bytes.
     check(unsafe { timed::send(arguments, deadline.as_ref()) }).map(drop)
@@ -88,13 +104,13 @@ pub(crate) fn mq_timedsend(queue: &OwnedFd, message: &[u8], priority: u32, deadl
 /// the first `length` bytes of `room` are initialised; on an error no byte of a message has been taken.
 #[inline]
 pub(crate) fn mq_timedreceive(
-    queue: &OwnedFd,
+    queue: impl AsFd,
     room: &mut [MaybeUninit<u8>],
     deadline: Option<&Timespec>,
 ) -> Result<(usize, u32)> {
     let mut priority = 0_u32;
     let arguments = [
-        queue.as_raw_fd() as usize,
+        queue.as_fd().as_raw_fd() as usize,
         room.as_mut_ptr().expose_provenance(),
         room.len(),
         ptr::from_mut(&mut priority).expose_provenance(),
@@ -125,6 +141,27 @@ pub(crate) fn mq_notify(queue: BorrowedFd<'_>, event: Option<&SignalEvent>) -> R
     // SAFETY: the event is null or a whole `sigevent` that the kernel only reads; a cookie it points to is borrowed by
     // it.
     check(unsafe { syscall(number::MQ_NOTIFY, arguments) }).map(drop)
+}
+
+/// A limit of this process's resources, by the kernel's numbers.
+#[derive(Clone, Copy)]
+pub(crate) enum Resource {
+    /// The longest file that the process can make, in bytes: RLIMIT_FSIZE.
+    FileSize = 1,
+    /// The bytes that the process can lock into memory: RLIMIT_MEMLOCK.
+    LockedMemory = 8,
+    /// The bytes that the process can map: RLIMIT_AS.
+    AddressSpace = 9,
+}
+
+/// The limit in force; `u64::MAX` if there is none, and also if a sandbox refuses to tell. rustix's function takes for
+/// granted that the call succeeds, so it suits only what is looked at after a failure.
+pub(crate) fn limit(resource: Resource) -> u64 {
+    let mut limits = [u64::MAX; 2];
+    let arguments = [0, resource as usize, 0, limits.as_mut_ptr().expose_provenance(), 0];
+    // SAFETY: no new limit is given, and the kernel writes one `rlimit64`, which is two 64-bit numbers, to `limits`.
+    let _ = check(unsafe { syscall(number::PRLIMIT64, arguments) });
+    limits[0]
 }
 
 /// The name as the kernel wants it: without its slash. The slash stays in memory right before the pointer, where one

@@ -3,7 +3,7 @@
 use core::mem::{offset_of, size_of};
 use linux_raw_sys::general as kernel;
 
-use super::byte_lock::{F_OFD_GETLK, F_OFD_SETLK, F_UNLCK, F_WRLCK, FileLock};
+use super::ofd_lock::{F_OFD_GETLK, F_OFD_SETLK, F_RDLCK, F_UNLCK, F_WRLCK, FileLock};
 use super::{Attributes, COOKIE_LENGTH, SignalEvent, Timespec, number};
 
 #[test]
@@ -32,6 +32,9 @@ fn numbers_are_the_kernels() {
 fn time64_numbers_are_the_kernels() {
     assert_eq!(number::MQ_TIMEDSEND_TIME64, kernel::__NR_mq_timedsend_time64 as usize);
     assert_eq!(number::MQ_TIMEDRECEIVE_TIME64, kernel::__NR_mq_timedreceive_time64 as usize);
+    assert_eq!([number::FUTEX, number::FUTEX_TIME64], [kernel::__NR_futex, kernel::__NR_futex_time64].map(|n| n as _));
+    assert_eq!([number::PPOLL, number::PPOLL_TIME64], [kernel::__NR_ppoll, kernel::__NR_ppoll_time64].map(|n| n as _));
+    assert_eq!(number::CLOCK_GETTIME, kernel::__NR_clock_gettime as usize);
 }
 
 #[test]
@@ -67,5 +70,26 @@ fn locks_have_the_kernels_layout() {
     assert_eq!(offset_of!(FileLock, start), offset_of!(Kernels, l_start));
     assert_eq!(offset_of!(FileLock, length), offset_of!(Kernels, l_len));
     assert_eq!([F_OFD_GETLK as i32, F_OFD_SETLK as i32], [libc::F_OFD_GETLK, libc::F_OFD_SETLK]);
-    assert_eq!([F_WRLCK, F_UNLCK], [libc::F_WRLCK as _, libc::F_UNLCK as _]);
+    assert_eq!(offset_of!(FileLock, process), offset_of!(Kernels, l_pid));
+    assert_eq!([F_RDLCK, F_WRLCK, F_UNLCK], [libc::F_RDLCK as _, libc::F_WRLCK as _, libc::F_UNLCK as _]);
+}
+
+#[test]
+fn only_a_participants_lock_counts_as_one() {
+    const BYTE: u64 = 1 << 62;
+    let ours = FileLock { kind: F_WRLCK, whence: 0, start: 1 << 62, length: 1, process: -1 };
+    assert!(ours.is_ours(BYTE));
+    let others = [
+        FileLock { kind: F_RDLCK, ..ours },
+        FileLock { kind: F_UNLCK, ..ours },
+        FileLock { start: ours.start - 1, length: 2, ..ours },
+        FileLock { start: 0, length: 0, ..ours },
+        FileLock { length: 0, ..ours },
+        // A process's, also of one that has no number in this PID namespace.
+        FileLock { process: 1, ..ours },
+        FileLock { process: 0, ..ours },
+    ];
+    for other in others {
+        assert!(!other.is_ours(BYTE));
+    }
 }

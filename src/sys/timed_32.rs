@@ -1,24 +1,11 @@
-//! The two timed calls where a `long` has 32 bits: the `_time64` forms of Linux 5.1, and the old ones on kernels before
-//! it.
-//!
-//! The first call that the kernel does not know decides for the whole process, once.
-
-use core::ptr;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+//! The two timed calls where a `long` has 32 bits: in the `_time64` forms of Linux 5.1, or in the old ones.
 
 use super::Timespec;
 use super::arch::{number, syscall};
-use rustix::io::Errno;
+use super::forms::{Form, Forms, with_time};
 
-/// Set once the kernel has answered ENOSYS to a `_time64` call.
-static BEFORE_5_1: AtomicBool = AtomicBool::new(false);
-
-/// The kernel's `struct old_timespec32`.
-#[repr(C)]
-struct Timespec32 {
-    seconds: i32,
-    nanoseconds: i32,
-}
+/// The form that there is, for both calls.
+static FORMS: Forms = Forms::new();
 
 /// `mq_timedsend` with its first four arguments and a deadline.
 ///
@@ -43,32 +30,10 @@ pub(super) unsafe fn receive(arguments: [usize; 4], deadline: Option<&Timespec>)
 /// # Safety
 /// As for `syscall`.
 #[inline]
-unsafe fn call([time64, old]: [usize; 2], arguments: [usize; 4], deadline: Option<&Timespec>) -> isize {
-    if !BEFORE_5_1.load(Relaxed) {
-        let [a, b, c, d] = arguments;
-        let time = deadline.map_or(ptr::null(), ptr::from_ref).expose_provenance();
-        // SAFETY: the caller vouches for the arguments; the deadline is null or a whole `__kernel_timespec`.
-        let result = unsafe { syscall(time64, [a, b, c, d, time]) };
-        if result != -(Errno::NOSYS.raw_os_error() as isize) {
-            return result;
-        }
-        BEFORE_5_1.store(true, Relaxed);
-    }
-    // SAFETY: the caller vouches for the arguments.
-    unsafe { call_old(old, arguments, deadline) }
-}
-
-/// The call of kernels before 5.1, whose clock ends in 2038: a later deadline is cut to the last second it knows.
-///
-/// # Safety
-/// As for `syscall`.
-#[cold]
-unsafe fn call_old(number: usize, [a, b, c, d]: [usize; 4], deadline: Option<&Timespec>) -> isize {
-    let short = deadline.map(|time| Timespec32 {
-        seconds: time.seconds.clamp(i32::MIN.into(), i32::MAX.into()) as i32,
-        nanoseconds: time.nanoseconds as i32,
-    });
-    let time = short.as_ref().map_or(ptr::null(), ptr::from_ref).expose_provenance();
-    // SAFETY: the caller vouches for the arguments; the deadline is null or a whole `old_timespec32`.
-    unsafe { syscall(number, [a, b, c, d, time]) }
+unsafe fn call([time64, old]: [usize; 2], [a, b, c, d]: [usize; 4], deadline: Option<&Timespec>) -> isize {
+    FORMS.call(Form::Time64, |form| {
+        let number = if form == Form::Time64 { time64 } else { old };
+        // SAFETY: the caller vouches for the arguments; the deadline is null or a whole time of this form.
+        with_time(form, deadline, |time| unsafe { syscall(number, [a, b, c, d, time]) })
+    })
 }

@@ -21,7 +21,7 @@ crate::tests!(
 
 /// Errnos, the kinds they are, and a part of their sentences.
 const SORTED: [(Errno, ErrorKind, &str); 7] = [
-    (Errno::NOSYS, ErrorKind::Unsupported, "this kernel does not offer it (ENOSYS)"),
+    (Errno::NOSYS, ErrorKind::Unsupported, "(ENOSYS)"),
     (Errno::NFILE, ErrorKind::LimitExceeded(Limit::SystemDescriptors), "raise fs.file-max (ENFILE)"),
     (Errno::NOMEM, ErrorKind::OutOfMemory, "the kernel is out of memory (ENOMEM)"),
     (Errno::OVERFLOW, ErrorKind::Overflow, "a number is too large (EOVERFLOW)"),

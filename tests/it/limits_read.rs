@@ -23,7 +23,8 @@ crate::tests!(
     defaults_above_the_maxima_are_cut,
     no_limit_is_none,
     without_proc_it_is_an_error_that_says_so,
-    calls_that_are_filtered_are_not_supported,
+    platform_probe_sees_calls_that_are_filtered,
+    platform_probe_sees_calls_not_permitted,
     a_missing_dev_shm_is_seen
 );
 
@@ -116,12 +117,22 @@ fn cover(directory: &str) -> Ending {
 fn everything_is_supported_here() {
     let platform = Platform::probe();
     assert!(platform.message_queues && platform.notification && platform.dev_shm, "{platform:?}");
+    assert!(platform.shared_memory && platform.anonymous_memory && platform.shared_values, "{platform:?}");
+    assert!(platform.semaphores && platform.named_semaphores, "{platform:?}");
+    assert!(platform.robust_mutexes && platform.shared_queues, "{platform:?}");
+    assert_eq!(platform.page_size, rustix::param::page_size());
 }
 
-fn calls_that_are_filtered_are_not_supported() -> Ending {
-    // A call that is forbidden is known all the same.
-    fail_calls(&[libc::SYS_mq_notify, libc::SYS_mq_getsetattr], Errno::PERM)?;
-    assert!(Platform::probe().notification && Platform::probe().message_queues);
+fn platform_probe_sees_calls_not_permitted() -> Ending {
+    fail_calls(&[libc::SYS_mq_notify], Errno::PERM)?;
+    assert!(!Platform::probe().notification && Platform::probe().message_queues);
+    // One of the four is enough: a program needs them all.
+    fail_calls(&[libc::SYS_mq_timedsend], Errno::PERM)?;
+    assert!(!Platform::probe().message_queues);
+    Ok(())
+}
+
+fn platform_probe_sees_calls_that_are_filtered() -> Ending {
     fail_calls(&[libc::SYS_mq_notify], Errno::NOSYS)?;
     let platform = Platform::probe();
     assert!(platform.message_queues && !platform.notification && platform.dev_shm, "{platform:?}");

@@ -156,7 +156,7 @@ fn the_lists_are_exactly_what_is_there() -> Ending {
 
 fn semaphores_of_musls_are_known_by_size_and_content() -> Ending {
     private_dev(false)?;
-    // The value and the number of waiters, in the byte order of the machine, and nothing else.
+    // The value and the number of waiters, in the byte order of the machine; musl leaves the fourth word as it was.
     let image = |value: i32, waiters: i32, size: usize| {
         let mut image = [value.to_ne_bytes(), waiters.to_ne_bytes()].concat();
         image.resize(size, 0);
@@ -165,6 +165,9 @@ fn semaphores_of_musls_are_known_by_size_and_content() -> Ending {
     file("idle", &image(0, 0, 32));
     file("waited", &image(-1, 3, 32));
     file("full", &image(i32::MAX, 0, 16));
+    let mut left = image(1, 0, 32);
+    left[12..16].copy_from_slice(b"left");
+    file("left", &left);
     let mut other = image(1, 0, 32);
     other[31] = 1;
     file("other-content", &other);
@@ -174,7 +177,8 @@ fn semaphores_of_musls_are_known_by_size_and_content() -> Ending {
     file("sem.glibc", &other);
     file("sem.short", &[1]);
     let kind = ObjectKind::MuslSemaphore;
-    let musl = [("/full", 16), ("/idle", 32), ("/waited", 32)].map(|(name, size)| Listed::new(name, kind, size, 0o644));
+    let musl = [("/full", 16), ("/idle", 32), ("/left", 32), ("/waited", 32)]
+        .map(|(name, size)| Listed::new(name, kind, size, 0o644));
     let glibc =
         [("/glibc", 32), ("/short", 1)].map(|(name, size)| Listed::new(name, ObjectKind::Semaphore, size, 0o644));
     let plain = [("/empty", 0), ("/other-content", 32), ("/other-size", 24)]

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rawipc::fd::AsFd;
-use rawipc::{ErrorKind, Mapping, Priority, RobustMutex, SharedMemory, SharedQueue, Tuning};
+use rawipc::{ErrorKind, Mapping, Priority, RobustMutex, SharedMemory, SharedQueue, WaitTuning};
 
 use crate::harness::random::Random;
 use crate::robust_support::{Arena, BOUND};
@@ -88,7 +88,7 @@ impl Words {
 /// A queue of a message, and its words.
 fn queue() -> (SharedQueue, Words) {
     let mut queue = small().create_anonymous().unwrap();
-    queue.set_tuning(Tuning { recheck: Duration::from_millis(1), ..queue.tuning() });
+    queue.set_tuning(WaitTuning { recheck_interval: Some(Duration::from_millis(1)), ..queue.tuning() });
     queue.send(b"kept", Priority::MAX).unwrap();
     let words = Words::of_queue(&queue);
     (queue, words)
@@ -120,7 +120,7 @@ fn a_queue_gets_over_every_word_that_names_nobody_alive() {
                 _ => queue.reserve().and_then(|mut reservation| {
                     words.write(word);
                     reservation.write_at(0, b"new")?;
-                    reservation.publish(3, Priority::MIN)
+                    Ok(reservation.publish(3, Priority::MIN)?)
                 }),
             }
             .unwrap_or_else(|error| panic!("{what}, {word:#x}, way {way}: {error}"));
@@ -212,7 +212,7 @@ fn words_written_while_nobody_has_the_queues_lock_cost_no_message() {
 fn mutex() -> (Arena, RobustMutex, Words) {
     let arena = Arena::new();
     let (mut other, words) = (arena.another(), Words::of_mutex(&arena));
-    other.set_tuning(Tuning { recheck: Duration::from_millis(1), ..other.tuning() });
+    other.set_tuning(WaitTuning { recheck_interval: Some(Duration::from_millis(1)), ..other.tuning() });
     (arena, other, words)
 }
 
@@ -283,7 +283,7 @@ fn words_written_while_nobody_has_the_mutex_let_nobody_else_in() {
             .map(|_| {
                 scope.spawn(move || {
                     let mut mutex = arena.another();
-                    mutex.set_tuning(Tuning { recheck: Duration::from_millis(1), ..mutex.tuning() });
+                    mutex.set_tuning(WaitTuning { recheck_interval: Some(Duration::from_millis(1)), ..mutex.tuning() });
                     (0..turns).for_each(|_| _ = arena.step(mutex.lock().unwrap()));
                 })
             })
@@ -304,7 +304,7 @@ fn who_was_made_to_look_dead_is_alive_again_once_it_is_told_or_asks() {
     // What it has in hand is taken back by who finds the queue empty, and it is told.
     assert_eq!(other.try_receive(&mut [0; 64]).unwrap().payload(), b"kept");
     assert_eq!(other.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    assert_eq!(reservation.publish(0, Priority::MIN).unwrap_err().kind(), ErrorKind::Malformed);
+    assert_eq!(reservation.publish(0, Priority::MIN).unwrap_err().error.kind(), ErrorKind::Malformed);
     assert_eq!(words.generation(0).load(Relaxed), 1);
     let reservation = queue.reserve().unwrap();
     assert_eq!(other.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);

@@ -30,6 +30,7 @@ mod options;
 mod ownership;
 mod peers;
 mod processes;
+mod resources;
 mod rights;
 mod signals;
 mod system_calls;
@@ -60,6 +61,7 @@ mod semaphore_errors;
 mod semaphore_images;
 mod semaphore_interop;
 mod semaphore_kills;
+mod semaphore_machine;
 mod semaphore_malformed;
 mod semaphore_memory;
 mod semaphore_named;
@@ -73,13 +75,21 @@ mod semaphore_time;
 mod status;
 mod stress;
 
+mod creation;
+mod creators;
+mod linked;
+mod liveness;
+mod liveness_locks;
 mod lock_words;
+mod monitoring;
 mod robust_kills;
 mod robust_mutex;
 mod robust_signals;
 mod robust_support;
 mod robust_threads;
 mod shared_queue;
+mod shared_queue_bells;
+mod shared_queue_bounds;
 mod shared_queue_calls;
 mod shared_queue_damage;
 mod shared_queue_doorbell;
@@ -91,6 +101,7 @@ mod shared_queue_order;
 mod shared_queue_peers;
 mod shared_queue_steps;
 mod shared_queue_support;
+mod wait_signals;
 
 mod shm_anonymous;
 mod shm_bytes;
@@ -102,6 +113,8 @@ mod shm_objects;
 mod shm_ownership;
 mod shm_peers;
 mod shm_race;
+mod shm_remap;
+mod shm_resize;
 mod shm_shared;
 mod shm_sizes;
 mod shm_support;
@@ -113,6 +126,8 @@ use libtest_mimic::{Arguments, run};
 
 const ROLES: &[&[harness::Role]] = &[
     allocation::ROLES,
+    documents::migration::ROLES,
+    creation::ROLES,
     fork_exec::ROLES,
     guarantees::ROLES,
     kill::ROLES,
@@ -132,6 +147,7 @@ const ROLES: &[&[harness::Role]] = &[
     shared_queue_peers::ROLES,
     shared_queue_steps::ROLES,
     tracing::ROLES,
+    wait_signals::ROLES,
     shm_anonymous::ROLES,
     shm_race::ROLES,
     shm_tracing::ROLES,
@@ -200,6 +216,7 @@ fn trust() -> Vec<harness::Test> {
         injected::tests(),
         kill::tests(),
         models::tests(),
+        resources::tests(),
         rights::tests(),
         stress::tests(),
         system_calls::tests(),
@@ -212,14 +229,23 @@ fn trust() -> Vec<harness::Test> {
 /// What lies in shared memory and survives those who use it.
 fn robust() -> Vec<harness::Test> {
     [
+        creation::tests(),
+        creators::tests(),
+        linked::tests(),
+        liveness::tests(),
+        liveness_locks::tests(),
         lock_words::tests(),
+        monitoring::tests(),
         robust_kills::tests(),
         robust_mutex::tests(),
         robust_signals::tests(),
+        shared_queue_bounds::tests(),
+        wait_signals::tests(),
         robust_threads::tests(),
         shared_queue::tests(),
         shared_queue_calls::tests(),
         shared_queue_damage::tests(),
+        shared_queue_bells::tests(),
         shared_queue_doorbell::tests(),
         shared_queue_hostile::tests(),
         shared_queue_in_place::tests(),
@@ -242,6 +268,7 @@ fn semaphores() -> Vec<harness::Test> {
         semaphore_images::tests(),
         semaphore_interop::tests(),
         semaphore_kills::tests(),
+        semaphore_machine::tests(),
         semaphore_malformed::tests(),
         semaphore_memory::tests(),
         semaphore_named::tests(),

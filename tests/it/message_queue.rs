@@ -1,5 +1,7 @@
 //! The kernel's queues, in the tests that they have in common with shared ones.
 
+#[path = "arguments.rs"]
+mod arguments;
 #[path = "batch.rs"]
 mod batch;
 #[path = "ends.rs"]
@@ -18,7 +20,11 @@ mod waits;
 
 pub use rawipc::{MessageQueue as Queue, MessageQueueOptions as QueueOptions};
 
-use rawipc::{Name, Receiver, Result, Sender};
+use std::time::Duration;
+
+use arguments::{Form, past};
+use rawipc::fd::OwnedFd;
+use rawipc::{Clock, ErrorKind, Name, NotificationSocket, Receiver, Result, Sender};
 
 use crate::harness::Test;
 pub use crate::harness::queues::{FreeName, exists, name_of, small, small_queue};
@@ -28,8 +34,34 @@ pub fn open_ends(name: &Name) -> (Result<Sender>, Result<Receiver>) {
     (Sender::open(name), Receiver::open(name))
 }
 
+/// The forms of sending and of receiving that only this type has.
+fn own_forms() -> (Vec<Form<Queue>>, Vec<Form<Queue>>) {
+    (Vec::new(), Vec::new())
+}
+
+/// The same queue adopted as a descriptor.
+fn adopted(queue: &Queue) -> Option<Queue> {
+    Some(Queue::try_from(OwnedFd::from(queue.try_clone().unwrap())).unwrap())
+}
+
+/// Other calls that only this type has report a wrong argument first.
+fn assert_own_calls(queue: &Queue, _: usize) {
+    let mut socket = NotificationSocket::new(queue).unwrap();
+    let results = [
+        ("wait", socket.wait()),
+        ("try_wait", socket.try_wait()),
+        ("wait_timeout(0)", socket.wait_timeout(Duration::ZERO)),
+        ("wait_deadline(past)", socket.wait_deadline(past(Clock::Monotonic))),
+        ("wait_deadline(past, realtime)", socket.wait_deadline(past(Clock::Realtime))),
+    ];
+    for (form, result) in results {
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidInput, "NotificationSocket that is not armed: {form}");
+    }
+}
+
 pub fn tests() -> Vec<Test> {
     let all = [
+        arguments::tests(),
         batch::tests(),
         ends::tests(),
         send_receive::tests(),

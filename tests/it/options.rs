@@ -1,8 +1,12 @@
 //! Opening and creating: access, flags, modes, unique names.
 
 use std::collections::HashSet;
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd};
 
-use rawipc::{ErrorKind, MessageBuffer, MessageQueue, MessageQueueOptions, Name, OpenFlags, Priority, name};
+use rawipc::{
+    ErrorKind, MessageBuffer, MessageQueue, MessageQueueOptions, Name, OpenFlags, Priority, SharedQueue, name,
+};
 
 use crate::harness::kernel::set_umask;
 use crate::harness::queues::FreeName;
@@ -13,6 +17,8 @@ crate::tests!(
     flags_at_once_are_the_methods_one_by_one,
     flags_replace_what_was_chosen_before,
     creation_does_what_its_flags_say_whether_or_not_the_queue_exists,
+    message_queue_exclusive_needs_create_in_any_order,
+    message_queue_descriptor_has_the_flags_of_c,
     an_existing_queue_keeps_its_sizes_and_its_mode,
     the_creating_handle_ignores_the_mode,
     names_are_as_they_were_opened,
@@ -78,8 +84,8 @@ fn creation_does_what_its_flags_say_whether_or_not_the_queue_exists() {
         (plain, Err(ErrorKind::NotFound), Ok(false)),
         (OpenFlags::CREATE, Ok(true), Ok(false)),
         (OpenFlags::CREATE_NEW, Ok(true), Err(ErrorKind::AlreadyExists)),
-        // POSIX leaves it open what O_EXCL means alone; here it means creation, as `create_new` does.
-        (OpenFlags::EXCLUSIVE, Ok(true), Err(ErrorKind::AlreadyExists)),
+        // POSIX leaves it open what O_EXCL means alone; the kernel ignores it.
+        (OpenFlags::EXCLUSIVE, Err(ErrorKind::NotFound), Ok(false)),
     ] {
         for exists_before in [false, true] {
             for owner in [false, true] {
@@ -95,6 +101,54 @@ fn creation_does_what_its_flags_say_whether_or_not_the_queue_exists() {
                 assert_eq!(exists(&free), if created { !owner } else { exists_before });
             }
         }
+    }
+}
+
+fn message_queue_exclusive_needs_create_in_any_order() {
+    let free = FreeName::new();
+    let queue = small().unlink_on_drop(false).create_new(true).open(&free).unwrap();
+    let kind = |options: MessageQueueOptions| options.open(&free).map_err(|error| error.kind()).err();
+    let alone = MessageQueue::options().flags(OpenFlags::READ | OpenFlags::EXCLUSIVE);
+    assert_eq!(kind(alone), None);
+    assert_eq!(kind(alone.create(true)), Some(ErrorKind::AlreadyExists));
+    assert_eq!(kind(alone.create_new(true)), Some(ErrorKind::AlreadyExists));
+    assert_eq!(kind(alone.create_new(true).create_new(false)), None);
+    assert_eq!(kind(alone.create(true).create_new(false)), None);
+    drop(queue);
+    MessageQueue::unlink(&free).unwrap();
+    assert_eq!(kind(alone.create_new(true).create_new(false)), Some(ErrorKind::NotFound));
+    // The queue in shared memory has the same flags.
+    let shared = SharedQueue::options().flags(OpenFlags::READ_WRITE | OpenFlags::EXCLUSIVE);
+    assert_eq!(shared.open(&free).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// As a C program sees its own queue's descriptor, all flags of the description and of the descriptor.
+fn message_queue_descriptor_has_the_flags_of_c() {
+    let free = FreeName::new();
+    let name = CString::new(free.as_bytes()).unwrap();
+    let flags_of = |descriptor| {
+        // SAFETY: takes numbers only.
+        [libc::F_GETFL, libc::F_GETFD].map(|command| unsafe { libc::fcntl(descriptor, command) })
+    };
+    for (ours, theirs) in [
+        (OpenFlags::READ, libc::O_RDONLY),
+        (OpenFlags::WRITE | OpenFlags::CREATE, libc::O_WRONLY | libc::O_CREAT),
+        (OpenFlags::READ_WRITE | OpenFlags::NONBLOCKING, libc::O_RDWR | libc::O_NONBLOCK),
+        (OpenFlags::READ | OpenFlags::CREATE_NEW, libc::O_RDONLY | libc::O_CREAT | libc::O_EXCL),
+    ] {
+        let keeper = (!ours.contains(OpenFlags::EXCLUSIVE)).then(|| small().create_new(true).open(&free).unwrap());
+        let queue = small().flags(ours).open(&free).unwrap();
+        let expected = flags_of(queue.as_fd().as_raw_fd());
+        drop(queue);
+        // SAFETY: the name ends in a NUL; with O_CREAT, a mode and no sizes follow.
+        let descriptor = unsafe { libc::mq_open(name.as_ptr(), theirs, 0o600, std::ptr::null_mut::<libc::mq_attr>()) };
+        assert!(descriptor >= 0, "{ours:?}");
+        assert_eq!(flags_of(descriptor), expected, "{ours:?}");
+        assert_eq!(expected[1], libc::FD_CLOEXEC);
+        // SAFETY: it is open, and used no more.
+        unsafe { libc::mq_close(descriptor) };
+        drop(keeper);
+        let _ = MessageQueue::unlink(&free);
     }
 }
 

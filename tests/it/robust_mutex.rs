@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{Deadline, Errno, Error, ErrorKind, Limit, Operation, RobustMutex, SharedMemory, Time, Tuning};
+use rawipc::{Deadline, Errno, Error, ErrorKind, Limit, Operation, RobustMutex, SharedMemory, Time, WaitTuning};
 
 use crate::harness::kernel::in_child;
 use crate::harness::random::Random;
@@ -232,7 +232,7 @@ fn no_more_take_part_than_there_are_slots() {
 fn any_words_are_survived() {
     let (arena, mut random) = (Arena::new(), Random::new());
     let mut other = arena.another();
-    other.set_tuning(Tuning { spin: 1, recheck: Duration::from_millis(1) });
+    other.set_tuning(WaitTuning { spin: 1, recheck_interval: Some(Duration::from_millis(1)) });
     let word: &AtomicU32 = arena.mapping.get(4).unwrap();
     let generations: &[AtomicU32; 128] = arena.mapping.get(64).unwrap();
     for _ in 0..1000 {
@@ -322,7 +322,7 @@ fn looking_again_gets_it_too() {
     let mut other = arena.another();
     [&mut arena.mutex, &mut other]
         .into_iter()
-        .for_each(|mutex| mutex.set_tuning(Tuning { spin: u32::MAX, ..mutex.tuning() }));
+        .for_each(|mutex| mutex.set_tuning(WaitTuning { spin: u32::MAX, ..mutex.tuning() }));
     thread::scope(|scope| {
         for mutex in [&arena.mutex, &other] {
             let arena = &arena;

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use rawipc::fd::AsFd;
-use rawipc::{ErrorKind, Priority, SharedMemory, SharedQueue, name};
+use rawipc::{ErrorKind, Priority, SharedMemory, SharedQueue, WaitTuning, name};
 
+use crate::harness::waiting::PATIENCE;
 use crate::robust_support::Arena;
 use crate::shared_queue_support::small;
-use crate::signals::{WAYS, interrupted_between_sleeps, interrupted_in_vain};
+use crate::signals::{WAYS, interrupted, interrupted_in_vain};
 
 crate::tests!(
     a_handler_interrupts_every_way_to_lock,
@@ -18,10 +19,11 @@ crate::tests!(
 
 fn a_handler_interrupts_every_way_to_lock() {
     let arena = Arena::new();
-    let other = arena.another();
+    let mut other = arena.another();
+    other.set_tuning(exact(other.tuning()));
     let guard = arena.mutex.lock().unwrap();
     for way in WAYS {
-        let error = interrupted_between_sleeps(|| match way() {
+        let error = interrupted(|| match way() {
             (Some(timeout), _) => other.lock_timeout(timeout).map(drop),
             (_, Some(deadline)) => other.lock_deadline(deadline).map(drop),
             _ => other.lock().map(drop),
@@ -32,15 +34,22 @@ fn a_handler_interrupts_every_way_to_lock() {
     assert!(!arena.step(other.lock().unwrap()));
 }
 
+/// The same, but without sleeps that end by themselves: then no signal can be lost. `wait_signals` has the default.
+fn exact(tuning: WaitTuning) -> WaitTuning {
+    WaitTuning { recheck_interval: None, ..tuning }
+}
+
 /// With room for one message.
 fn queue() -> SharedQueue {
-    small().max_messages(1).create_unique(name!("/rawipc-test-")).unwrap()
+    let mut queue = small().max_messages(1).create_unique(name!("/rawipc-test-")).unwrap();
+    queue.set_tuning(exact(queue.tuning()));
+    queue
 }
 
 fn a_handler_interrupts_every_way_to_receive_and_nothing_is_taken() {
     let queue = queue();
     for way in WAYS {
-        let error = interrupted_between_sleeps(|| {
+        let error = interrupted(|| {
             let buffer = &mut [0; 64];
             match way() {
                 (Some(timeout), _) => queue.receive_timeout(buffer, timeout).map(drop),
@@ -58,7 +67,7 @@ fn a_handler_interrupts_every_way_to_send_and_nothing_is_sent() {
     let queue = queue();
     queue.send(b"full", Priority::MIN).unwrap();
     for way in WAYS {
-        let error = interrupted_between_sleeps(|| match way() {
+        let error = interrupted(|| match way() {
             (Some(timeout), _) => queue.send_timeout(b"x", Priority::MAX, timeout),
             (_, Some(deadline)) => queue.send_deadline(b"x", Priority::MAX, deadline),
             _ => queue.send(b"x", Priority::MAX),
@@ -70,7 +79,8 @@ fn a_handler_interrupts_every_way_to_send_and_nothing_is_sent() {
 }
 
 fn a_handler_does_not_interrupt_publishing_and_putting_back() {
-    let queue = queue();
+    let mut queue = queue();
+    queue.set_lock_grace(PATIENCE);
     let descriptor = queue.as_fd().try_clone_to_owned().unwrap();
     let mapping = SharedMemory::try_from(descriptor).unwrap().map().unwrap();
     let lock: &AtomicU32 = mapping.get(64).unwrap();

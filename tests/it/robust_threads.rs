@@ -4,7 +4,7 @@
 use std::cell::UnsafeCell;
 use std::thread;
 
-use rawipc::{Deadline, Priority, Tuning};
+use rawipc::{Deadline, Priority, WaitTuning};
 
 use crate::harness::waiting::PATIENCE;
 use crate::robust_support::Arena;
@@ -76,7 +76,7 @@ fn what_the_mutex_guards_is_changed_in_every_way_to_lock() {
 fn what_the_mutex_guards_is_changed_by_those_who_look_and_do_not_sleep() {
     let (mut arena, count) = (Arena::new(), &Plain::<1>::new());
     // Longer than anybody has the lock.
-    arena.mutex.set_tuning(Tuning { spin: 1 << 20, ..arena.mutex.tuning() });
+    arena.mutex.set_tuning(WaitTuning { spin: 1 << 20, ..arena.mutex.tuning() });
     let mutex = &arena.mutex;
     thread::scope(|scope| {
         for _ in 0..2 {

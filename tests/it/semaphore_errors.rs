@@ -29,7 +29,7 @@ crate::tests!(
     another_user_may_not_unlink,
     root_opens_anothers_in_the_sticky_directory,
     no_free_descriptor_is_a_limit,
-    no_address_space_is_out_of_memory,
+    no_address_space_is_a_limit,
 );
 
 fn a_value_above_the_maximum_is_refused() {
@@ -242,7 +242,7 @@ fn another_user_may_not_use_what_the_mode_forbids() -> Ending {
         let before = Snapshot::of(&name.file(abi));
         let (opening, creating) = (Operation::OpenSemaphore, Operation::CreateSemaphore);
         for (options, operation) in
-            [(options, opening), (NamedSemaphore::options(), opening), (options.create(true), creating)]
+            [(options, opening), (options.unlink_on_drop(true), opening), (options.create(true), creating)]
         {
             let error = as_nobody(|| options.open(&name).unwrap_err())?;
             assert_error(error, ErrorKind::PermissionDenied, Errno::ACCESS, operation, PART);
@@ -260,7 +260,7 @@ fn another_user_may_use_what_the_mode_allows() -> Ending {
         let semaphore = options.open(&name).unwrap();
         as_nobody(|| {
             options.open(&name).unwrap().post().unwrap();
-            NamedSemaphore::options().open(&name).unwrap().post().unwrap();
+            NamedSemaphore::options().abi(abi).open(&name).unwrap().post().unwrap();
         })?;
         assert_eq!(semaphore.value(), 2);
     }
@@ -306,7 +306,7 @@ fn no_free_descriptor_is_a_limit() -> Ending {
     Ok(())
 }
 
-fn no_address_space_is_out_of_memory() -> Ending {
+fn no_address_space_is_a_limit() -> Ending {
     let semaphore = created(Abi::NATIVE, 1);
     let free = FreeName::new();
     let (opening, creating) = (NamedSemaphore::options(), NamedSemaphore::options().create_new(true));
@@ -319,7 +319,8 @@ fn no_address_space_is_out_of_memory() -> Ending {
         (made.unwrap_err(), Operation::CreateSemaphore),
         (unique.unwrap_err(), Operation::CreateSemaphore),
     ] {
-        assert_error(error, ErrorKind::OutOfMemory, Errno::NOMEM, operation, "the kernel is out of memory (ENOMEM)");
+        let kind = ErrorKind::LimitExceeded(Limit::AddressSpace);
+        assert_error(error, kind, Errno::NOMEM, operation, "RLIMIT_AS (0 bytes for the process)");
     }
     assert!(!free.file(Abi::NATIVE).exists(), "a creation that failed leaves nothing");
     Ok(())

@@ -22,7 +22,8 @@ crate::tests!(
 /// The written format; a change here is a change of what others see.
 fn the_layouts_are_as_written_down() {
     let (low, high) = if cfg!(target_endian = "big") { (0, 5) } else { (5, 0) };
-    let musl = if size_of::<usize>() == 8 { vec![5, 0, 0, 0, 0, 0, 0, 0] } else { vec![5, 0, 0, 0] };
+    let mark = u32::from_ne_bytes(*b"rIPC");
+    let musl = if size_of::<usize>() == 8 { vec![5, 0, 0, mark, 0, 0, 0, 0] } else { vec![5, 0, 0, mark] };
     for (abi, words) in
         [(Abi::Gnu64, vec![low, high, 128, 0, 0, 0, 0, 0]), (Abi::Gnu32, vec![10, 128, 0, 0]), (Abi::Musl, musl)]
     {
@@ -40,9 +41,14 @@ fn compare(library: Library) -> Ending {
         let (ours, theirs) = (FreeName::new(), FreeName::new());
         let semaphore = options.create_new(true).initial_value(value).open(&ours).unwrap();
         library.run(&["create", theirs.as_str(), &value.to_string()])?;
-        assert_eq!(fs::read(ours.file(abi)).unwrap(), fs::read(theirs.file(abi)).unwrap(), "{library:?}, {value}");
-        // Found without being told the layout.
-        let joined = NamedSemaphore::options().open(&theirs).unwrap();
+        let [our_image, their_image] = [&ours, &theirs].map(|name| fs::read(name.file(abi)).unwrap());
+        assert_eq!(our_image.len(), their_image.len());
+        // What follows its three words, musl leaves as it was on its stack.
+        let written = if abi == Abi::Musl { 12 } else { our_image.len() };
+        assert_eq!(our_image[..written], their_image[..written], "{library:?}, {value}");
+        // Of glibc's two, found without being told the layout.
+        let options = if abi == Abi::Musl { options } else { NamedSemaphore::options() };
+        let joined = options.open(&theirs).unwrap();
         assert_eq!((joined.abi(), joined.value(), joined.waiters()), (abi, value, 0));
         assert_eq!(library.run(&["value", ours.as_str()])?.trim(), value.to_string());
         drop(semaphore);

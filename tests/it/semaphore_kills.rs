@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{Abi, Name, NamedSemaphore, Tuning};
+use rawipc::{Abi, Name, NamedSemaphore, WaitTuning};
 
 use crate::harness::random::Random;
 use crate::harness::waiting::wait_until;
 use crate::harness::{Ending, Lacking, Peer, Role, role};
 use crate::semaphore_support::{
-    ABIS, Arena, FreeName, Sleeper, assert_no_temporary, created, sleeps_on_futex, text_of,
+    ABIS, Arena, FreeName, Sleeper, assert_no_temporary, created, opened, sleeps_on_futex, text_of,
 };
 
 crate::tests!(
@@ -31,8 +31,9 @@ const RECHECK: Duration = Duration::from_millis(50);
 fn wait_for_ever(arguments: &[String]) {
     let [name, arena, index, recheck] = arguments else { panic!("four arguments") };
     let recheck = Duration::from_millis(recheck.parse().expect("a number"));
-    let options = NamedSemaphore::options().tuning(Tuning { spin: 0, recheck });
-    let semaphore = options.open(Name::new(name.as_str()).expect("a name")).expect("it was made");
+    let recheck_interval = Some(recheck).filter(|recheck| !recheck.is_zero());
+    let options = NamedSemaphore::options().tuning(WaitTuning { spin: 0, recheck_interval });
+    let semaphore = opened(options, name);
     let arena = Arena::open(Path::new(arena));
     loop {
         semaphore.wait().expect("no handler is installed");

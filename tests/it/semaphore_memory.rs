@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rawipc::{
     Clock, Deadline, Errno, ErrorKind, Gnu32, Gnu64, Layout, Musl, Operation, Private, Semaphore, SemaphoreOf, Time,
-    Tuning,
+    WaitTuning,
 };
 
 use crate::harness::Ending;
@@ -52,7 +52,7 @@ fn tokens_are_counted() {
                 semaphore.wait_deadline(at(clock, time)).unwrap();
             }
         }
-        semaphore.wait_tuned(None, Tuning { spin: 0, recheck: Duration::ZERO }).unwrap();
+        semaphore.wait_tuned(None, WaitTuning { spin: 0, recheck_interval: None }).unwrap();
         semaphore.wait_timeout(Duration::MAX).unwrap();
         assert_eq!((semaphore.value(), semaphore.waiters()), (3, 0));
     }
@@ -77,7 +77,7 @@ fn what_no_token_means_to_each_way_of_waiting() {
             semaphore.wait_deadline(Deadline::after(soon)),
             semaphore.wait_deadline(Deadline::realtime_after(soon)),
             semaphore.wait_deadline(Deadline::Realtime(Time::ZERO)),
-            semaphore.wait_tuned(Some(Deadline::after(soon)), Tuning { spin: 0, recheck: Duration::ZERO }),
+            semaphore.wait_tuned(Some(Deadline::after(soon)), WaitTuning { spin: 0, recheck_interval: None }),
         ] {
             let error = error.unwrap_err();
             assert_error(error, ErrorKind::TimedOut, Errno::TIMEDOUT, Operation::Wait, "the time is over (ETIMEDOUT)");
@@ -126,8 +126,9 @@ fn a_post_wakes_one_and_many_wake_many() {
 }
 
 fn every_tuning_waits_and_is_woken() {
-    for (spin, recheck) in [(0, 0), (0, 1), (1_000, 0), (1_000, 1), (40, 60_000)] {
-        let tuning = Tuning { spin, recheck: Duration::from_millis(recheck) };
+    let (short, long) = (Some(Duration::from_millis(1)), Some(Duration::from_secs(60)));
+    for (spin, recheck_interval) in [(0, None), (0, short), (1_000, None), (1_000, short), (40, long)] {
+        let tuning = WaitTuning { spin, recheck_interval };
         in_every_layout!(0, semaphore => thread::scope(|scope| {
             let sleeper = Sleeper::start(scope, || semaphore.waiters() == 1, || semaphore.wait_tuned(None, tuning));
             semaphore.post().unwrap();
@@ -137,8 +138,8 @@ fn every_tuning_waits_and_is_woken() {
 }
 
 /// A tuning that looks again as good as for ever.
-fn looking() -> Tuning {
-    Tuning { spin: u32::MAX, ..Tuning::default() }
+fn looking() -> WaitTuning {
+    WaitTuning { spin: u32::MAX, ..WaitTuning::default() }
 }
 
 fn looking_again_takes_what_is_posted_meanwhile() {

@@ -6,12 +6,15 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{Abi, Deadline, Errno, ErrorKind, Name, NamedSemaphore, NamedSemaphoreOptions, Operation, Tuning, name};
+use rawipc::{
+    Abi, Deadline, Errno, ErrorKind, Name, NamedSemaphore, NamedSemaphoreOptions, Operation, SharedMemory, WaitTuning,
+    name,
+};
 
 use crate::harness::Ending;
 use crate::harness::kernel::{in_child, set_umask};
 use crate::harness::queues::assert_error;
-use crate::semaphore_support::{ABIS, FreeName, Sleeper, created, file_of};
+use crate::semaphore_support::{ABIS, FreeName, Sleeper, Snapshot, created, file_of};
 
 crate::tests!(
     a_created_one_is_found_by_its_name_in_its_place,
@@ -19,7 +22,8 @@ crate::tests!(
     every_operation_works_through_every_layout,
     two_handles_of_a_process_wake_each_other,
     a_permit_of_a_named_one_gives_its_token_back,
-    any_layout_is_opened_and_the_own_place_comes_first,
+    named_semaphore_of_another_library_is_asked_for,
+    named_semaphore_and_memory_of_one_name_never_meet,
     unlinking_removes_the_name_and_nothing_else,
     unlinking_works_after_the_handle_is_closed,
     unlink_on_drop_is_for_the_handle_that_created,
@@ -48,7 +52,7 @@ fn a_created_one_is_found_by_its_name_in_its_place() {
             assert_eq!((first.value(), first.waiters(), first.abi()), (value, 0, abi));
             let file = fs::metadata(name.file(abi)).unwrap();
             assert_eq!((file.len(), mode_of(&name.file(abi))), (size, 0o600));
-            let second = NamedSemaphore::options().open(&name).unwrap();
+            let second = NamedSemaphore::options().abi(abi).open(&name).unwrap();
             assert_eq!((second.value(), second.abi(), second.name()), (value, abi, &*name));
             drop((first, second));
             assert!(name.file(abi).exists(), "a name stays unless it is to be removed");
@@ -66,7 +70,7 @@ fn creating_what_exists_opens_it_as_it_is() {
         assert_eq!((first.value(), second.value()), (4, 4));
         assert_eq!(mode_of(&name.file(abi)), 0o640);
         // What is not asked for does not count.
-        let opened = NamedSemaphore::options().initial_value(9).open(&name).unwrap();
+        let opened = NamedSemaphore::options().abi(abi).initial_value(9).open(&name).unwrap();
         assert_eq!(opened.value(), 4);
     }
 }
@@ -97,7 +101,7 @@ fn every_operation_works_through_every_layout() {
 fn two_handles_of_a_process_wake_each_other() {
     for abi in ABIS {
         let first = created(abi, 0);
-        let second = NamedSemaphore::options().open(first.name()).unwrap();
+        let second = NamedSemaphore::options().abi(abi).open(first.name()).unwrap();
         thread::scope(|scope| {
             let waits = Sleeper::start(scope, || second.waiters() == 1, || first.wait());
             second.post().unwrap();
@@ -121,29 +125,70 @@ fn a_permit_of_a_named_one_gives_its_token_back() {
     }
 }
 
-fn any_layout_is_opened_and_the_own_place_comes_first() {
+fn named_semaphore_of_another_library_is_asked_for() {
     let name = FreeName::new();
     let musl = exclusive().abi(Abi::Musl).initial_value(1).open(&name).unwrap();
-    let opened = NamedSemaphore::options().open(&name).unwrap();
-    assert_eq!((opened.abi(), opened.value()), (Abi::Musl, 1));
-    // One asked to exist in this layout is not made up for by one of another.
+    // It is there, and says so, but nothing was asked of musl.
+    let part = "musl has a semaphore of this name, /dev/shm/NAME; ask for its layout with `abi`, or remove it";
+    let error = NamedSemaphore::options().open(&name).unwrap_err();
+    assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, part);
+    for options in [NamedSemaphore::options().create(true), exclusive(), exclusive().unlink_on_drop(true)] {
+        let error = options.open(&name).unwrap_err();
+        assert_error(error, ErrorKind::AlreadyExists, Errno::EXIST, Operation::CreateSemaphore, part);
+        assert!(!name.file(Abi::GNU).exists());
+    }
+    // Who asks for a layout gets it beside the other.
     let error = NamedSemaphore::options().abi(Abi::Gnu32).open(&name).unwrap_err();
     assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, "no object of this name");
     let gnu = exclusive().abi(Abi::Gnu32).initial_value(2).open(&name).unwrap();
-    let opened = NamedSemaphore::options().open(&name).unwrap();
-    assert_eq!((opened.abi(), opened.value()), if Abi::NATIVE == Abi::Musl { (Abi::Musl, 1) } else { (Abi::Gnu32, 2) });
+    // In glibc's place either layout is taken as it is.
+    let opened = NamedSemaphore::options().create(true).open(&name).unwrap();
+    assert_eq!((opened.abi(), opened.value()), (Abi::Gnu32, 2));
     for (abi, value) in [(Abi::Musl, 1), (Abi::Gnu32, 2)] {
         let opened = NamedSemaphore::options().abi(abi).create(true).open(&name).unwrap();
         assert_eq!((opened.abi(), opened.value()), (abi, value));
     }
+    NamedSemaphore::unlink(&name).unwrap();
+    assert_eq!((name.file(Abi::GNU).exists(), name.file(Abi::Musl).exists()), (false, true));
     drop((musl, gnu));
+}
+
+/// Shared memory of a semaphore's size, and with nothing in it that one could not have.
+fn named_semaphore_and_memory_of_one_name_never_meet() {
+    for (size, bytes) in [(32, &[][..]), (16, &[]), (32, &[5]), (16, &[7, 0, 0, 0, 9]), (32, &[1, 0, 0, 128, 3])] {
+        let name = FreeName::new();
+        let memory = SharedMemory::options().write(true).create_new(true).size(size).unlink_on_drop(true);
+        let memory = memory.open(&name).unwrap();
+        memory.write_at(0, bytes).unwrap();
+        let before = Snapshot::of(&name.file(Abi::Musl));
+        let error = NamedSemaphore::options().open(&name).unwrap_err();
+        assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, "no object of this name");
+        assert_eq!(NamedSemaphore::unlink(&name).unwrap_err().kind(), ErrorKind::NotFound);
+        let semaphore = NamedSemaphore::options().create(true).initial_value(3).open(&name).unwrap();
+        semaphore.post().unwrap();
+        assert_eq!((semaphore.value(), semaphore.abi()), (4, Abi::GNU));
+        let opened = NamedSemaphore::options().open(&name).unwrap();
+        opened.wait().unwrap();
+        assert_eq!(semaphore.value(), 3);
+        assert_eq!(Snapshot::of(&name.file(Abi::Musl)), before);
+        NamedSemaphore::unlink(&name).unwrap();
+        assert_eq!(Snapshot::of(&name.file(Abi::Musl)), before);
+        // Nor does memory that has a semaphore's name in `/dev/shm`.
+        let other = FreeName::new();
+        let file = Name::new(format!("/sem.{}", &other.as_str()[1..]).leak().as_bytes()).unwrap();
+        let memory = SharedMemory::options().write(true).create_new(true).size(size).unlink_on_drop(true);
+        let _memory = memory.open(file).unwrap();
+        let error = NamedSemaphore::options().create(true).open(&other).unwrap_err();
+        let part = "does not hold a semaphore of a known layout";
+        assert_error(error, ErrorKind::Malformed, Errno::INVAL, Operation::CreateSemaphore, part);
+    }
 }
 
 fn unlinking_removes_the_name_and_nothing_else() {
     for abi in ABIS {
         let name = FreeName::new();
         let old = exclusive().abi(abi).initial_value(1).open(&name).unwrap();
-        let also_old = NamedSemaphore::options().open(&name).unwrap();
+        let also_old = NamedSemaphore::options().abi(abi).open(&name).unwrap();
         NamedSemaphore::options().abi(abi).unlink(&name).unwrap();
         assert!(!name.file(abi).exists());
         let new = exclusive().abi(abi).initial_value(5).open(&name).unwrap();
@@ -187,7 +232,7 @@ fn a_name_created_anew_survives_its_first_owner() {
         NamedSemaphore::options().abi(abi).unlink(&name).unwrap();
         let second = exclusive().abi(abi).initial_value(8).open(&name).unwrap();
         first.close().unwrap();
-        assert_eq!(NamedSemaphore::options().open(&name).unwrap().value(), 8);
+        assert_eq!(NamedSemaphore::options().abi(abi).open(&name).unwrap().value(), 8);
         drop(second);
     }
 }
@@ -204,7 +249,7 @@ fn create_unique_makes_names_of_its_prefix() {
         for name in names {
             assert!(name.as_bytes().starts_with(prefix.as_bytes()));
             assert_eq!(name.as_bytes().len(), prefix.as_bytes().len() + 16);
-            assert_eq!(NamedSemaphore::options().open(name).unwrap().value(), 3);
+            assert_eq!(NamedSemaphore::options().abi(abi).open(name).unwrap().value(), 3);
         }
     }
     let longest = |length| format!("/{}", "x".repeat(length));
@@ -230,13 +275,13 @@ fn a_handle_tells_what_it_is() {
 }
 
 fn tuning_is_kept_and_can_be_set() {
-    let tuning = Tuning { spin: 7, recheck: Duration::from_millis(9) };
+    let tuning = WaitTuning { spin: 7, recheck_interval: Some(Duration::from_millis(9)) };
     let options = NamedSemaphore::options().tuning(tuning).unlink_on_drop(true);
     let mut semaphore = options.create_unique(name!("/rawipc-test-")).unwrap();
     assert_eq!(semaphore.tuning(), tuning);
-    semaphore.set_tuning(Tuning::default());
-    assert_eq!(semaphore.tuning(), Tuning::DEFAULT);
-    assert_eq!(created(Abi::NATIVE, 0).tuning(), Tuning::DEFAULT);
+    semaphore.set_tuning(WaitTuning::default());
+    assert_eq!(semaphore.tuning(), WaitTuning::DEFAULT);
+    assert_eq!(created(Abi::NATIVE, 0).tuning(), WaitTuning::DEFAULT);
 }
 
 const MASKS: [u32; 5] = [0, 0o022, 0o027, 0o077, 0o777];

@@ -15,7 +15,7 @@ crate::tests!(
     ;
     alone: no_dev_shm_is_said_so,
     a_full_dev_shm_is_a_limit_and_nothing_is_left,
-    no_free_inode_is_the_same_limit,
+    semaphore_without_free_inode_names_inodes,
     without_links_by_descriptor_creation_goes_through_proc,
     without_any_links_of_nameless_files_creation_goes_through_a_name,
     without_nameless_files_creation_goes_through_a_name,
@@ -57,11 +57,12 @@ fn no_dev_shm_is_said_so() -> Ending {
     Ok(())
 }
 
-fn assert_full(entries_before: usize) {
+const FULL: &str = "/dev/shm is full; remove what is not needed, or mount it larger (ENOSPC)";
+
+fn assert_full(entries_before: usize, limit: Limit, part: &str) {
     for abi in ABIS {
         let options = NamedSemaphore::options().abi(abi).initial_value(4);
-        let part = "/dev/shm is full; remove what is not needed, or mount it larger (ENOSPC)";
-        let kind = ErrorKind::LimitExceeded(Limit::DevShm);
+        let kind = ErrorKind::LimitExceeded(limit);
         for error in [
             options.create(true).open(name!("/rawipc-test-full")).unwrap_err(),
             options.create_new(true).open(name!("/rawipc-test-full")).unwrap_err(),
@@ -77,7 +78,7 @@ fn a_full_dev_shm_is_a_limit_and_nothing_is_left() -> Ending {
     mount_over("/dev/shm", "size=8k")?;
     let last = NamedSemaphore::options().create_new(true).initial_value(1).open(name!("/rawipc-test-last")).unwrap();
     fs::write("/dev/shm/filler", [1; 4096]).expect("there is one page more");
-    assert_full(2);
+    assert_full(2, Limit::DevShm, FULL);
     // The one that exists has its page and goes on working; and so does another when there is space again.
     last.post_many(1_000).unwrap();
     assert_eq!(NamedSemaphore::options().open(name!("/rawipc-test-last")).unwrap().value(), 1_001);
@@ -86,44 +87,47 @@ fn a_full_dev_shm_is_a_limit_and_nothing_is_left() -> Ending {
     Ok(())
 }
 
-fn no_free_inode_is_the_same_limit() -> Ending {
+fn semaphore_without_free_inode_names_inodes() -> Ending {
     mount_over("/dev/shm", "nr_inodes=2")?;
     fs::write("/dev/shm/filler", "").expect("there is one inode");
-    assert_full(1);
+    assert_full(1, Limit::Inodes, "mount it with a larger nr_inodes (ENOSPC)");
     Ok(())
 }
 
 /// A call that a filter refuses: if one of its arguments has this bit.
-struct Refusal {
-    call: libc::c_long,
-    argument: u32,
-    bit: u32,
-    errno: Errno,
+#[derive(Clone, Copy)]
+pub struct Refusal {
+    pub call: libc::c_long,
+    pub argument: u32,
+    pub bit: u32,
+    pub errno: Errno,
 }
 
-const BY_DESCRIPTOR: Refusal =
+pub const BY_DESCRIPTOR: Refusal =
     Refusal { call: libc::SYS_linkat, argument: 4, bit: libc::AT_EMPTY_PATH as u32, errno: Errno::NOENT };
 /// As where `/proc` is not mounted.
-const BY_PROC: Refusal =
+pub const BY_PROC: Refusal =
     Refusal { call: libc::SYS_linkat, argument: 4, bit: libc::AT_SYMLINK_FOLLOW as u32, errno: Errno::NOENT };
 /// The bit of O_TMPFILE that O_DIRECTORY has not.
 const NAMELESS_BIT: u32 = (libc::O_TMPFILE & !libc::O_DIRECTORY) as u32;
-const NAMELESS: Refusal = Refusal { call: libc::SYS_openat, argument: 2, bit: NAMELESS_BIT, errno: Errno::OPNOTSUPP };
+pub const NAMELESS: Refusal =
+    Refusal { call: libc::SYS_openat, argument: 2, bit: NAMELESS_BIT, errno: Errno::OPNOTSUPP };
 /// The other call that opens.
 #[cfg(target_arch = "x86_64")]
-const NAMELESS_TOO: Refusal = Refusal { call: libc::SYS_open, argument: 1, ..NAMELESS };
+pub const NAMELESS_TOO: Refusal = Refusal { call: libc::SYS_open, argument: 1, ..NAMELESS };
 #[cfg(not(target_arch = "x86_64"))]
-const NAMELESS_TOO: Refusal = NAMELESS;
+pub const NAMELESS_TOO: Refusal = NAMELESS;
 
 /// No file can be made under a name: the last way out, closed where another is to be shown.
-const NAMED: Refusal = Refusal { call: libc::SYS_openat, argument: 2, bit: libc::O_CREAT as u32, errno: Errno::PERM };
+pub const NAMED: Refusal =
+    Refusal { call: libc::SYS_openat, argument: 2, bit: libc::O_CREAT as u32, errno: Errno::PERM };
 #[cfg(target_arch = "x86_64")]
-const NAMED_TOO: Refusal = Refusal { call: libc::SYS_open, argument: 1, ..NAMED };
+pub const NAMED_TOO: Refusal = Refusal { call: libc::SYS_open, argument: 1, ..NAMED };
 #[cfg(not(target_arch = "x86_64"))]
-const NAMED_TOO: Refusal = NAMED;
+pub const NAMED_TOO: Refusal = NAMED;
 
 /// From now on these calls of this process fail, for good.
-fn refuse(refusals: &[Refusal]) -> Ending {
+pub fn refuse(refusals: &[Refusal]) -> Ending {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
     let jump = |test: u32, k: u32, jf: u8| libc::sock_filter {
         code: (libc::BPF_JMP | test | libc::BPF_K) as u16,
@@ -202,6 +206,6 @@ fn through_a_name_a_refused_creation_leaves_nothing() -> Ending {
     mount_over("/dev/shm", "size=8k")?;
     fs::write("/dev/shm/filler", [1; 8192]).expect("there are two pages");
     refuse(&[NAMELESS, NAMELESS_TOO])?;
-    assert_full(1);
+    assert_full(1, Limit::DevShm, FULL);
     Ok(())
 }

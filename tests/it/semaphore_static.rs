@@ -18,8 +18,8 @@ crate::tests!(a_program_without_libc_takes_part);
 const TURNS: u32 = 50_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Builds the program of `tests/freestanding`, whose settings say how.
-fn program() -> Result<PathBuf, Lacking> {
+/// Builds a program of `tests/freestanding`, whose settings say how.
+pub fn program(name: &str) -> Result<PathBuf, Lacking> {
     const TRIPLE: &str = "x86_64-unknown-linux-musl";
     if cfg!(not(target_arch = "x86_64")) {
         return Err(Lacking("x86-64, for which the static program is built".into()));
@@ -31,13 +31,13 @@ fn program() -> Result<PathBuf, Lacking> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../freestanding");
     let cargo = env::var_os("CARGO").ok_or_else(|| Lacking("cargo, which runs the tests usually".into()))?;
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--release", "--locked", "--bin", "named", "--target", TRIPLE]);
+    build.args(["build", "--quiet", "--release", "--locked", "--bin", name, "--target", TRIPLE]);
     build.arg("--target-dir").arg(&target).current_dir(folder);
     let built = build.env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTFLAGS").status();
     if !built.is_ok_and(|status| status.success()) {
         return Err(Lacking("what builds it: rust-lld, and `rustup component add rust-src`".into()));
     }
-    Ok(target.join(TRIPLE).join("release/named"))
+    Ok(target.join(TRIPLE).join("release").join(name))
 }
 
 /// The types of an ELF file's segments.
@@ -64,7 +64,7 @@ fn take_turns(counter: &AtomicU32, wait: impl Fn(), post: impl Fn()) {
 fn a_program_without_libc_takes_part() -> Ending {
     const DYNAMIC: u32 = 2;
     const INTERPRETER: u32 = 3;
-    let program = program()?;
+    let program = program("named")?;
     assert!(!segments(&program).iter().any(|segment| [DYNAMIC, INTERPRETER].contains(segment)), "it is not static");
 
     let options = NamedSemaphore::options().initial_value(1).unlink_on_drop(true);

@@ -23,7 +23,7 @@ use crate::harness::random::Random;
 use crate::harness::waiting::{PATIENCE, pause};
 use crate::harness::{Lacking, Peer, Role};
 use crate::semaphore_peers::Library;
-use crate::semaphore_support::{Arena, FreeName};
+use crate::semaphore_support::{Arena, FreeName, opened};
 
 pub const ROLES: &[Role] = &[("semaphore_stress", participate)];
 
@@ -274,7 +274,7 @@ impl Player {
     }
 
     fn count(&mut self, part: &str, name: &Name, turns: u32) {
-        let mutex = NamedSemaphore::options().open(name).expect("it was made");
+        let mutex = opened(NamedSemaphore::options(), std::str::from_utf8(name.as_bytes()).expect("it is ASCII"));
         for turn in 0..turns {
             let has_token = match part {
                 "timed" => self.take_soon(&mutex, turn),
@@ -302,11 +302,11 @@ impl Player {
     }
 
     fn move_items(&mut self, produce: bool, name: &Name, turns: u32) {
-        let opened = |suffix: &str| {
+        let named = |suffix: &str| {
             let name = format!("{}{suffix}", std::str::from_utf8(name.as_bytes()).expect("it is ASCII"));
-            NamedSemaphore::options().open(Name::new(name.as_str()).expect("a name")).expect("it was made")
+            opened(NamedSemaphore::options(), &name)
         };
-        let (items, slots) = (opened("i"), opened("s"));
+        let (items, slots) = (named("i"), named("s"));
         let (from, to) = if produce { (slots, items) } else { (items, slots) };
         for _ in 0..turns {
             self.take(|| from.wait());

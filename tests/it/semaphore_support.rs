@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering::Relaxed, Orde
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rawipc::{Abi, Layout, Name, NamedSemaphore, SemaphoreOf};
+use rawipc::{Abi, Layout, Name, NamedSemaphore, NamedSemaphoreOptions, SemaphoreOf};
 
+use crate::creation::is_private;
 use crate::harness::waiting::wait_until;
 
 pub const ABIS: [Abi; 3] = [Abi::Gnu64, Abi::Gnu32, Abi::Musl];
@@ -90,6 +91,12 @@ pub fn created(abi: Abi, value: u32) -> NamedSemaphore {
     options.create_unique(rawipc::name!("/rawipc-test-")).expect("a semaphore can be created")
 }
 
+/// Opens a semaphore of whichever library, for a role that is told its name alone.
+pub fn opened(options: NamedSemaphoreOptions, name: &str) -> NamedSemaphore {
+    let name = Name::new(name).expect("a name");
+    options.open(name).or_else(|_| options.abi(Abi::Musl).open(name)).expect("it was made")
+}
+
 /// The name of a semaphore as text, for the arguments of a peer.
 pub fn text_of(semaphore: &NamedSemaphore) -> &str {
     std::str::from_utf8(semaphore.name().as_bytes()).expect("names of tests are ASCII")
@@ -126,9 +133,8 @@ impl Snapshot {
 /// No temporary name stays. One of this moment may be another test's, which will remove it.
 #[track_caller]
 pub fn assert_no_temporary() {
-    let is_temporary = |name: &str| name.starts_with("sem.rawipc-") && name.len() == "sem.rawipc-".len() + 16;
     let files = fs::read_dir("/dev/shm").unwrap().flatten();
-    let temporary: Vec<_> = files.filter(|file| file.file_name().to_str().is_some_and(is_temporary)).collect();
+    let temporary: Vec<_> = files.filter(|file| file.file_name().to_str().is_some_and(is_private)).collect();
     wait_until("no temporary name is there", || !temporary.iter().any(|file| file.path().exists()));
 }
 

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rawipc::{
-    Abi, Clock, Deadline, Errno, Error, ErrorKind, Layout, Name, NamedSemaphore, Operation, SemaphoreOf, Time, Tuning,
+    Abi, Clock, Deadline, Errno, Error, ErrorKind, Layout, NamedSemaphore, Operation, SemaphoreOf, Time, WaitTuning,
     retry_on_interrupt,
 };
 
@@ -15,7 +15,7 @@ use crate::harness::waiting::{PATIENCE, wait_until, with_enough_time};
 use crate::harness::{Peer, Role, role};
 use crate::in_every_layout;
 use crate::semaphore_stress::interrupt_every;
-use crate::semaphore_support::{ABIS, Sleeper, created, sleeps_on_futex, text_of};
+use crate::semaphore_support::{ABIS, Sleeper, created, opened, sleeps_on_futex, text_of};
 
 crate::tests!(
     a_deadline_in_the_past_ends_at_once,
@@ -43,15 +43,15 @@ fn after(clock: Clock, duration: Duration) -> Deadline {
     at(clock, Time::now(clock).saturating_add(duration))
 }
 
-fn never_again() -> Tuning {
-    Tuning { recheck: Duration::ZERO, ..Tuning::DEFAULT }
+fn never_again() -> WaitTuning {
+    WaitTuning { recheck_interval: None, ..WaitTuning::DEFAULT }
 }
 
-const TUNINGS: [Tuning; 4] = [
-    Tuning::DEFAULT,
-    Tuning { spin: 0, recheck: Duration::from_secs(10 * PATIENCE.as_secs()) },
-    Tuning { spin: 0, recheck: Duration::ZERO },
-    Tuning { spin: 500, recheck: Duration::from_millis(3) },
+const TUNINGS: [WaitTuning; 4] = [
+    WaitTuning::DEFAULT,
+    WaitTuning { spin: 0, recheck_interval: Some(Duration::from_secs(10 * PATIENCE.as_secs())) },
+    WaitTuning { spin: 0, recheck_interval: None },
+    WaitTuning { spin: 500, recheck_interval: Some(Duration::from_millis(3)) },
 ];
 
 #[track_caller]
@@ -103,7 +103,7 @@ fn a_far_future_is_waited_for() {
         let last = Time::new(i64::MAX, 999_999_999).unwrap();
         let beyond_2038 = Time::new(1 << 33, 5).unwrap();
         for (clock, time) in CLOCKS.into_iter().flat_map(|clock| [last, beyond_2038].map(|time| (clock, time))) {
-            for tuning in [never_again(), Tuning { spin: 0, recheck: Duration::from_millis(2) }] {
+            for tuning in [never_again(), WaitTuning { spin: 0, recheck_interval: Some(Duration::from_millis(2)) }] {
                 thread::scope(|scope| {
                     let wait = || semaphore.wait_tuned(Some(at(clock, time)), tuning);
                     let sleeper = Sleeper::start(scope, || semaphore.waiters() == 1, wait);
@@ -159,13 +159,8 @@ fn a_handler_interrupts_every_way_of_waiting() {
         for wait in ways {
             thread::scope(|scope| {
                 let sleeper = Sleeper::start(scope, || semaphore.waiters() == 1, wait);
-                // One that comes between two sleeps of a wait is not seen by it.
-                wait_until("it is interrupted", || {
-                    sleeper.is_finished() || {
-                        sleeper.signal(interrupting);
-                        false
-                    }
-                });
+                wait_until("it sleeps", || sleeps_on_futex(std::process::id(), sleeper.tid));
+                sleeper.signal(interrupting);
                 let error = sleeper.join().unwrap_err();
                 let part = "interrupted by a signal handler (EINTR)";
                 assert_error(error, ErrorKind::Interrupted, Errno::INTR, Operation::Wait, part);
@@ -186,8 +181,7 @@ fn a_handler_with_sa_restart_lets_an_unlimited_sleep_go_on() {
     {
         let (_, restarting) = signals();
         thread::scope(|scope| {
-            let wait = || semaphore.wait_tuned(None, never_again());
-            let sleeper = Sleeper::start(scope, || semaphore.waiters() == 1, wait);
+            let sleeper = Sleeper::start(scope, || semaphore.waiters() == 1, || semaphore.wait());
             for _ in 0..20 {
                 sleeper.signal(restarting);
                 wait_until("it sleeps again", || sleeps_on_futex(std::process::id(), sleeper.tid));
@@ -243,7 +237,7 @@ fn interruptions_within(duration: Duration, abi: Abi, clock: Clock) -> u32 {
 /// The role: waits without a limit, or for so many milliseconds by the wall clock.
 fn wait_and_report(arguments: &[String]) {
     let [name, milliseconds] = arguments else { panic!("two arguments") };
-    let semaphore = NamedSemaphore::options().open(Name::new(name.as_str()).expect("a name")).expect("it was made");
+    let semaphore = opened(NamedSemaphore::options(), name);
     match milliseconds.parse().expect("a number") {
         0 => semaphore.wait().expect("a token comes"),
         milliseconds => {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::duplicate_mod, reason = "the same tests for another type")]
 
+#[path = "arguments.rs"]
+mod arguments;
 #[path = "batch.rs"]
 mod batch;
 #[path = "ends.rs"]
@@ -20,7 +22,11 @@ mod waits;
 
 pub use rawipc::{SharedQueue as Queue, SharedQueueOptions as QueueOptions};
 
-use rawipc::{Name, Receiver, Result, Sender};
+use std::time::Duration;
+
+use arguments::Otherwise::{Fails, Waits};
+use arguments::{Form, form, past};
+use rawipc::{Clock, Deadline, ErrorKind, Name, Priority, Receiver, Result, Sender};
 
 use crate::harness::Test;
 pub use crate::shared_queue_support::{FreeName, exists, name_of, small, small_queue};
@@ -30,8 +36,61 @@ pub fn open_ends(name: &Name) -> (Result<Sender<Queue>>, Result<Receiver<Queue>>
     (Sender::open_shared(name), Receiver::open_shared(name))
 }
 
+/// The forms of sending and of receiving that only this type has.
+fn own_forms() -> (Vec<Form<Queue>>, Vec<Form<Queue>>) {
+    const LATE: Duration = Duration::from_secs(10);
+    let to_send = [
+        form("reserve", Waits, |queue: &Queue, _| queue.reserve().map(drop)),
+        form("try_reserve", Fails(ErrorKind::WouldBlock), |queue, _| queue.try_reserve().map(drop)),
+        form("reserve_timeout(0)", Fails(ErrorKind::TimedOut), |queue, _| {
+            queue.reserve_timeout(Duration::ZERO).map(drop)
+        }),
+        form("reserve_timeout(10 s)", Waits, |queue, _| queue.reserve_timeout(LATE).map(drop)),
+        form("reserve_deadline(past)", Fails(ErrorKind::TimedOut), |queue, _| {
+            queue.reserve_deadline(past(Clock::Monotonic)).map(drop)
+        }),
+        form("reserve_deadline(10 s, realtime)", Waits, |queue, _| {
+            queue.reserve_deadline(Deadline::realtime_after(LATE)).map(drop)
+        }),
+    ];
+    let to_receive = [
+        form("borrow", Waits, |queue: &Queue, _| queue.borrow().map(drop)),
+        form("try_borrow", Fails(ErrorKind::WouldBlock), |queue, _| queue.try_borrow().map(drop)),
+        form("borrow_timeout(0)", Fails(ErrorKind::TimedOut), |queue, _| {
+            queue.borrow_timeout(Duration::ZERO).map(drop)
+        }),
+        form("borrow_timeout(10 s)", Waits, |queue, _| queue.borrow_timeout(LATE).map(drop)),
+        form("borrow_deadline(past)", Fails(ErrorKind::TimedOut), |queue, _| {
+            queue.borrow_deadline(past(Clock::Monotonic)).map(drop)
+        }),
+        form("borrow_deadline(10 s, realtime)", Waits, |queue, _| {
+            queue.borrow_deadline(Deadline::realtime_after(LATE)).map(drop)
+        }),
+    ];
+    let any_length = |form: Form<Queue>| form.of_any_length();
+    (to_send.map(any_length).into(), to_receive.map(any_length).into())
+}
+
+/// No descriptor is adopted for one direction only.
+fn adopted(_: &Queue) -> Option<Queue> {
+    None
+}
+
+/// Other calls that only this type has report a wrong argument first: `publish` where reservations fill the queue.
+fn assert_own_calls(queue: &Queue, size: usize) {
+    let _ = queue.try_receive(&mut [0; 64]);
+    let reservations: Vec<_> = std::iter::from_fn(|| queue.try_reserve().ok()).collect();
+    assert!(!reservations.is_empty());
+    let length = queue.len();
+    for reservation in reservations {
+        let error = reservation.publish(size + 1, Priority::MIN).unwrap_err();
+        assert_eq!((error.error.kind(), queue.len()), (ErrorKind::MessageTooLong, length), "Reservation::publish");
+    }
+}
+
 pub fn tests() -> Vec<Test> {
     let all = [
+        arguments::tests(),
         batch::tests(),
         ends::tests(),
         send_receive::tests(),

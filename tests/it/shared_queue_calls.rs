@@ -14,6 +14,7 @@ crate::tests!(
     messages_and_locks_make_no_call,
     an_end_of_a_wait_is_one_sleep,
     opening_and_creating_make_few_calls,
+    shared_queue_try_beside_many_in_flight_asks_once,
     ;
     alone:
     nothing_allocates,
@@ -49,11 +50,25 @@ fn trace(_: &[String]) {
         drop(mutex.try_lock().unwrap());
         drop(mutex.lock_timeout(Duration::ZERO).unwrap());
     });
-    let error = piece(3, || queue.receive_timeout(&mut buffer, Duration::from_millis(1)).unwrap_err());
+    // Longer than a yield on a busy machine, and shorter than the first sleep.
+    let error = piece(3, || queue.receive_timeout(&mut buffer, Duration::from_millis(25)).unwrap_err());
     assert_eq!(error.kind(), rawipc::ErrorKind::TimedOut);
     let unlinked = piece(4, || small().create_new(true).create_unique(name!("/rawipc-test-")).unwrap());
     piece(5, || drop(small().open(unlinked.name().unwrap()).unwrap()));
     piece(6, || drop(RobustMutex::in_memory(&memory, 0).unwrap()));
+    let many = small().max_messages(4096).max_message_size(32).create_unique(name!("/rawipc-test-")).unwrap();
+    for _ in 0..3000 {
+        many.try_send(b"", Priority::MIN).unwrap();
+        core::mem::forget(many.try_borrow().unwrap());
+    }
+    piece(7, || assert!(many.try_receive(&mut buffer).is_err()));
+}
+
+/// The kernel was asked once for each message in flight, with the lock held.
+fn shared_queue_try_beside_many_in_flight_asks_once() -> Ending {
+    let pieces = calls_of(&mut role("shared_queue_trace", &[]))?;
+    assert_eq!(numbers(&pieces, 7), [libc::SYS_fcntl]);
+    Ok(())
 }
 
 fn messages_and_locks_make_no_call() -> Ending {

@@ -25,11 +25,11 @@ const FREE: usize = CONTROL + 8;
 const RUN: usize = CONTROL + 60;
 
 /// The messages behind the first, and the numbers of the free blocks.
-const ENTRIES: usize = 640;
+const ENTRIES: usize = 2688;
 const STACK: usize = ENTRIES + 3 * 32;
 
 /// Where the blocks of the queue begin, and how long each is.
-const BLOCKS: usize = (640 + 3 * (16 + 16 + 4_usize)).next_multiple_of(64);
+const BLOCKS: usize = (ENTRIES + 3 * (16 + 16 + 4_usize)).next_multiple_of(64);
 const BLOCK: usize = (32 + 1500_usize).next_multiple_of(64);
 
 /// A message that is copied under the lock, and one that is copied outside of it.
@@ -77,7 +77,10 @@ fn what_could_not_be_published_leaves_its_room() {
         queue.send(b"first", Priority::MIN).unwrap();
         let reservation = queue.reserve().unwrap();
         write(&mapping, offset, value);
-        assert!(is_malformed(reservation.publish(3, Priority::MAX)), "{value} at {offset}");
+        assert!(
+            is_malformed(reservation.publish(3, Priority::MAX).map_err(rawipc::Error::from)),
+            "{value} at {offset}"
+        );
         assert_holds(&queue, &[b"first"]);
     }
 }
@@ -118,7 +121,7 @@ fn what_could_not_be_put_back_is_gone_and_leaves_its_room() {
     queue.send(b"first", Priority::MIN).unwrap();
     let borrowed = queue.borrow().unwrap();
     write(&mapping, MESSAGES, 3);
-    assert!(is_malformed(borrowed.put_back()));
+    assert!(is_malformed(borrowed.put_back().map_err(rawipc::Error::from)));
     assert_holds(&queue, &[]);
 }
 
@@ -185,7 +188,7 @@ fn what_is_anothers_by_now_is_left_to_it() {
         let states = || (0..3).map(|block| mapping.get::<AtomicU32>(BLOCKS + block * BLOCK).unwrap());
         states().find(|state| state.load(Relaxed) != 0).unwrap().store(PUBLISHED, Relaxed);
         if publishes {
-            assert!(is_malformed(reservation.publish(1, Priority::MIN)));
+            assert!(is_malformed(reservation.publish(1, Priority::MIN).map_err(rawipc::Error::from)));
         } else {
             drop(reservation);
             // The counts know nothing of it.

@@ -5,32 +5,32 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rawipc::{Doorbell, Errno, ErrorKind, MessageBuffer, MessageQueue, Name, Priority, SharedQueue};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
-use rustix::fs::{FlockOperation, flock};
 
 use crate::harness::Ending;
-use crate::harness::kernel::{die_with_parent, fail_calls, in_child};
+use crate::harness::kernel::{die_with_parent, fail_calls, in_child, private_ipc};
 use crate::harness::waiting::PATIENCE;
-use crate::shared_queue_support::{bell_of, file_of, is_rung, name_of, small_queue};
+use crate::shared_queue_support::{BELLS, bell_of, file_of, is_rung, name_of, small_queue};
 
 crate::tests!(
     a_doorbell_rings_once_for_each_arming,
     an_unarmed_doorbell_stays_silent,
     two_doorbells_of_one_queue_both_ring,
+    doorbell_rings_beside_a_consumer_that_finds_messages,
     a_doorbell_rings_whatever_becomes_of_others,
     an_event_loop_registers_a_doorbell_once,
     a_message_that_is_put_back_rings,
     a_doorbell_may_own_its_queue_or_share_it,
-    no_header_makes_a_queue_ring_another_ones_bell,
-    a_bell_that_somebody_is_removing_is_not_waited_for_without_end,
+    doorbell_hostile_number_rings_no_other_queue,
+    doorbell_arm_is_bounded_beside_a_stopped_peer,
     ;
     alone:
-    a_parents_doorbell_is_not_its_childs,
+    doorbell_inherited_by_a_child_refuses_and_keeps_ring,
     a_consumer_killed_while_it_drops_its_doorbell_costs_others_nothing,
     a_bell_that_a_child_has_open_does_not_ring_for_ever,
     arming_finds_what_a_dead_consumer_had_in_hand,
@@ -124,9 +124,12 @@ fn a_doorbell_rings_whatever_becomes_of_others() {
 }
 
 /// Neither without its last calls, which are as good as none when it is killed before them, nor without a lock.
+///
+/// The bells that stay are for the next doorbells of the namespace, so it is one that ends with this process.
 fn a_consumer_killed_while_it_drops_its_doorbell_costs_others_nothing() -> Ending {
+    private_ipc()?;
     let queue = small_queue();
-    for call in [libc::SYS_mq_timedsend, libc::SYS_mq_unlink, libc::SYS_flock] {
+    for call in [libc::SYS_mq_open, libc::SYS_mq_unlink, libc::SYS_fcntl] {
         let mut doorbell = queue.doorbell().unwrap();
         assert!(!doorbell.arm().unwrap());
         in_child(|| {
@@ -141,7 +144,7 @@ fn a_consumer_killed_while_it_drops_its_doorbell_costs_others_nothing() -> Endin
     Ok(())
 }
 
-fn a_parents_doorbell_is_not_its_childs() {
+fn doorbell_inherited_by_a_child_refuses_and_keeps_ring() {
     let queue = small_queue();
     let mut doorbell = Some(queue.doorbell().unwrap());
     in_child(|| drop(doorbell.take()));
@@ -149,7 +152,14 @@ fn a_parents_doorbell_is_not_its_childs() {
     assert!(!is_rung(&doorbell), "who drops it rings");
     assert!(!doorbell.arm().unwrap());
     queue.send(b"one", Priority::MIN).unwrap();
-    assert!(is_rung(&doorbell));
+    in_child(|| {
+        let error = doorbell.arm().unwrap_err();
+        assert_eq!((error.kind(), error.errno()), (ErrorKind::PermissionDenied, Errno::PERM));
+        // One of its own it may have.
+        assert!(queue.doorbell().unwrap().arm().unwrap());
+    });
+    assert!(is_rung(&doorbell), "the child has taken its parent's ring");
+    assert!(doorbell.arm().unwrap() && !is_rung(&doorbell));
 }
 
 /// An event loop that has something registered, for good.
@@ -216,33 +226,80 @@ fn a_doorbell_may_own_its_queue_or_share_it() {
     assert!(!moved.arm().unwrap());
 }
 
-fn a_bell_that_somebody_is_removing_is_not_waited_for_without_end() {
+fn doorbell_rings_beside_a_consumer_that_finds_messages() {
     let queue = small_queue();
-    let name = bell_of(&queue);
-    let bell = MessageQueue::options().read(true).max_messages(1).max_message_size(1).create(true);
-    let bell = bell.unlink_on_drop(true).open(Name::new(&name[..]).unwrap()).unwrap();
-    // As one who is stopped in the middle of it.
-    flock(&bell, FlockOperation::LockExclusive).unwrap();
-    assert_eq!(queue.doorbell().unwrap_err().kind(), ErrorKind::WouldBlock);
-    flock(&bell, FlockOperation::Unlock).unwrap();
-    assert!(!queue.doorbell().unwrap().arm().unwrap());
+    let other = queue.try_clone().unwrap();
+    let (mut first, mut second) = (queue.doorbell().unwrap(), other.doorbell().unwrap());
+    for sleeps_first in [true, false] {
+        let (busy, idle) = if sleeps_first { (&mut first, &mut second) } else { (&mut second, &mut first) };
+        assert!(!idle.arm().unwrap());
+        queue.send(b"one", Priority::MIN).unwrap();
+        // It comes by, finds the message, and works on it for an hour.
+        assert!(busy.arm().unwrap());
+        queue.try_receive(&mut [0; 64]).unwrap();
+        queue.send(b"two", Priority::MIN).unwrap();
+        assert!(is_rung(idle), "one consumer has taken the other one's ring");
+        // The same, but the sender of the first message has not rung yet.
+        queue.try_receive(&mut [0; 64]).unwrap();
+        queue.send(b"in hand", Priority::MIN).unwrap();
+        let borrowed = queue.borrow().unwrap();
+        assert!(!idle.arm().unwrap());
+        write(&queue, ARMED, &0_u32.to_ne_bytes());
+        borrowed.put_back().unwrap();
+        write(&queue, ARMED, &(1_u32 << 31).to_ne_bytes());
+        assert!(busy.arm().unwrap() && !is_rung(idle));
+        queue.try_receive(&mut [0; 64]).unwrap();
+        queue.send(b"two", Priority::MIN).unwrap();
+        assert!(is_rung(idle), "one consumer has disarmed the other one's doorbell");
+        queue.try_receive(&mut [0; 64]).unwrap();
+    }
 }
 
-fn no_header_makes_a_queue_ring_another_ones_bell() {
+/// Where a queue says that a doorbell may be armed.
+const ARMED: usize = 120;
+
+/// Writes into a queue's memory, as a peer can.
+fn write(queue: &SharedQueue, offset: usize, bytes: &[u8]) {
+    let file = fs::OpenOptions::new().write(true).open(file_of(name_of(queue))).unwrap();
+    file.write_all_at(bytes, offset as u64).unwrap();
+}
+
+fn doorbell_hostile_number_rings_no_other_queue() {
     let (queue, other) = (small_queue(), small_queue());
-    let mut bell = queue.doorbell().unwrap();
-    assert!(!bell.arm().unwrap());
-    // As a peer could write it: the letters of the first one's bell.
-    let letters = fs::read(file_of(name_of(&queue))).unwrap()[24..40].to_vec();
-    let file = fs::OpenOptions::new().write(true).open(file_of(name_of(&other))).unwrap();
-    file.write_all_at(&letters, 24).unwrap();
-    let mut others = other.doorbell().unwrap();
-    assert!(!others.arm().unwrap());
-    other.send(b"one", Priority::MIN).unwrap();
-    assert_eq!((is_rung(&bell), is_rung(&others)), (false, true));
+    let (mut bell, mut others) = (queue.doorbell().unwrap(), other.doorbell().unwrap());
+    assert!(!bell.arm().unwrap() && !others.arm().unwrap());
+    // As a peer could write it: the number of the first one's bell, and numbers that no bell has.
+    let number = fs::read(file_of(name_of(&queue))).unwrap()[BELLS + 4..BELLS + 8].to_vec();
+    for number in [number.try_into().unwrap(), 99_999_u32.to_ne_bytes(), u32::MAX.to_ne_bytes()] {
+        write(&other, BELLS + 4, &number);
+        other.send(b"one", Priority::MIN).unwrap();
+        assert_eq!((is_rung(&bell), is_rung(&others)), (false, false));
+        assert!(others.arm().unwrap());
+        other.try_receive(&mut [0; 64]).unwrap();
+        // Its owner writes its number again.
+        assert!(!others.arm().unwrap());
+        other.send(b"two", Priority::MIN).unwrap();
+        assert_eq!((is_rung(&bell), is_rung(&others)), (false, true));
+        other.try_receive(&mut [0; 64]).unwrap();
+        assert!(!others.arm().unwrap());
+    }
     queue.send(b"two", Priority::MIN).unwrap();
-    assert!(others.arm().unwrap());
-    assert_eq!((is_rung(&bell), is_rung(&others)), (true, false));
+    assert!(is_rung(&bell));
+}
+
+fn doorbell_arm_is_bounded_beside_a_stopped_peer() {
+    let queue = small_queue();
+    let peer = queue.try_clone().unwrap();
+    let mut doorbell = queue.doorbell().unwrap();
+    // The word of the lock as the peer, the second participant, writes it.
+    write(&queue, 64, &(1_u32 << 8 | 2).to_ne_bytes());
+    let start = Instant::now();
+    assert_eq!(doorbell.arm_timeout(Duration::ZERO).unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(doorbell.arm().unwrap_err().kind(), ErrorKind::TimedOut);
+    assert!((Duration::from_secs(1)..PATIENCE).contains(&start.elapsed()));
+    write(&queue, 64, &[0; 4]);
+    assert!(!doorbell.arm().unwrap());
+    drop(peer);
 }
 
 fn a_bell_that_a_child_has_open_does_not_ring_for_ever() {
@@ -274,11 +331,26 @@ fn a_bell_that_a_child_has_open_does_not_ring_for_ever() {
 
 fn arming_finds_what_a_dead_consumer_had_in_hand() {
     let queue = small_queue();
-    let mut doorbell = queue.doorbell().unwrap();
+    let other = queue.try_clone().unwrap();
+    let (mut doorbell, mut others) = (queue.doorbell().unwrap(), other.doorbell().unwrap());
+    assert!(!others.arm().unwrap());
     queue.send(b"hello", Priority::MIN).unwrap();
+    assert!(others.arm().unwrap());
     in_child(|| std::mem::forget(queue.borrow().unwrap()));
     assert!(queue.is_empty().unwrap(), "nobody has noticed");
+    // As if it had been armed while the dead one was alive.
+    let arm = |count: u32| {
+        [ARMED, BELLS + 16 + 8].iter().for_each(|at| write(&queue, *at, &(1 << 31 | count).to_ne_bytes()));
+    };
+    arm(9);
     assert!(doorbell.arm().unwrap());
+    assert!(is_rung(&others) && !is_rung(&doorbell));
+    // So it is by one who opens the queue.
+    assert!(others.arm().unwrap());
+    in_child(|| std::mem::forget(queue.borrow().unwrap()));
+    arm(10);
+    drop(queue.try_clone().unwrap());
+    assert!(is_rung(&others) && !is_rung(&doorbell));
     assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"hello");
     // Nor is a place that a dead producer had reserved a message.
     in_child(|| std::mem::forget(queue.reserve().unwrap()));

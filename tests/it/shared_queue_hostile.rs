@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use rawipc::fd::{AsFd, OwnedFd};
-use rawipc::{ErrorKind, Mapping, Priority, SharedMemory, SharedQueue, SharedQueueOptions, Tuning};
+use rawipc::{ErrorKind, Mapping, Priority, SharedMemory, SharedQueue, SharedQueueOptions, WaitTuning};
 
 use crate::harness::random::Random;
 use crate::harness::waiting::PATIENCE;
@@ -20,10 +20,12 @@ crate::tests!(
     a_block_of_no_known_state_is_free,
 );
 
-/// Where the words that change begin, the participants, and the blocks of a queue of 8 messages of 64 bytes.
+/// Where the words that change begin, the participants, the doorbells, and the blocks of a queue of 8 messages of 64
+/// bytes.
 pub const CONTROL: usize = 64;
 const TABLE: usize = 128;
-const BLOCKS: usize = 960;
+const BELLS: usize = 640;
+const BLOCKS: usize = 3008;
 const BLOCK: usize = 128;
 
 /// How many messages there are; a block's state, and the length of its message.
@@ -37,7 +39,7 @@ fn queue() -> (SharedQueue, Mapping) {
 /// A queue whose waits are short, and its memory.
 pub fn queue_of(options: SharedQueueOptions) -> (SharedQueue, Mapping) {
     let mut queue = options.create_anonymous().unwrap();
-    queue.set_tuning(Tuning { spin: 1, recheck: Duration::from_millis(1) });
+    queue.set_tuning(WaitTuning { spin: 1, recheck_interval: Some(Duration::from_millis(1)) });
     let descriptor: OwnedFd = queue.as_fd().try_clone_to_owned().unwrap();
     let mapping = SharedMemory::try_from(descriptor).unwrap().map().unwrap();
     (queue, mapping)
@@ -62,9 +64,9 @@ fn use_it(queue: &SharedQueue, random: &mut Random) {
             queue.try_borrow().and_then(|borrowed| {
                 borrowed.read_at(0, &mut [0; 1]).ok();
                 let length = borrowed.len();
-                borrowed.put_back().map(|()| length)
+                borrowed.put_back().map(|()| length).map_err(rawipc::Error::from)
             }),
-            queue.try_reserve().and_then(|reservation| reservation.publish(9, priority)).map(|()| 9),
+            queue.try_reserve().and_then(|reservation| Ok(reservation.publish(9, priority)?)).map(|()| 9),
         ];
         for result in results {
             match result {
@@ -97,8 +99,10 @@ fn each_word_can_be_anything() {
     let mut random = Random::new();
     let words: &[AtomicU32] = mapping.slice(0, mapping.len() / 4).unwrap();
     for (index, word) in words.iter().enumerate() {
-        // The rest of the generations are like the first ones, and the rest of a message like its start.
-        if (TABLE / 4 + 4..TABLE / 4 + 128).contains(&index) {
+        // The rest of the generations and of the doorbells are like the first ones, and the rest of a message like its
+        // start.
+        let is_like_others = |start: usize, end: usize| (start / 4..end / 4).contains(&index);
+        if is_like_others(TABLE + 16, BELLS) || is_like_others(BELLS + 32, BELLS + 2048) {
             continue;
         }
         for value in [0, 1, u32::MAX, 1 << 31, random.below(1 << 31) as u32] {
@@ -181,7 +185,7 @@ fn damage_to_what_is_in_hand_is_told() {
         let (queue, mapping) = queue();
         let reservation = queue.reserve().unwrap();
         write(&mapping, offset, value);
-        assert_eq!(reservation.publish(1, Priority::MIN).unwrap_err().kind(), ErrorKind::Malformed);
+        assert_eq!(reservation.publish(1, Priority::MIN).unwrap_err().error.kind(), ErrorKind::Malformed);
         use_it(&queue, &mut Random::new());
     }
 }

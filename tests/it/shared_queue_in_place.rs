@@ -58,7 +58,7 @@ fn what_is_dropped_is_not_sent() {
         waiter.join().unwrap().unwrap();
     });
     assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"waits");
-    let error = queue.reserve().unwrap().publish(65, Priority::MIN).unwrap_err();
+    let error = queue.reserve().unwrap().publish(65, Priority::MIN).unwrap_err().error;
     assert_eq!((error.kind(), queue.is_empty()), (ErrorKind::MessageTooLong, Ok(true)));
     (0..8).for_each(|_| queue.try_send(b"x", Priority::MIN).unwrap());
 }
@@ -114,8 +114,8 @@ fn what_a_parent_has_in_hand_is_not_its_childs() {
     let mut hands = Some((queue.reserve().unwrap(), queue.borrow().unwrap()));
     in_child(|| {
         let (reservation, borrowed) = hands.take().unwrap();
-        assert_eq!(borrowed.put_back().unwrap_err().kind(), ErrorKind::PermissionDenied);
-        assert_eq!(reservation.publish(1, Priority::MIN).unwrap_err().kind(), ErrorKind::PermissionDenied);
+        assert_eq!(borrowed.put_back().unwrap_err().error.kind(), ErrorKind::PermissionDenied);
+        assert_eq!(reservation.publish(1, Priority::MIN).unwrap_err().error.kind(), ErrorKind::PermissionDenied);
         // Nor has it freed them.
         assert_eq!(queue.try_send(b"x", Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
     });

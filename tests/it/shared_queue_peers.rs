@@ -1,4 +1,4 @@
-//! What becomes of a shared queue, a doorbell and a lock when a peer ends, is replaced, is stopped, or cuts the memory.
+//! What becomes of a shared queue and a lock when a peer ends, is replaced, is stopped, or cuts the memory.
 
 use std::io::{Read, Write};
 use std::process::Stdio;
@@ -6,13 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rawipc::fd::AsFd;
-use rawipc::{Errno, ErrorKind, MessageQueue, Name, Priority, SharedQueue};
+use rawipc::{Errno, ErrorKind, Name, Priority, SharedQueue};
 use rustix::fs::ftruncate;
 
 use crate::harness::kernel::in_child;
 use crate::harness::{Peer, Role, role};
 use crate::robust_support::{Arena, BOUND, go_on, holder};
-use crate::shared_queue_support::{bell_of, name_of, small, small_queue};
+use crate::shared_queue_support::{name_of, small, small_queue};
 use crate::shm_support::text;
 
 crate::tests!(
@@ -20,10 +20,8 @@ crate::tests!(
     what_the_dead_had_in_hand_is_noticed_by_who_opens_or_finds_it_empty_or_full,
     a_waiter_gets_what_a_dying_receiver_had_in_hand,
     a_stopped_owner_of_a_mutex_is_not_dead,
-    a_bell_is_as_open_as_its_queue,
     ;
     alone:
-    a_bell_that_a_killed_consumer_has_left_is_removed_with_the_next_one,
     a_queue_cut_short_ends_the_process,
     an_anonymous_queue_cannot_be_cut,
 );
@@ -138,35 +136,6 @@ fn a_stopped_owner_of_a_mutex_is_not_dead() {
     signal(&peer, libc::SIGCONT);
     go_on(&mut peer);
     assert!(!arena.mutex.lock().unwrap().owner_died());
-}
-
-fn open_bell_of(queue: &SharedQueue) -> rawipc::Result<MessageQueue> {
-    MessageQueue::options().read(true).open(Name::new(&bell_of(queue)[..]).unwrap())
-}
-
-fn a_bell_is_as_open_as_its_queue() {
-    let queue = small().exact_mode(0o660).create_unique(rawipc::name!("/rawipc-test-")).unwrap();
-    let doorbell = queue.doorbell().unwrap();
-    assert_eq!(open_bell_of(&queue).unwrap().mode(), Ok(0o660));
-    drop(doorbell);
-}
-
-fn a_bell_that_a_killed_consumer_has_left_is_removed_with_the_next_one() {
-    let queue = small_queue();
-    let bell = || open_bell_of(&queue).map(drop).map_err(|error| error.kind());
-    in_child(|| {
-        let mut doorbell = queue.doorbell().unwrap();
-        assert!(!doorbell.arm().unwrap());
-        std::mem::forget(doorbell);
-    });
-    assert_eq!(bell(), Ok(()));
-    // One needless ring.
-    queue.send(b"x", Priority::MIN).unwrap();
-    let first = queue.doorbell().unwrap();
-    drop(queue.doorbell().unwrap());
-    assert_eq!(bell(), Ok(()), "somebody has it still");
-    drop(first);
-    assert_eq!(bell(), Err(ErrorKind::NotFound));
 }
 
 fn a_queue_cut_short_ends_the_process() {

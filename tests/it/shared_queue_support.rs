@@ -6,7 +6,7 @@ use std::fs;
 use std::ops::Deref;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rawipc::{Doorbell, Name, SharedQueue, SharedQueueOptions, name};
@@ -36,14 +36,25 @@ pub fn file_of(name: &Name) -> PathBuf {
     Path::new("/dev/shm").join(file)
 }
 
-/// The name of the kernel queue that a queue's doorbells are.
-pub fn bell_of(queue: &SharedQueue) -> Vec<u8> {
+/// Where a queue's doorbells have their records: whose each is, the number of its bell, whether it is armed.
+pub const BELLS: usize = 640;
+
+/// The name of the kernel queue that is the bell of a queue's doorbell in this place: they take the lowest free ones.
+pub fn bell_at(queue: &SharedQueue, place: usize) -> Vec<u8> {
     let file = fs::File::from(queue.as_fd().try_clone_to_owned().expect("a descriptor"));
-    let mut letters = [0; 16];
-    file.read_exact_at(&mut letters, 24).expect("the queue's header");
-    let status = file.metadata().expect("its status");
-    let identity = format!("{:016x}{:016x}", status.dev(), status.ino());
-    [&b"/rawipc-bell-"[..], &letters, identity.as_bytes()].concat()
+    let mut number = [0; 4];
+    file.read_exact_at(&mut number, (BELLS + 16 * place + 4) as u64).expect("the queue's doorbells");
+    bell_name(u32::from_ne_bytes(number))
+}
+
+/// The same of the first doorbell.
+pub fn bell_of(queue: &SharedQueue) -> Vec<u8> {
+    bell_at(queue, 0)
+}
+
+/// The name of the bell of this number.
+pub fn bell_name(number: u32) -> Vec<u8> {
+    format!("/rawipc-bell-{number:05}").into_bytes()
 }
 
 /// Whether a doorbell is readable.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use rawipc::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use rawipc::{Errno, ErrorKind, Operation, SharedMemory};
-use rustix::fs::{SealFlags, fcntl_add_seals, ftruncate};
+use rustix::fs::{FallocateFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
@@ -23,8 +23,10 @@ crate::tests!(
     a_sealed_size_is_seen_by_every_handle,
     what_cannot_be_sealed_says_so,
     a_peer_cannot_shrink_what_is_sealed,
+    sealed_memory_reads_zeros_from_a_hole,
     huge_pages_work_or_say_why_not;
-    alone: a_child_has_it_open_and_mapped
+    alone: a_child_has_it_open_and_mapped,
+    sealed_memory_is_mapped_as_long_as_it_is
 );
 
 pub const ROLES: &[Role] = &[("shm_shrink_what_comes", shrink_what_comes)];
@@ -49,7 +51,8 @@ fn a_sealed_size_stays() {
     assert!(memory.is_size_sealed());
     for size in [0, 4999, 5001, 1 << 20] {
         let error = memory.resize(size).unwrap_err();
-        let part = "resizing the shared memory: not permitted for this user (EPERM)";
+        let part = "resizing the shared memory: the object's size is sealed, which no process can undo; create another \
+                    object of the size that is needed (EPERM)";
         assert_error(error, ErrorKind::PermissionDenied, Errno::PERM, Operation::ResizeMemory, part);
     }
     let error = memory.seal_size().unwrap_err();
@@ -132,6 +135,41 @@ fn a_peer_cannot_shrink_what_is_sealed() {
     assert_eq!(memory.size().unwrap(), 2 * page() as u64);
 }
 
+/// A seal of the size forbids no holes. Nothing is cut off by them.
+fn sealed_memory_reads_zeros_from_a_hole() {
+    let memory = SharedMemory::anonymous(2 * page() as u64).create().unwrap();
+    memory.seal_size().unwrap();
+    let mapping = memory.map().unwrap();
+    mapping.write_at(0, &pattern(2 * page())).unwrap();
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    fallocate(&memory, flags, page() as u64, page() as u64).unwrap();
+    let mut bytes = vec![0xee; 2 * page()];
+    mapping.read_at(0, &mut bytes).unwrap();
+    assert!(bytes[..page()] == pattern(page()) && bytes[page()..].iter().all(|byte| *byte == 0));
+    mapping.write_at(page(), b"again").unwrap();
+    assert_eq!((&content(&memory)[page()..page() + 5], memory.has_huge_pages()), (&b"again"[..], false));
+}
+
+/// The size that the creator remembers does not count: a peer may have cut the object before. A page too much would be
+/// a SIGBUS here.
+fn sealed_memory_is_mapped_as_long_as_it_is() {
+    let cut = || {
+        let memory = SharedMemory::anonymous(2 * page() as u64).create().unwrap();
+        memory.try_clone().unwrap().resize(page() as u64).unwrap();
+        memory
+    };
+    let sealed_here = cut();
+    sealed_here.seal_size().unwrap();
+    let sealed_by_a_peer = cut();
+    sealed_by_a_peer.try_clone().unwrap().seal_size().unwrap();
+    assert!(sealed_by_a_peer.is_size_sealed());
+    for memory in [sealed_here, sealed_by_a_peer] {
+        let mapping = memory.map().unwrap();
+        mapping.read_at(mapping.len() - 1, &mut [0]).unwrap();
+        assert_eq!(mapping.len(), page());
+    }
+}
+
 /// Most machines have no huge pages set aside: then an error says so, at creation.
 fn huge_pages_work_or_say_why_not() {
     let odd = SharedMemory::anonymous(5000).huge_pages(true).create().unwrap_err();
@@ -148,7 +186,7 @@ fn huge_pages_work_or_say_why_not() {
         }
         Ok(memory) => {
             let mapping = memory.map().unwrap();
-            assert_eq!(mapping.len() as u64, size);
+            assert!(mapping.len() as u64 == size && memory.has_huge_pages());
             mapping.get::<AtomicU32>(size as usize - 4).unwrap().store(1, Relaxed);
             let (clone, mut mapping) = (memory.try_clone().unwrap(), mapping);
             let adopted = SharedMemory::try_from(OwnedFd::from(memory)).unwrap();

@@ -1,6 +1,9 @@
 //! Copying bytes out of and into mapped memory, whatever their place and length, while others write.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU16, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::thread;
 
 use rawipc::{Errno, ErrorKind, Mapping, Operation};
@@ -14,6 +17,8 @@ crate::tests!(
     random_copies_agree_with_a_model,
     copies_beyond_the_end_are_refused_whole,
     a_race_makes_mixes_of_old_and_new_bytes_only,
+    mapping_copies_race_with_wider_atomics,
+    mapping_copies_are_ordered_by_atomics,
 );
 
 #[track_caller]
@@ -114,6 +119,61 @@ fn a_race_makes_mixes_of_old_and_new_bytes_only() {
     });
     let bytes = content(&memory);
     assert!(bytes[..5] == [0; 5] && bytes[5 + SIZE..].iter().all(|byte| *byte == 0), "nothing beside it is touched");
+}
+
+/// Copies at odd places beside atomics of several sizes, each on bytes of its own. A byte that nobody wrote would show.
+fn mapping_copies_race_with_wider_atomics() {
+    let memory = memory(200);
+    let mapping = memory.map().unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let stop = OnDrop(&done);
+        scope.spawn(|| {
+            let (wide, middle) = (mapping.get::<AtomicU64>(64).unwrap(), mapping.get::<AtomicU32>(72).unwrap());
+            let narrow = mapping.get::<AtomicU16>(76).unwrap();
+            while !done.load(Relaxed) {
+                wide.store(0x1111_1111_1111_1111, Relaxed);
+                middle.store(0x1111_1111, Relaxed);
+                narrow.swap(0x1111, Relaxed);
+            }
+        });
+        for round in 0..5000 {
+            let (start, end) = (round % 64, 79 + round % 100);
+            mapping.write_at(start, &vec![0x22; end - start]).unwrap();
+            let seen = bytes(&mapping, 64, 14);
+            assert!(seen.iter().all(|byte| [0x11, 0x22].contains(byte)), "{seen:x?}");
+        }
+        drop(stop);
+    });
+}
+
+/// A copy is complete for whoever sees what was stored after it.
+fn mapping_copies_are_ordered_by_atomics() {
+    let memory = memory(2000);
+    let mapping = memory.map().unwrap();
+    let number = mapping.get::<AtomicU32>(0).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 1..=1000 {
+                mapping.write_at(7, &[round as u8; 1500]).unwrap();
+                number.store(2 * round, Release);
+                while number.load(Acquire) != 2 * round + 1 {
+                    thread::yield_now();
+                }
+            }
+        });
+        // An assertion in between would leave the writer waiting.
+        let mut torn = Vec::new();
+        for round in 1..=1000 {
+            while number.load(Acquire) != 2 * round {
+                thread::yield_now();
+            }
+            let seen = bytes(&mapping, 7, 1500);
+            number.store(2 * round + 1, Release);
+            torn.extend(seen.iter().any(|byte| *byte != round as u8).then_some(round));
+        }
+        assert_eq!(torn, [], "rounds whose copy was not whole");
+    });
 }
 
 struct OnDrop<'flag>(&'flag AtomicBool);

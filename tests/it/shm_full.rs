@@ -93,7 +93,7 @@ fn a_shared_value_without_space_is_told() -> Ending {
     let filler = sized(PAGES * page()).create(true).open(name!("/rawipc-test-filler")).unwrap();
     let options = Shared::<AtomicU32>::options().unlink_on_drop(true);
     let error = options.open(name!("/rawipc-test-value"), |_| panic!("it has no memory")).unwrap_err();
-    assert_error(error, FULL, Errno::NOSPC, Operation::OpenShared, PART);
+    assert_error(error, FULL, Errno::NOSPC, Operation::CreateMemory, PART);
     assert_eq!(dev_shm(), ["rawipc-test-filler"]);
     drop(filler);
     let value = options.open(name!("/rawipc-test-value"), |fresh| fresh.store(5, Relaxed)).unwrap();

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Or
 use std::thread;
 
 use rawipc::{
-    Advice, Errno, ErrorKind, Mapping, Operation, ReadOnlyMapping, Semaphore, Shareable, Shared, SharedMemory, name,
-    shareable,
+    Advice, Errno, ErrorKind, Limit, Mapping, Operation, ReadOnlyMapping, Semaphore, Shareable, Shared, SharedMemory,
+    name, shareable,
 };
 use rustix::process::Resource;
 
@@ -24,11 +24,8 @@ crate::tests!(
     what_the_object_has_not_is_not_mapped,
     options_make_no_difference_to_the_content,
     the_handle_that_created_maps_its_size_and_others_what_is_there,
-    a_mapping_grows_with_its_object,
-    a_part_is_remapped_from_the_same_start,
-    remapping_refuses_what_is_not_there,
     mappings_may_be_used_by_other_threads;
-    alone: children_share_unless_told_not_to,
+    alone: mapping_of_any_options_is_safe_in_a_child,
     locking_beyond_the_limit_is_an_error
 );
 
@@ -211,12 +208,14 @@ fn what_the_object_has_not_is_not_mapped() {
     }
 }
 
+/// All that every kernel knows.
+const ADVICES: [Advice; 3] = [Advice::Random, Advice::Sequential, Advice::WillNeed];
+
 fn options_make_no_difference_to_the_content() {
     let memory = memory(10 * page());
     memory.write_at(0, &pattern(10 * page())).unwrap();
     let options = memory.map_options();
-    let advices = [Advice::Random, Advice::Sequential, Advice::WillNeed, Advice::DontFork];
-    let mut all: Vec<_> = advices.into_iter().map(|advice| options.advice(advice)).collect();
+    let mut all: Vec<_> = ADVICES.into_iter().map(|advice| options.advice(advice)).collect();
     all.extend([options.populate(true), options.locked(true).length(page()), options.populate(true).locked(true)]);
     for options in all {
         let mapping = options.map().unwrap();
@@ -245,50 +244,6 @@ fn the_handle_that_created_maps_its_size_and_others_what_is_there() {
     assert_eq!(sparse.map().unwrap().len(), 1 << 30);
 }
 
-fn a_mapping_grows_with_its_object() {
-    let memory = memory(page());
-    let mut mapping = memory.map().unwrap();
-    mapping.write_at(0, &pattern(page())).unwrap();
-    for pages in [2, 3, 64, 1, 1000, 2] {
-        memory.resize((pages * page()) as u64).unwrap();
-        mapping.remap(&memory, pages * page()).unwrap();
-        assert_eq!(mapping.len(), pages * page());
-        mapping.write_at(pages * page() - 4, b"last").unwrap();
-        assert_eq!(mapping.get::<AtomicU8>(0).unwrap().load(Relaxed), 1);
-    }
-    mapping.remap(&memory, 10).unwrap();
-    assert_eq!(mapping.len(), 10);
-    assert!(mapping.get::<AtomicU8>(10).is_err());
-    assert_eq!(content(&memory)[2 * page() - 4..], *b"last");
-}
-
-fn a_part_is_remapped_from_the_same_start() {
-    let memory = memory(4 * page());
-    let mut mapping = memory.map_options().offset(page() as u64).length(page()).map().unwrap();
-    mapping.write_at(0, b"here").unwrap();
-    mapping.remap(&memory, 3 * page()).unwrap();
-    mapping.write_at(3 * page() - 3, b"end").unwrap();
-    let bytes = content(&memory);
-    assert_eq!((&bytes[page()..page() + 4], &bytes[4 * page() - 3..]), (&b"here"[..], &b"end"[..]));
-    let error = mapping.remap(&memory, 3 * page() + 1).unwrap_err();
-    assert_bounds(error, 3 * page() as u64 + 1, 3 * page() as u64);
-}
-
-fn remapping_refuses_what_is_not_there() {
-    let memory = memory(2 * page());
-    let mut mapping = memory.map().unwrap();
-    mapping.write_at(0, &pattern(2 * page())).unwrap();
-    for (length, asked) in [(0, 1), (2 * page() + 1, 2 * page() as u64 + 1), (usize::MAX, u32::MAX.into())] {
-        let error = mapping.remap(&memory, length).unwrap_err();
-        let part = "mapping the shared memory: there are ";
-        assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, Operation::MapMemory, part);
-        assert_bounds(error, asked, 2 * page() as u64);
-    }
-    let mut bytes = vec![0; 2 * page()];
-    mapping.read_at(0, &mut bytes).unwrap();
-    assert_eq!(bytes, pattern(2 * page()), "the mapping is what it was");
-}
-
 fn mappings_may_be_used_by_other_threads() {
     fn both<T: Send + Sync>() {}
     both::<SharedMemory>();
@@ -306,22 +261,31 @@ fn mappings_may_be_used_by_other_threads() {
     assert_eq!(moved.join().unwrap(), 4000);
 }
 
-fn children_share_unless_told_not_to() {
-    let memory = memory(page());
-    let mapping = memory.map().unwrap();
-    let kept = memory.map_options().advice(Advice::DontFork).map().unwrap();
+/// Whatever the options: the child has the memory, and dropping the mapping there takes nothing else away.
+fn mapping_of_any_options_is_safe_in_a_child() {
+    let memory = memory(256 * page());
+    let options = memory.map_options();
+    let mut all: Vec<_> = ADVICES.into_iter().map(|advice| options.advice(advice)).collect();
+    all.extend([options, options.populate(true), options.length(page()).locked(true)]);
+    let mappings: Vec<_> = all.iter().map(|options| options.map().unwrap()).collect();
+    let mut mappings = Some(mappings);
     in_child(|| {
-        mapping.write_at(0, b"from the child").unwrap();
-        // What the child has not, the kernel cannot read from: EFAULT instead of a crash.
-        let (reader, pipe) = rustix::pipe::pipe().unwrap();
-        // SAFETY: the kernel looks at the range and refuses it.
-        let written = unsafe { libc::write(rustix::fd::AsRawFd::as_raw_fd(&pipe), kept.as_ptr().cast(), 1) };
-        assert_eq!((written, std::io::Error::last_os_error().raw_os_error()), (-1, Some(libc::EFAULT)));
-        drop(reader);
+        // What a child allocates may come to lie where it has nothing mapped.
+        let mut own = vec![vec![7_u8; 256 * page()]; 8];
+        for (number, mapping) in mappings.take().into_iter().flatten().enumerate() {
+            mapping.get::<AtomicU8>(number).unwrap().fetch_add(1, Relaxed);
+            mapping.write_at(100 * (number + 1), b"from the child").unwrap();
+            drop(mapping);
+        }
+        own.iter_mut().flatten().for_each(|byte| *byte += 1);
+        assert!(own.iter().flatten().all(|byte| *byte == 8));
     });
-    let mut bytes = [0; 14];
-    kept.read_at(0, &mut bytes).unwrap();
-    assert_eq!(&bytes, b"from the child");
+    let mappings = mappings.expect("the parent has them still");
+    for (number, mapping) in mappings.iter().enumerate() {
+        let mut bytes = [0; 14];
+        mapping.read_at(100 * (number + 1), &mut bytes).unwrap();
+        assert_eq!((mapping.get::<AtomicU8>(number).unwrap().load(Relaxed), &bytes), (1, b"from the child"));
+    }
 }
 
 fn locking_beyond_the_limit_is_an_error() {
@@ -329,10 +293,11 @@ fn locking_beyond_the_limit_is_an_error() {
     crate::list_support::drop_capabilities();
     set_limit(Resource::Memlock, page() as u64);
     let error = memory.map_options().locked(true).map().unwrap_err();
-    assert_error(error, ErrorKind::OutOfMemory, Errno::NOMEM, Operation::MapMemory, "mapping the shared memory: ");
+    let kind = ErrorKind::LimitExceeded(Limit::LockedMemory);
+    assert_error(error, kind, Errno::NOMEM, Operation::MapMemory, "mapping the shared memory: ");
     let locked = memory.map_options().length(page()).locked(true).map().unwrap();
     assert_eq!(locked.len(), page());
     set_limit(Resource::Memlock, 0);
     let error = memory.map_options().length(page()).locked(true).map().unwrap_err();
-    assert_eq!((error.kind(), error.errno()), (ErrorKind::PermissionDenied, Errno::PERM));
+    assert_eq!((error.kind(), error.errno()), (kind, Errno::PERM));
 }

@@ -15,7 +15,7 @@ use crate::harness::kernel::private_ipc_and_mounts;
 use crate::harness::{Ending, Lacking, Test};
 use crate::{
     shm_anonymous, shm_bytes, shm_errors, shm_full, shm_hostile, shm_mapping, shm_objects, shm_ownership, shm_peers,
-    shm_race, shm_shared, shm_sizes, shm_tracing,
+    shm_race, shm_remap, shm_resize, shm_shared, shm_sizes, shm_tracing,
 };
 
 /// The tests of all modules of shared memory.
@@ -34,6 +34,8 @@ pub fn tests() -> Vec<Test> {
         shm_peers::posix_ipc::tests(),
         shm_peers::multiprocessing::tests(),
         shm_race::tests(),
+        shm_remap::tests(),
+        shm_resize::tests(),
         shm_shared::tests(),
         shm_sizes::tests(),
         shm_tracing::tests(),

@@ -54,26 +54,11 @@ fn signal(tid: i32, signal: i32) {
 }
 
 /// Lets a call wait, interrupts it, and returns its error.
-fn interrupted(call: impl FnOnce() -> Result<(), Error> + Send) -> Error {
+pub fn interrupted(call: impl FnOnce() -> Result<(), Error> + Send) -> Error {
     install_handlers();
     thread::scope(|scope| {
         let waiter = Waiter::start(scope, call);
         signal(waiter.tid, INTERRUPTING);
-        waiter.join().unwrap_err()
-    })
-}
-
-/// Lets a call wait that sleeps a little at a time, and interrupts it again and again, since a signal between two
-/// sleeps ends none.
-pub fn interrupted_between_sleeps(call: impl FnOnce() -> Result<(), Error> + Send) -> Error {
-    install_handlers();
-    thread::scope(|scope| {
-        let waiter = Waiter::start(scope, call);
-        wait_until("the wait is interrupted", || {
-            // SAFETY: takes numbers only; the signal has a handler. A thread that has ended gets none.
-            unsafe { libc::syscall(libc::SYS_tgkill, std::process::id() as i32, waiter.tid, INTERRUPTING) };
-            waiter.is_finished()
-        });
         waiter.join().unwrap_err()
     })
 }

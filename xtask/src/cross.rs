@@ -53,9 +53,8 @@ pub fn all(shell: &Shell, steps: &mut Steps, architecture: Option<&str>) -> Resu
 fn one(target: &Target, program: &Path) -> Result<()> {
     let shell = &Shell::new()?;
     let is_native = toolchain::host(shell)?.starts_with(target.native_on);
-    let is_root = cmd!(shell, "id --user").quiet().read()? == "0";
-    let mut lacking = NOT_OURS.to_vec();
-    lacking.extend(if is_root { &[][..] } else { &PRIVILEGED });
+    let is_root = is_root(shell)?;
+    let mut lacking = lacking(shell)?;
     lacking.extend(if is_native { &[][..] } else { &NOT_EMULATED });
 
     let emulator = format!("qemu-{}", target.emulator);
@@ -73,6 +72,16 @@ fn one(target: &Target, program: &Path) -> Result<()> {
         (Where::Emulated, format!("{} on {kernel}", emulator_version(&version)?))
     };
     Record::new(shell, target, place, system, outcome)?.keep(shell)
+}
+
+/// What a machine lacks that others use too.
+pub fn lacking(shell: &Shell) -> Result<Vec<&'static str>> {
+    let privileged = if is_root(shell)? { &[][..] } else { &PRIVILEGED };
+    Ok([&NOT_OURS, privileged].concat())
+}
+
+fn is_root(shell: &Shell) -> Result<bool> {
+    Ok(cmd!(shell, "id --user").quiet().read()? == "0")
 }
 
 /// Runs the program; its output tells how the tests ended, and its exit code has to agree.

@@ -14,7 +14,7 @@ const INSTRUCTIONS: [(&str, u64); 13] = [
     ("queue", 25),
     ("queue-timeout", 53),
     ("queue-try", 106),
-    ("queue-try-empty", 76),
+    ("queue-try-empty", 98),
     ("queue-many", 72),
     ("robust", 30),
     ("shared-queue", 275),

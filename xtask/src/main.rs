@@ -14,15 +14,19 @@ mod freestanding;
 mod fuzz;
 mod gates;
 mod kernel;
+mod kernels;
 mod lint;
 mod manual;
+mod miri;
 mod msrv;
 mod mutants;
 mod nostd;
+mod orderings;
 mod readme;
 mod release;
 mod sanitizers;
 mod setup;
+mod signals;
 mod steps;
 mod stress;
 mod tests;
@@ -95,9 +99,11 @@ enum Task {
         /// The architecture, like `aarch64`; all of them if it is not given.
         architecture: Option<String>,
     },
+    /// Runs the tests without libc under filters that answer as older or smaller kernels, and as sandboxes, would.
+    Kernels,
     /// Runs the tests without libc, and the tool, on real kernels in qemu.
     Kernel {
-        /// Debian's name of the kernel's architecture, like `arm64`; all of them if it is not given.
+        /// The machine: Debian's name of its architecture, like `arm64`, or `amd64-5.10`; all of them if not given.
         machine: Option<String>,
     },
     /// Writes docs/evidence.md, of the runs of `cross` and `kernel`.
@@ -113,7 +119,8 @@ enum Task {
     Loom,
     /// Measures rawipc beside its peers, and says which targets are met. By hand, on a quiet machine: minutes.
     Bench(bench::Options),
-    /// Races many processes for one shared value, with random kills, a thousand times. By hand: minutes.
+    /// Races many processes for one shared value, with random kills, a thousand times; and lets eight processes open or
+    /// create one object of each named type at once, 20,000 times. By hand: minutes.
     Race,
     /// Kills processes of a shared queue at random moments, ten thousand times. By hand: minutes.
     Kills {
@@ -121,10 +128,28 @@ enum Task {
         #[arg(long)]
         record: bool,
     },
+    /// Counts handlers of signals that do not interrupt their wait, for each way to wait, beside C. By hand: minutes.
+    Signals {
+        /// How many processes wait in each way and each class of times.
+        #[arg(default_value_t = 2000)]
+        processes: u32,
+        /// Keeps the table in benches/signals.txt.
+        #[arg(long)]
+        record: bool,
+    },
     /// Plants bugs in a copy, one at a time, and fails if the tests do not find one. By hand: half an hour.
     Mutants {
         /// Only those whose sentence holds this.
         only: Option<String>,
+    },
+    /// Weakens every ordering of an atomic operation in the models, one at a time, and fails if no model does and no
+    /// comment says why. By hand: minutes.
+    Orderings {
+        /// Only those in files whose path holds this.
+        only: Option<String>,
+        /// Keeps the result in tests/orderings.txt.
+        #[arg(long)]
+        record: bool,
     },
     /// Looks at the licences, sources and versions of all dependencies.
     Deny,
@@ -140,6 +165,8 @@ enum Task {
     Tsan,
     /// Runs tests of what is unsafe under valgrind. By hand: minutes.
     Valgrind,
+    /// Runs the unit tests under Miri, where it is installed. By hand.
+    Miri,
     /// Lets many processes use everything at once, with random kills and stops; a failure prints its seed.
     Stress {
         /// For how long.
@@ -205,6 +232,7 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Freestanding { record } => freestanding::all(&shell, steps, *record),
         Task::Dist { target } => dist::all(&shell, steps, target.as_deref()),
         Task::Cross { architecture } => cross::all(&shell, steps, architecture.as_deref()),
+        Task::Kernels => kernels::all(&shell, steps),
         Task::Kernel { machine } => kernel::all(&shell, steps, machine.as_deref()),
         Task::Evidence { check: false } => evidence::write(&shell),
         Task::Evidence { check: true } => evidence::check(&shell),
@@ -213,11 +241,16 @@ fn run(task: &Task, steps: &mut Steps) -> Result<()> {
         Task::Bench(options) => bench::all(&shell, steps, options),
         Task::Race => steps.run("race", || tests::race(&shell)),
         Task::Kills { record } => steps.run("kills", || stress::kills(&shell, *record)),
+        Task::Signals { processes, record } => signals::all(&shell, steps, *processes, *record),
         Task::Mutants { only } => steps.run("mutants", || mutants::plant(&shell, only.as_deref())),
+        Task::Orderings { only, record } => {
+            steps.run("orderings", || orderings::weaken(&shell, only.as_deref(), *record))
+        }
         Task::Deny => steps.run("deny", || deny::check(&shell)),
         Task::Coverage { last } => steps.run("coverage", || coverage::measure(&shell, *last)),
         Task::Asan => steps.run("asan", || sanitizers::address(&shell)),
         Task::Tsan => steps.run("tsan", || sanitizers::thread(&shell)),
+        Task::Miri => steps.run("miri", || miri::check(&shell)),
         Task::Valgrind => steps.run("valgrind", || sanitizers::valgrind(&shell)),
         Task::Stress { seconds, seed, record } => {
             steps.run("stress", || stress::stress(&shell, *seconds, *seed, *record))
@@ -252,6 +285,7 @@ fn ci(shell: &Shell, steps: &mut Steps) -> Result<()> {
     for architecture in ["x86_64", "aarch64"] {
         cross::all(shell, steps, Some(architecture))?;
     }
+    kernels::all(shell, steps)?;
     kernel::all(shell, steps, Some("arm64"))?;
     steps.run("evidence", || evidence::check(shell))?;
     steps.run("stress", || stress::stress(shell, 30, None, false))?;

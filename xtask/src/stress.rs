@@ -25,13 +25,17 @@ fn keep(shell: &Shell, run: Cmd<'_>, record: Option<(&str, &str)>) -> Result<()>
     let Some((path, command)) = record else { return Ok(run.run()?) };
     let totals = run.read()?;
     println!("{totals}");
+    Ok(fs::write(crate::root().join(path), head(shell, command)? + &totals + "\n")?)
+}
+
+/// What a record begins with: the command without `--record`, and what it ran on.
+pub fn head(shell: &Shell, command: &str) -> Result<String> {
     let of = |command: &str| cmd!(shell, "sh -c {command}").quiet().read();
-    let head = format!(
+    Ok(format!(
         "command: cargo xtask {command} --record\ndate: {}\ncommit: {}\nkernel: {}, {} processors\n",
         of("date --utc --iso-8601=minutes")?,
         of("git rev-parse --short HEAD")?,
         of("uname --kernel-release")?,
         of("nproc")?,
-    );
-    Ok(fs::write(crate::root().join(path), head + &totals + "\n")?)
+    ))
 }

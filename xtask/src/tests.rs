@@ -47,8 +47,11 @@ pub fn loom(shell: &Shell, fewer: u32) -> Result<()> {
     Ok(run.env("RUSTFLAGS", "--cfg loom").env("RAWIPC_FEWER_PREEMPTIONS", fewer.to_string()).run()?)
 }
 
-/// The race for a shared value at its full length; a part of it is in the usual tests.
+/// The race for a shared value at its full length, and the common starts of all named types; a part of both is in the
+/// usual tests.
 pub fn race(shell: &Shell) -> Result<()> {
+    let starts = cmd!(shell, "cargo test --release --all-features --test it -- common_starts --nocapture");
+    starts.env("RAWIPC_ROUNDS", "20000").env("RAWIPC_PROCESSES", "8").run()?;
     let race = cmd!(shell, "cargo test --release --all-features --test it -- racing");
     Ok(race.env("RAWIPC_ROUNDS", "1000").env("RAWIPC_PROCESSES", "64").run()?)
 }

@@ -57,10 +57,12 @@ pub const WAYS: [Way; 12] = [
     Way { name: "two copies of memory", open: memory::open, crosses: false },
 ];
 
-/// Those that look before they sleep though they need not, or sleep at once; of interest between processes.
-pub const WAITING: [Way; 3] = [
+/// Those that look before they sleep though they need not, or sleep at once, or were opened on one processor; of
+/// interest between processes.
+pub const WAITING: [Way; 4] = [
     Way { name: "rawipc, spinning", open: ours::kernel_spinning, crosses: true },
     Way { name: "rawipc, SharedQueue, sleeping", open: ours::shared_sleeping, crosses: true },
+    Way { name: "rawipc, SharedQueue, opened pinned", open: ours::shared_pinned, crosses: true },
     Way { name: "bare ring, spinning", open: ring::spinning, crosses: true },
 ];
 

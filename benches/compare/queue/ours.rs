@@ -2,9 +2,10 @@
 
 use std::ffi::{CStr, CString};
 
-use rawipc::{MessageQueue, Name, Priority, SharedQueue, Tuning};
+use rawipc::{MessageQueue, Name, Priority, SharedQueue, WaitTuning};
 
 use super::{Ends, Names, Opened, Queue, Shape};
+use crate::machine::Processors;
 
 pub fn kernel(names: &Names, shape: Shape) -> Opened {
     Ends::open(names, shape, |name: &CString, shape| message_queue(name, shape))
@@ -21,9 +22,19 @@ pub fn shared(names: &Names, shape: Shape) -> Opened {
 pub fn shared_sleeping(names: &Names, shape: Shape) -> Opened {
     Ends::open(names, shape, |name: &CString, shape| {
         let mut queue = shared_queue(name, shape);
-        queue.set_tuning(Tuning { spin: 0, ..queue.tuning() });
+        queue.set_tuning(WaitTuning { spin: 0, ..queue.tuning() });
         queue
     })
+}
+
+/// Opened by a thread that may run on one processor alone then, as real-time programs are; where it runs later is
+/// another matter.
+pub fn shared_pinned(names: &Names, shape: Shape) -> Opened {
+    let processors = Processors::of_this_process();
+    processors.pin(0);
+    let opened = shared(names, shape);
+    processors.release();
+    opened
 }
 
 /// Removes a shared queue of this name, if there is one.

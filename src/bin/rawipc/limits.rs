@@ -62,17 +62,17 @@ fn lines(limits: Option<&Limits>, account: Option<&Account>, platform: Platform)
         let left = account.left().map_or("unlimited".to_owned(), |left| format!("at most {left}"));
         line("queue bytes left:", left);
     }
-    line("page size:", rustix::param::page_size().to_string());
+    line("page size:", platform.page_size.to_string());
     let supported = |yes| if yes { "yes" } else { "no" }.to_owned();
-    line("message queues:", supported(platform.message_queues));
-    line("notification:", supported(platform.notification));
-    line("/dev/shm:", supported(platform.dev_shm));
+    for (name, is_supported) in features(platform) {
+        line(&format!("{}:", name.replace('_', " ").replace("dev shm", "/dev/shm")), supported(is_supported));
+    }
     lines
 }
 
 fn json(limits: Option<&Limits>, account: Option<&Account>, platform: Platform) -> String {
     let of_limits = |read: fn(&Limits) -> u64| limits.map(read);
-    Object::new()
+    let object = Object::new()
         .number_or_null("max_messages", of_limits(|limits| limits.max_messages))
         .number_or_null("default_messages", of_limits(|limits| limits.default_messages))
         .number_or_null("max_message_size", of_limits(|limits| limits.max_message_size))
@@ -82,10 +82,28 @@ fn json(limits: Option<&Limits>, account: Option<&Account>, platform: Platform) 
         .number_or_null("queue_bytes_used", account.map(|account| account.cost))
         .number_or_null("queue_bytes_left", account.and_then(Account::left))
         .number_or_null("queues_of_user", account.map(|account| account.queues))
-        .number("page_size", rustix::param::page_size())
-        .boolean("message_queues", platform.message_queues)
-        .boolean("notification", platform.notification)
-        .boolean("dev_shm", platform.dev_shm)
+        .number("page_size", platform.page_size);
+    features(platform)
+        .into_iter()
+        .fold(object, |object, (name, is_supported)| object.boolean(name, is_supported))
         .finish()
         + "\n"
+}
+
+/// What this kernel supports, by the names that the JSON object has for it.
+fn features(platform: Platform) -> [(&'static str, bool); 12] {
+    [
+        ("message_queues", platform.message_queues),
+        ("notification", platform.notification),
+        ("notification_sockets", platform.notification_sockets),
+        ("queue_listing", platform.queue_listing),
+        ("dev_shm", platform.dev_shm),
+        ("shared_memory", platform.shared_memory),
+        ("anonymous_memory", platform.anonymous_memory),
+        ("shared_values", platform.shared_values),
+        ("semaphores", platform.semaphores),
+        ("named_semaphores", platform.named_semaphores),
+        ("robust_mutexes", platform.robust_mutexes),
+        ("shared_queues", platform.shared_queues),
+    ]
 }

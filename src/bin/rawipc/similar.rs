@@ -23,6 +23,9 @@ pub(crate) fn hint(name: &Name, operation: Operation) -> Option<String> {
     let candidates = all();
     let same = |candidate: &&Candidate| candidate.name == name.as_bytes();
     if let Some(namesake) = candidates.iter().find(same) {
+        if namesake.kind == ObjectKind::MuslSemaphore && wanted == "semaphore" {
+            return Some("a file of this name may be a semaphore of musl's: ask for it with --abi musl".into());
+        }
         return Some(format!("there is a {} of this name", word(namesake.kind)));
     }
     let nearest = candidates.iter().filter(|candidate| word(candidate.kind).starts_with(wanted));

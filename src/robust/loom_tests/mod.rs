@@ -4,6 +4,7 @@
 //! RUSTFLAGS="--cfg loom" cargo test --release --lib --target-dir target/loom robust::loom_tests -- --nocapture
 //! ```
 
+mod membership;
 mod models;
 mod planted;
 
@@ -18,7 +19,7 @@ use super::owner::Owner;
 use crate::futex::model::{AtomicU32, let_slices_end};
 use crate::futex::primitive::Ordering::{Acquire, Release};
 use crate::futex::primitive::{sleep, wake};
-use crate::futex::{Forever, Patience, Scope, Tuning};
+use crate::futex::{Never, Scope, WaitPolicy, WaitTuning};
 
 /// A participant of a model.
 pub(crate) const fn participant(number: usize) -> Owner {
@@ -40,14 +41,15 @@ impl Graves {
 
 impl Others for &Graves {
     fn is_dead(&self, owner: Owner) -> Result<bool> {
-        let dead = self.0.fetch_add(0, Acquire);
-        Ok(owner.slot().is_none_or(|slot| dead & 1 << slot != 0))
+        // For nobody the kernel is not asked, and orders nothing.
+        let Some(slot) = owner.slot() else { return Ok(true) };
+        Ok(self.0.fetch_add(0, Acquire) & 1 << slot != 0)
     }
 }
 
 /// For waits that last until they are ended: their slices end only when the model says so.
-pub(crate) fn patience() -> Patience<Forever> {
-    Patience::new(Forever, Tuning { spin: 0, recheck: Duration::from_secs(1 << 32) })
+pub(crate) fn patience() -> WaitPolicy<Never> {
+    WaitPolicy::new(Never, WaitTuning { spin: 0, recheck_interval: Some(Duration::from_secs(1 << 32)) })
 }
 
 /// A lock as the models need it.
@@ -56,7 +58,7 @@ trait Protocol: 'static {
     fn lock(&self) -> &Lock;
 
     fn take(&self, me: Owner, graves: &Graves) -> Result<Taken> {
-        if self.lock().take_free(me) { Ok(Taken::Clean) } else { self.lock().take(me, &graves, &patience()) }
+        if self.lock().take_free(me) { Ok(Taken::Clean) } else { self.lock().take(me, &graves, &mut patience()) }
     }
 
     fn give_back(&self) {

@@ -5,7 +5,7 @@ use rustix::io::Result;
 use super::models::{death, exclusion, taking_back};
 use super::{Graves, Lock, Owner, Protocol, Scope, Taken, patience, sleep, wake};
 use crate::futex::exploration::{THREE_THREADS, TWO_THREADS, assert_found, is_planted};
-use crate::futex::look_again;
+use crate::futex::ignore_spurious;
 use crate::futex::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::robust::lock::{OWNER_DIED, Others, WAITED_FOR};
 
@@ -97,7 +97,7 @@ impl Protocol for ForgottenWaiter {
             if word == 0 || self.0.word.compare_exchange(word, word | WAITED_FOR, Relaxed, Relaxed).is_err() {
                 continue;
             }
-            look_again(sleep(&self.0.word, word | WAITED_FOR, Scope::Shared, patience().nap()?))?;
+            ignore_spurious(sleep(&self.0.word, word | WAITED_FOR, Scope::Shared, patience().next_slice()?))?;
         }
     }
 }
@@ -120,7 +120,7 @@ impl Protocol for TwoHeirs {
             self.0.word.swap(me.bits() | OWNER_DIED, Release);
             return Ok(Taken::OwnerDied);
         }
-        if self.0.take_free(me) { Ok(Taken::Clean) } else { self.0.take(me, &graves, &patience()) }
+        if self.0.take_free(me) { Ok(Taken::Clean) } else { self.0.take(me, &graves, &mut patience()) }
     }
 }
 

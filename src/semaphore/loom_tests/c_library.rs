@@ -9,7 +9,7 @@ use super::Layout;
 use crate::futex::model::Word;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::futex::primitive::{low_half, sleep, wake};
-use crate::futex::{Nap, Scope};
+use crate::futex::{Scope, Slice};
 use crate::semaphore::protocol::VALUE_MAX;
 use crate::semaphore::{gnu32, gnu64, musl};
 use crate::time::Deadline;
@@ -57,7 +57,7 @@ impl Layout for gnu64::Words {
         let mut data = self.data.fetch_add(WAITER, Relaxed);
         loop {
             if data as u32 == 0 {
-                if let Err(errno) = is_final(sleep(low_half(&self.data), 0, Scope::Shared, limit.map(Nap::Until))) {
+                if let Err(errno) = is_final(sleep(low_half(&self.data), 0, Scope::Shared, limit.map(Slice::Until))) {
                     self.data.fetch_sub(WAITER, Relaxed);
                     return Err(errno);
                 }
@@ -131,7 +131,7 @@ fn gnu32_wait(words: &gnu32::Words, limit: Option<Deadline>) -> Result<()> {
             if state >> 1 != 0 {
                 break;
             }
-            is_final(sleep(&words.state, 1, Scope::Shared, limit.map(Nap::Until)))?;
+            is_final(sleep(&words.state, 1, Scope::Shared, limit.map(Slice::Until)))?;
             state = words.state.load(Relaxed);
             if state >> 1 != 0 {
                 break;
@@ -190,7 +190,7 @@ impl Layout for musl::Words {
         while !musl_try_wait(self) {
             self.waiters.fetch_add(1, SeqCst);
             let _ = self.state.compare_exchange(0, 1 << 31, SeqCst, SeqCst);
-            let slept = sleep(&self.state, 1 << 31, Scope::Shared, limit.map(Nap::Until));
+            let slept = sleep(&self.state, 1 << 31, Scope::Shared, limit.map(Slice::Until));
             self.waiters.fetch_sub(1, SeqCst);
             is_final(slept)?;
         }

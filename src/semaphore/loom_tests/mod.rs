@@ -17,7 +17,6 @@ mod planted;
 use std::format;
 use std::string::String;
 use std::sync::Arc;
-use std::time::Duration;
 use std::vec::Vec;
 
 use loom::thread::JoinHandle;
@@ -26,7 +25,7 @@ use rustix::io::Result;
 use super::protocol::Protocol;
 use crate::futex::exploration::{self, Search};
 use crate::futex::model::Word;
-use crate::futex::{Forever, Patience, Scope, Tuning};
+use crate::futex::{Never, Scope, WaitPolicy, WaitTuning};
 use crate::time::Deadline;
 
 /// A protocol as the models need it, with the C library's algorithm on the same words if there is one.
@@ -71,10 +70,10 @@ impl Side {
         if words.take() {
             return Ok(());
         }
-        let tuning = Tuning { spin: u32::from(self == Spinning), recheck: Duration::ZERO };
+        let tuning = WaitTuning { spin: u32::from(self == Spinning), recheck_interval: None };
         match limit {
-            None => words.wait(Scope::Shared, &Patience::new(Forever, tuning)),
-            Some(limit) => words.wait(Scope::Shared, &Patience::new(limit, tuning)),
+            None => words.wait(Scope::Shared, &mut WaitPolicy::new(Never, tuning)),
+            Some(limit) => words.wait(Scope::Shared, &mut WaitPolicy::new(limit, tuning)),
         }
     }
 }

@@ -12,13 +12,13 @@ use rustix::io::Result;
 use super::models::mutex;
 use super::{Layout, Ours};
 use crate::futex::Scope;
-use crate::futex::exploration::{TWO_THREADS, assert_found, is_planted};
+use crate::futex::exploration::{THREE_THREADS, TWO_THREADS, assert_found, is_planted};
 use crate::futex::model::Word;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::futex::primitive::{AtomicU32, low_half, sleep, wake};
-use crate::futex::{End, Patience, look_again};
-use crate::semaphore::gnu64;
+use crate::futex::{Expiry, WaitPolicy, ignore_spurious};
 use crate::semaphore::protocol::Protocol;
+use crate::semaphore::{gnu32, gnu64};
 
 #[test]
 fn a_relaxed_post_is_found() {
@@ -28,6 +28,11 @@ fn a_relaxed_post_is_found() {
 #[test]
 fn a_count_apart_is_found() {
     assert_found("semaphore::loom_tests::planted::count_apart", "deadlock");
+}
+
+#[test]
+fn a_waiter_counted_down_first_is_found() {
+    assert_found("semaphore::loom_tests::planted::counted_down_first", "deadlock");
 }
 
 #[test]
@@ -41,6 +46,77 @@ fn relaxed_post() {
 fn count_apart() {
     if is_planted() {
         mutex::<CountApart, 2>(TWO_THREADS, [Ours, Ours]);
+    }
+}
+
+#[test]
+fn counted_down_first() {
+    if is_planted() {
+        mutex::<CountedDownFirst, 3>(THREE_THREADS, [Ours, Ours, Ours]);
+    }
+}
+
+/// As [`gnu32::Words`], but who leaves is not counted any more before it takes the bit away, as a processor may do it
+/// without the orderings there: another one that comes between relies on the bit.
+struct CountedDownFirst(gnu32::Words);
+
+impl Protocol for CountedDownFirst {
+    fn post(&self, scope: Scope) -> Result<()> {
+        self.0.post(scope)
+    }
+
+    fn post_many(&self, tokens: u32, scope: Scope) -> Result<()> {
+        self.0.post_many(tokens, scope)
+    }
+
+    fn try_take(&self) -> bool {
+        self.0.try_take()
+    }
+
+    fn sleep_and_take(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()> {
+        let (state, waiters) = (&self.0.state, &self.0.waiters);
+        waiters.fetch_add(1, Acquire);
+        let result = loop {
+            if self.try_take() {
+                break Ok(());
+            }
+            let seen = state.load(Relaxed);
+            if seen & 1 == 0 && state.compare_exchange(seen, seen | 1, Release, Relaxed).is_err() {
+                continue;
+            }
+            let slept = policy.next_slice().and_then(|until| ignore_spurious(sleep(state, 1, scope, until)));
+            if slept.is_err() {
+                break slept;
+            }
+        };
+        if waiters.fetch_sub(1, Release) == 1 {
+            state.fetch_and(!1, Acquire);
+        }
+        result
+    }
+
+    fn value(&self) -> u32 {
+        self.0.value()
+    }
+
+    fn waiters(&self) -> u32 {
+        self.0.waiters()
+    }
+
+    fn reset_waiters(&self) {
+        self.0.reset_waiters();
+    }
+}
+
+impl Layout for CountedDownFirst {
+    const NAME: &'static str = "counted down first";
+
+    fn with_value(value: u32) -> Self {
+        Self(gnu32::Words::new(value, Scope::Shared))
+    }
+
+    fn words(&self) -> Vec<&dyn Word> {
+        self.0.words()
     }
 }
 
@@ -67,8 +143,8 @@ impl Protocol for RelaxedPost {
         self.0.take()
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
-        self.0.sleep_and_take(scope, patience)
+    fn sleep_and_take(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()> {
+        self.0.sleep_and_take(scope, policy)
     }
 
     fn value(&self) -> u32 {
@@ -115,13 +191,13 @@ impl Protocol for CountApart {
         false
     }
 
-    fn sleep_and_take(&self, scope: Scope, patience: &Patience<impl End>) -> Result<()> {
+    fn sleep_and_take(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()> {
         self.waiters.fetch_add(1, Relaxed);
         let result = loop {
             if self.try_take() {
                 break Ok(());
             }
-            let slept = patience.nap().and_then(|nap| look_again(sleep(&self.value, 0, scope, nap)));
+            let slept = policy.next_slice().and_then(|until| ignore_spurious(sleep(&self.value, 0, scope, until)));
             if slept.is_err() {
                 break slept;
             }

@@ -4,6 +4,7 @@
 //! RUSTFLAGS="--cfg loom" cargo test --release --lib --target-dir target/loom shared_queue::loom_tests -- --nocapture
 //! ```
 
+mod bells;
 mod models;
 mod planted;
 
@@ -16,15 +17,18 @@ use loom::thread::JoinHandle;
 use rustix::io::Result;
 
 use super::client::{Client, Place};
-use super::format::{Control, Entry, Line, Record, Side, Sizes, Wide};
+use super::format::{Bell, Control, Entry, Line, Record, Side, Sizes, Wide};
 use super::view::{Block, View};
 use super::wait::{Limit, Wait};
 use crate::Priority;
-use crate::futex::Tuning;
+use crate::futex::WaitTuning;
 use crate::futex::exploration::Guarded;
 use crate::futex::model::{AtomicU32, let_slices_end};
 use crate::robust::loom_tests::{Graves, free_lock, participant, word_of};
 use crate::robust::{Others, Owner};
+
+/// How many doorbells there can be: those of two consumers.
+const BELLS: usize = 2;
 
 /// Longer than what is copied under the lock.
 const LONG: usize = 2000;
@@ -36,6 +40,7 @@ struct World {
     heap: Vec<Entry>,
     free: Vec<AtomicU32>,
     blocks: Vec<Line>,
+    bells: Vec<Bell>,
     rooms: Vec<Guarded>,
     sizes: Sizes,
     graves: Graves,
@@ -45,6 +50,7 @@ struct World {
 struct Scene<'world> {
     view: View<'world>,
     graves: &'world Graves,
+    next_look: core::sync::atomic::AtomicU32,
 }
 
 impl Others for Scene<'_> {
@@ -56,6 +62,14 @@ impl Others for Scene<'_> {
 impl Place for Scene<'_> {
     fn view(&self) -> &View<'_> {
         &self.view
+    }
+
+    fn lock_grace(&self) -> Duration {
+        Duration::from_secs(1 << 32)
+    }
+
+    fn next_look(&self) -> &core::sync::atomic::AtomicU32 {
+        &self.next_look
     }
 }
 
@@ -73,6 +87,10 @@ fn entry() -> Entry {
 
 fn side() -> Side {
     Side { event: zero(), sleepers: zero() }
+}
+
+fn bell() -> Bell {
+    Bell { owner: zero(), number: zero(), armed: zero(), rest: zero() }
 }
 
 fn line() -> Line {
@@ -101,6 +119,7 @@ impl World {
             heap: (0..max_messages).map(|_| entry()).collect(),
             free: (0..max_messages).map(|_| zero()).collect(),
             blocks: (0..max_messages * sizes.lines()).map(|_| line()).collect(),
+            bells: (0..BELLS).map(|_| bell()).collect(),
             rooms: (0..max_messages).map(|_| Guarded::new()).collect(),
             sizes,
             graves: Graves::new(),
@@ -110,13 +129,13 @@ impl World {
     }
 
     fn view(&self) -> View<'_> {
-        let Self { control, run, heap, free, blocks, sizes, .. } = self;
-        View { control, run, heap, free, blocks, sizes: *sizes, lines: sizes.lines() }
+        let Self { control, run, heap, free, blocks, bells, sizes, .. } = self;
+        View { control, run, heap, free, blocks, bells, sizes: *sizes, lines: sizes.lines() }
     }
 
     /// Does something as one participant.
     fn with<T>(&self, number: usize, action: impl FnOnce(Client<'_, Scene<'_>>) -> T) -> T {
-        let scene = Scene { view: self.view(), graves: &self.graves };
+        let scene = Scene { view: self.view(), graves: &self.graves, next_look: 0.into() };
         action(Client { place: &scene, me: participant(number) })
     }
 
@@ -148,7 +167,8 @@ impl World {
 
 /// Until it is ended: slices end only when the model says so.
 fn wait() -> Wait<'static> {
-    Wait::new(Limit::None, &const { Tuning { spin: 0, recheck: Duration::from_secs(1 << 32) } })
+    let tuning = &const { WaitTuning { spin: 0, recheck_interval: Some(Duration::from_secs(1 << 32)) } };
+    Wait::new(Limit::None, tuning, Duration::ZERO)
 }
 
 fn spawn<T: 'static>(world: &Arc<World>, action: impl FnOnce(&World) -> T + 'static) -> JoinHandle<T> {

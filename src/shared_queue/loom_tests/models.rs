@@ -105,8 +105,7 @@ fn die_in(world: &World, death: Death) {
         Death::Taken => {
             // The other one may be faster, and then there is nobody to die.
             assert_eq!(world.send(2, LONG, 7), Ok(()));
-            let mut now = super::Wait::new(super::Limit::Now, &super::Tuning::DEFAULT);
-            let _ = client.borrow(&mut now);
+            let _ = client.borrow(&mut client.wait_for_lock());
         }
         _ => {
             let mut locked = client.lock(&mut wait()).expect("the lock");
@@ -154,12 +153,77 @@ pub(super) fn death_after_giving_up(search: Search, heir: Heir) {
     });
 }
 
+/// A receiver has read its message to the end, cannot get the lock, gives the block up without it and lives on. The
+/// block is free to others, who write into it.
+fn giving_up(search: Search, heir: Heir) {
+    explore("giving up", search, move || {
+        let world = World::new(1);
+        assert_eq!(world.send(2, LONG, 7), Ok(()));
+        let receiver = spawn(&world, |world| {
+            world.with(1, |client| {
+                let found = client.borrow(&mut wait()).expect("a message");
+                assert_eq!(world.rooms[found.block.index].get(), 7);
+                client.abandon(found.block);
+            });
+        });
+        assert_eq!(heir(&world), Ok(()));
+        if world.with(3, |client| client.lock(&mut wait()).and_then(|locked| Ok(locked.free()?))) == Ok(1) {
+            assert_eq!(world.send(3, LONG, 8), Ok(()));
+            join([receiver]);
+            assert_eq!(world.receive(3), Ok(8));
+        }
+    });
+}
+
 /// All blocks are free, and nobody has the lock.
 fn assert_at_rest(world: &World) {
     let view = world.view();
     let free = world.with(5, |client| client.lock(&mut wait()).and_then(|locked| Ok(locked.free()?)));
     assert_eq!((view.messages(), free), (Ok(0), Ok(view.capacity())));
     assert!(!world.control.lock.is_taken());
+}
+
+/// A peer has written that the lock is given up for good: two who need it rebuild the queue, one after the other, and
+/// no call fails.
+fn lock_given_up(search: Search) {
+    explore("a lock given up", search, || {
+        let world = World::new(2);
+        world.control.lock.give_up();
+        let sender = spawn(&world, |world| world.send(1, 1, 1));
+        assert_eq!(world.send(2, 1, 2), Ok(()));
+        assert_eq!(join([sender]), [Ok(())]);
+        let mut numbers = [world.receive(1), world.receive(1)].map(|number| number.expect("a message"));
+        numbers.sort_unstable();
+        assert_eq!(numbers, [1, 2]);
+        assert_at_rest(&world);
+    });
+}
+
+/// A consumer gives its block up without the lock, while a sender waits for room and sleeps until it is woken.
+fn block_given_up(search: Search) {
+    explore("a block given up beside a sender", search, || {
+        let world = World::new(1);
+        assert_eq!(world.send(2, LONG, 7), Ok(()));
+        let found = world.with(9, |client| {
+            let found = client.borrow(&mut wait()).expect("a message");
+            (found.block.index, found.length)
+        });
+        let sender = spawn(&world, |world| world.send(1, 1, 8));
+        world.with(9, |client| client.abandon(client.view().block(found.0).expect("it is there")));
+        assert_eq!((join([sender]), found.1), (std::vec![Ok(())], LONG));
+        assert_eq!(world.receive(1), Ok(8));
+        assert_at_rest(&world);
+    });
+}
+
+#[test]
+fn shared_queue_block_given_up_wakes_a_sender() {
+    block_given_up(TWO_THREADS);
+}
+
+#[test]
+fn shared_queue_lock_given_up_fails_no_call() {
+    lock_given_up(TWO_THREADS);
 }
 
 #[test]
@@ -182,6 +246,12 @@ fn each_of_two_senders_is_woken() {
 fn deaths_are_survived() {
     let deaths = [Death::Locked, Death::Popped, Death::Reserved, Death::Accepted, Death::Unwoken, Death::Taken];
     deaths.into_iter().for_each(|moment| death(TWO_THREADS, moment));
+}
+
+#[test]
+fn shared_queue_block_given_up_is_free_once_read() {
+    giving_up(TWO_THREADS, |world| world.with(3, |client| client.reclaim()).map(drop));
+    giving_up(TWO_THREADS, |world| world.with(3, |client| client.repair()));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
 pub(super) mod generic;
 
-// A target that none of these lines is for gets `native.rs`, which says so.
+// `src/lib.rs` has the list of the targets that there are.
 #[cfg_attr(all(target_arch = "x86_64", target_pointer_width = "64"), path = "x86_64.rs")]
 #[cfg_attr(all(target_arch = "aarch64", target_pointer_width = "64"), path = "aarch64.rs")]
 #[cfg_attr(target_arch = "arm", path = "arm.rs")]
@@ -15,4 +15,6 @@ pub(super) mod generic;
 #[cfg_attr(all(target_arch = "s390x", rustix_use_experimental_asm), path = "s390x.rs")]
 mod native;
 
+#[cfg(target_pointer_width = "32")]
+pub(super) use native::syscall_six;
 pub(super) use native::{number, syscall};

@@ -37,5 +37,6 @@ pub(in crate::sys) mod number {
     pub(in crate::sys) const MQ_TIMEDRECEIVE: usize = 274;
     pub(in crate::sys) const MQ_NOTIFY: usize = 275;
     pub(in crate::sys) const MQ_GETSETATTR: usize = 276;
+    pub(in crate::sys) const PRLIMIT64: usize = 334;
     pub(in crate::sys) const FCNTL: usize = 55;
 }

@@ -38,5 +38,6 @@ pub(in crate::sys) mod number {
     pub(in crate::sys) const MQ_TIMEDRECEIVE: usize = 243;
     pub(in crate::sys) const MQ_NOTIFY: usize = 244;
     pub(in crate::sys) const MQ_GETSETATTR: usize = 245;
+    pub(in crate::sys) const PRLIMIT64: usize = 302;
     pub(in crate::sys) const FCNTL: usize = 72;
 }

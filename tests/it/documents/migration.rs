@@ -1,17 +1,24 @@
-//! The page about coming from other libraries leaves nothing out. What it says is run as documentation tests.
+//! The page about coming from other libraries leaves nothing out, and each of its blocks of code is a program that runs
+//! with the features that the page names for it.
 
+use std::collections::BTreeMap;
+use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
 
-use crate::harness::Ending;
 use crate::harness::languages::python_with;
+use crate::harness::{Ending, Lacking, Role, role};
+use crate::shm_support::tiny_dev_shm;
 
 crate::tests!(
+    migration_programs_run_with_the_features_they_name,
     every_feature_has_its_counterpart,
     every_call_of_the_c_library_is_there,
     every_call_of_the_rust_crates_is_there,
     every_name_of_mood_mqueue_is_there,
     every_name_of_posix_ipc_is_there,
+    what_is_said_of_posix_ipc_is_true,
 );
 
 /// What posix_ipc has for people rather than for programs.
@@ -22,39 +29,161 @@ names = set(dir(posix_ipc)).union(*map(dir, kinds))
 print(*(name for name in names if not name.startswith('_')))
 ";
 
-/// The code below a heading of the page, up to the next heading of its level: what is compiled.
-fn code(heading: &str) -> String {
+pub const ROLES: &[Role] = &[("migration_programs", run_programs)];
+
+fn page() -> String {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/migration.md");
-    let page = fs::read_to_string(page).expect("the page is there");
-    let (mut code, mut is_part, mut is_code) = (String::new(), false, false);
-    for line in page.lines() {
+    fs::read_to_string(page).expect("the page is there")
+}
+
+/// What is below a heading of the page, up to the next heading of its level, with the headings below it.
+fn text(heading: &str) -> String {
+    let (mut text, mut is_part, mut is_code) = (String::new(), false, false);
+    for line in page().lines() {
+        is_code ^= line == "```";
         // In code, such a line is one that readers do not see.
         if let Some(title) = line.strip_prefix("# ").filter(|_| !is_code) {
             is_part = title == heading;
-        } else if line == "```" {
-            is_code = !is_code;
-        } else if is_part && is_code {
-            code += line;
-            code.push('\n');
+        } else if is_part {
+            text += line;
+            text.push('\n');
         }
     }
-    assert!(!code.is_empty(), "there is no code under {heading:?}");
-    code
+    assert!(text.contains("```"), "there is no code under {heading:?}");
+    text
+}
+
+/// A block of code, the heading that it belongs to, and the features that are named there, with a comma between them.
+struct Program {
+    title: String,
+    features: String,
+    code: String,
+}
+
+/// All of the page. A block begins and ends with three backticks alone; what a block of several programs would need to
+/// know of each other, the page does not have.
+fn programs() -> Vec<Program> {
+    let (mut title, mut features, mut code) = (String::new(), String::new(), None::<String>);
+    let mut programs = Vec::new();
+    for line in page().lines() {
+        match &mut code {
+            Some(text) if line == "```" => {
+                programs.push(Program { title: title.clone(), features: features.clone(), code: text.clone() });
+                code = None;
+            }
+            // What readers do not see is part of the program.
+            Some(text) => *text += &format!("{}\n", line.strip_prefix("# ").unwrap_or(line)),
+            None if line == "```" => code = Some(String::new()),
+            None if line.starts_with('#') => {
+                (title, features) = (line.trim_start_matches(['#', ' ']).into(), String::new())
+            }
+            None => {
+                if let Some(named) = line.strip_prefix("Features: ") {
+                    // Every other part of such a line is the name of a feature.
+                    let named = named.split(", for ").next().unwrap_or_default();
+                    features = named.split('`').skip(1).step_by(2).collect::<Vec<_>>().join(",");
+                }
+            }
+        }
+    }
+    assert!(code.is_none(), "a block does not end");
+    programs
+}
+
+/// The source of a user's program: as documentation tests have it, the code is the body of a function.
+fn source(code: &str) -> String {
+    if code.contains("\nOk::<") {
+        format!(
+            "fn main() {{\nfn program() -> Result<(), impl std::fmt::Debug> {{\n{code}}}\nprogram().unwrap();\n}}\n"
+        )
+    } else {
+        format!("fn main() {{\n{code}}}\n")
+    }
+}
+
+/// Writes a package of a user's with these programs and features, and builds it with these flags of the compiler; the
+/// executables.
+pub fn build(features: &str, flags: &str, programs: &[(String, String)]) -> Result<Vec<PathBuf>, Lacking> {
+    let cargo = env::var_os("CARGO").ok_or_else(|| Lacking("cargo, which runs the tests usually".into()))?;
+    let library = env!("CARGO_MANIFEST_DIR");
+    let name: String = format!("user{features}{flags}").chars().filter(char::is_ascii_alphanumeric).collect();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("users").join(&name);
+    let _ = fs::remove_dir_all(folder.join("src"));
+    fs::create_dir_all(folder.join("src/bin")).expect("the target directory is writable");
+    for (program, source) in programs {
+        fs::write(folder.join(format!("src/bin/{program}.rs")), source).expect("the folder is new");
+    }
+    let quoted = features.split(',').filter(|name| !name.is_empty()).map(|name| format!("{name:?}"));
+    let quoted: Vec<String> = quoted.collect();
+    let manifest = format!(
+        "[package]\nname = {name:?}\nedition = \"2024\"\n\
+         [dependencies]\nrawipc = {{ path = {library:?}, features = [{}] }}\n\
+         [profile.dev]\ndebug = false\n[workspace]\n",
+        quoted.join(", ")
+    );
+    fs::write(folder.join("Cargo.toml"), manifest).expect("the folder is writable");
+    // The versions that the tests have, which are there.
+    fs::copy(Path::new(library).join("Cargo.lock"), folder.join("Cargo.lock")).expect("the folder is writable");
+    // Programs of other features share what they depend on; those of other flags cannot.
+    let target = folder.with_file_name(if flags.is_empty() { "target".into() } else { format!("target-{name}") });
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--offline", "--target-dir"]).arg(&target).current_dir(&folder);
+    let status = build.env("RUSTFLAGS", flags).status().expect("cargo starts");
+    assert!(status.success(), "not all programs of {} compile with the features {features:?}", folder.display());
+    Ok(programs.iter().map(|(program, _)| target.join("debug").join(program)).collect())
+}
+
+fn migration_programs_run_with_the_features_they_name() -> Ending {
+    let mut of_features: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for (number, Program { title, features, code }) in programs().iter().enumerate() {
+        let title: String = title.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        of_features.entry(features.clone()).or_default().push((format!("{number:02}-{title}"), source(code)));
+    }
+    assert!(of_features.len() > 1 && of_features.contains_key(""), "{:?}", of_features.keys());
+    let mut executables = Vec::new();
+    for (features, programs) in &of_features {
+        executables.extend(build(features, "", programs)?);
+    }
+    let executables: Vec<&str> = executables.iter().map(|path| path.to_str().expect("it is text")).collect();
+    let status = role("migration_programs", &executables).status().expect("the test program starts again");
+    match status.code() {
+        Some(LACKING) => Err(Lacking("namespaces of its own".into())),
+        code => {
+            assert_eq!(code, Some(0), "a program of the page fails");
+            Ok(())
+        }
+    }
+}
+
+const LACKING: i32 = 77;
+
+/// The role: runs programs one after the other where nothing that they leave is seen by others.
+fn run_programs(programs: &[String]) {
+    if tiny_dev_shm(1 << 20).is_err() {
+        exit(LACKING);
+    }
+    for program in programs {
+        let status = Command::new(program).status().expect("it was built");
+        assert!(status.success(), "{program}: {status}");
+    }
 }
 
 #[track_caller]
 fn assert_all_in<'name>(heading: &str, names: impl IntoIterator<Item = &'name str>) {
-    let code = code(heading);
-    let words: Vec<&str> = code.split(|character: char| !character.is_alphanumeric() && character != '_').collect();
+    let text = text(heading);
+    let words: Vec<&str> = text.split(|character: char| !character.is_alphanumeric() && character != '_').collect();
     let missing: Vec<&str> = names.into_iter().filter(|name| !words.contains(name)).collect();
     assert_eq!(missing, [""; 0], "are not on the page, under {heading:?}");
 }
 
+/// Each row is a program of its own.
 fn every_feature_has_its_counterpart() {
-    for (heading, letter, count) in [("mood.mqueue (Python)", 'M', 15), ("posix_ipc (Python)", 'P', 13)] {
-        let code = code(heading);
-        let missing: Vec<u32> = (1..=count).filter(|row| !code.contains(&format!("[{letter}{row}]"))).collect();
-        assert_eq!(missing, [0; 0], "rows of {heading}");
+    let programs = programs();
+    for (letter, count) in [('M', 15), ('P', 13)] {
+        for row in 1..=count {
+            let of_row = programs.iter().filter(|program| program.title.starts_with(&format!("{letter}{row}: ")));
+            assert_eq!(of_row.count(), 1, "{letter}{row}");
+        }
     }
 }
 
@@ -85,6 +214,36 @@ fn every_name_of_mood_mqueue_is_there() {
     let names = "MessageQueue name flags mode maxmsg msgsize close closed fileno send sendall recv receive fill _fill \
                  drain _drain notify blocking len";
     assert_all_in("mood.mqueue (Python)", names.split_whitespace());
+}
+
+/// What the page says of posix_ipc that is not the same here.
+const PYTHON_CLAIMS: &str = "
+import posix_ipc, signal
+name = '/rawipc-test-' + str(__import__('os').getpid())
+queue = posix_ipc.MessageQueue(name, posix_ipc.O_CREX, max_messages=1, max_message_size=8)
+queue.request_notification(signal.SIGUSR1)
+queue.request_notification((print, 1))
+queue.request_notification(signal.SIGUSR2)
+queue.request_notification(None)
+queue.close()
+queue.unlink()
+try:
+    posix_ipc.MessageQueue(name, posix_ipc.O_EXCL)
+    raise SystemExit('O_EXCL alone')
+except ValueError:
+    pass
+semaphore = posix_ipc.Semaphore(name, posix_ipc.O_CREX, mode=0o640)
+semaphore.unlink()
+assert semaphore.mode == 0o640
+memory = posix_ipc.SharedMemory(name, posix_ipc.O_CREX)
+memory.unlink()
+assert memory.size == 0
+";
+
+fn what_is_said_of_posix_ipc_is_true() -> Ending {
+    let output = python_with("posix_ipc")?.args(["-c", PYTHON_CLAIMS]).output().expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 /// As the installed module says itself.

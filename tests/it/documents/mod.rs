@@ -1,6 +1,6 @@
 //! What the documents say.
 
-mod migration;
+pub mod migration;
 mod namespaces;
 
 use crate::harness::Test;

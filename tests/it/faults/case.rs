@@ -42,6 +42,18 @@ pub fn freely<K: Send + 'static>(act: impl FnOnce() -> rawipc::Result<K> + Send 
 /// All errnos of a call.
 pub const ALL: &[Errno] = &[];
 
+/// That a call is not known or not permitted, and another one may be.
+pub const REFUSED: &[Errno] = &[Errno::OPNOTSUPP, Errno::ISDIR, Errno::INVAL, Errno::NOSYS, Errno::ACCESS, Errno::PERM];
+
+/// Of `linkat`, there is another way without `/proc` too.
+pub const LINK_REFUSED: Unusual = ("linkat", &REFUSED_OR_GONE, Told::Nothing, Left::Done);
+
+const REFUSED_OR_GONE: [Errno; 7] =
+    [Errno::NOENT, Errno::OPNOTSUPP, Errno::ISDIR, Errno::INVAL, Errno::NOSYS, Errno::ACCESS, Errno::PERM];
+
+/// Space is reserved another way then.
+pub const IN_PARTS: Unusual = ("fallocate", &[Errno::INTR, Errno::OPNOTSUPP, Errno::NOSYS], Told::Nothing, Left::Done);
+
 /// What an operation returns when a call of it fails.
 #[derive(Clone, Copy, Debug)]
 pub enum Told {
@@ -51,6 +63,8 @@ pub enum Told {
     Nothing,
     /// This kind; the errno may be another.
     Kind(ErrorKind),
+    /// This kind, of another operation; the errno may be another.
+    KindAs(ErrorKind, Operation),
     /// As usually, but of another operation.
     As(Operation),
 }
@@ -160,6 +174,7 @@ impl Case {
             Told::Usually => result == error(self.operation),
             Told::Nothing => run.result == usual.result,
             Told::Kind(kind) => result.is_err_and(|error| (error.0, error.2) == (kind, self.operation)),
+            Told::KindAs(kind, operation) => result.is_err_and(|error| (error.0, error.2) == (kind, operation)),
             Told::As(operation) => result == error(operation),
         };
         if !is_told {
@@ -199,7 +214,7 @@ fn kind_of(operation: Operation, errno: Errno) -> ErrorKind {
     match errno {
         Errno::NOENT => ErrorKind::NotFound,
         Errno::EXIST => ErrorKind::AlreadyExists,
-        Errno::ACCESS | Errno::PERM => ErrorKind::PermissionDenied,
+        Errno::ACCESS | Errno::PERM | Errno::ROFS => ErrorKind::PermissionDenied,
         Errno::AGAIN => ErrorKind::WouldBlock,
         Errno::TIMEDOUT => ErrorKind::TimedOut,
         Errno::INTR => ErrorKind::Interrupted,
@@ -213,6 +228,7 @@ fn kind_of(operation: Operation, errno: Errno) -> ErrorKind {
         Errno::NFILE => ErrorKind::LimitExceeded(Limit::SystemDescriptors),
         Errno::NOSPC if is_queue => ErrorKind::LimitExceeded(Limit::Queues),
         Errno::NOSPC if takes_space => ErrorKind::LimitExceeded(Limit::DevShm),
+        Errno::DQUOT => ErrorKind::LimitExceeded(Limit::Quota),
         Errno::OVERFLOW => ErrorKind::Overflow,
         Errno::NOSYS | Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT => ErrorKind::Unsupported,
         Errno::BUSY => ErrorKind::Busy,

@@ -8,16 +8,19 @@ use rawipc::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
+use rustix::fs::{Mode, fchmod};
 
 use super::case::Left::{Before, Done, Shows};
-use super::case::Told::{As, Kind, Nothing, Usually};
+use super::case::Told::{Kind, Nothing, Usually};
 use super::case::{ALL, Case, Left, Prepared, case, on};
 use super::shared_queue::{content, options};
-use crate::shared_queue_support::bell_of;
-use Operation::{Doorbell as Bell, MemoryStatus, Send};
+use crate::shared_queue_support::bell_name;
+use Operation::{Doorbell as Bell, Send};
 
 static QUEUE: LazyLock<(SharedQueue, Mapping)> = LazyLock::new(|| {
     let queue = options().create_anonymous().unwrap();
+    // So that its bells have the mode that they are created with.
+    fchmod(&queue, Mode::RUSR | Mode::WUSR).unwrap();
     let memory = SharedMemory::try_from(queue.as_fd().try_clone_to_owned().unwrap()).unwrap();
     (queue, memory.map().unwrap())
 });
@@ -30,20 +33,32 @@ const SILENT: Left = Shows("armed: 1, rung: Some(false), []");
 
 pub fn cases() -> Vec<Case> {
     LazyLock::force(&QUEUE);
+    [making_and_arming(), ringing_and_dropping()].concat()
+}
+
+fn making_and_arming() -> Vec<Case> {
     vec![
         case("SharedQueue doorbell", Bell, || {
             reset();
-            on(None, look, |bell| {
-                *bell = Some(QUEUE.0.doorbell()?);
-                Ok(())
-            })
+            on(
+                Swept(None),
+                |bell| look(&bell.0),
+                |bell| {
+                    bell.0 = Some(QUEUE.0.doorbell()?);
+                    Ok(())
+                },
+            )
         })
         .unless(&[
-            ("stat 1", ALL, As(MemoryStatus), Before),
+            // Another number is free.
             ("mq_open", &[Errno::EXIST], Nothing, Done),
             ("mq_open", &[Errno::NOSPC], Kind(ErrorKind::LimitExceeded(Limit::Queues)), Before),
             // A descriptor can be had here, so it is the other cause.
             ("mq_open", &[Errno::MFILE], Kind(ErrorKind::LimitExceeded(Limit::QueueBytes)), Before),
+            // The command is not known.
+            ("fcntl", &[Errno::INVAL], Kind(ErrorKind::Unsupported), Before),
+            // Another doorbell has been faster, whose bell that is.
+            ("fcntl", &[Errno::AGAIN], Nothing, Done),
             // Too many are watched, which is no limit of queues.
             ("epoll_ctl", &[Errno::NOSPC], Kind(ErrorKind::Other), Before),
         ]),
@@ -57,7 +72,7 @@ pub fn cases() -> Vec<Case> {
         case("Doorbell arm, its name gone", Bell, || {
             reset();
             let bell = QUEUE.0.doorbell().unwrap();
-            MessageQueue::unlink(Name::new(&bell_of(&QUEUE.0)[..]).unwrap()).unwrap();
+            MessageQueue::unlink(Name::new(&bell_name(0)[..]).unwrap()).unwrap();
             on(Some(bell), look, |bell| bell.as_mut().expect("it is there").arm())
         })
         .only(&["mq_open", "fchmod", "epoll_ctl", "close"])
@@ -73,13 +88,18 @@ pub fn cases() -> Vec<Case> {
             ("fchmod", ALL, Usually, SILENT),
             ("epoll_ctl 0", ALL, Usually, SILENT),
         ]),
-        // The message is sent in any case. What could not be rung, the next message rings.
+    ]
+}
+
+fn ringing_and_dropping() -> Vec<Case> {
+    vec![
+        // The message is sent in any case. What could not be rung stays armed.
         case("SharedQueue send, the bell armed", Send, || on_bell_armed(|_| QUEUE.0.send(b"x", Priority::MIN))).unless(
             &[
                 ("stat", ALL, Nothing, Shows("armed: 1, rung: Some(false), [([120], ")),
-                ("mq_open", &[Errno::NOENT], Nothing, Shows("armed: 0, rung: Some(false), [([120], ")),
                 ("mq_timedsend", &[Errno::AGAIN], Nothing, Shows("armed: 0, rung: Some(false), [([120], ")),
                 ("mq_open", ALL, Nothing, Shows("armed: 1, rung: Some(false), [([120], ")),
+                ("fcntl", ALL, Nothing, Shows("armed: 1, rung: Some(false), [([120], ")),
                 ("mq_timedsend", ALL, Nothing, Shows("armed: 1, rung: Some(false), [([120], ")),
                 ("close", ALL, Nothing, Done),
             ],
@@ -90,7 +110,7 @@ pub fn cases() -> Vec<Case> {
                 Ok(())
             })
         })
-        // The name stays, for the next doorbell of the queue to remove.
+        // The name stays, for the next doorbell of the user to take.
         .only(&["mq_timedsend", "close"])
         .unless(&[("mq_timedsend", ALL, Nothing, Done), ("close", ALL, Nothing, Done)]),
     ]
@@ -103,10 +123,21 @@ fn armed() -> &'static AtomicU32 {
 /// Takes away what the operation before has left.
 fn reset() {
     while QUEUE.0.try_receive(&mut [0; 16]).is_ok() {}
-    armed().store(0, Relaxed);
+    // The count stays: what a handle could not ring it does not try again before another arming.
+    armed().fetch_and(!(1 << 31), Relaxed);
 }
 
 type Ringing = Option<Doorbell<&'static SharedQueue>>;
+
+/// A doorbell, after which no bell is left: not even one that seems to be another's.
+struct Swept(Ringing);
+
+impl Drop for Swept {
+    fn drop(&mut self) {
+        drop(self.0.take());
+        let _ = MessageQueue::unlink(Name::new(&bell_name(0)[..]).unwrap());
+    }
+}
 
 /// A doorbell that may be armed, and something to be done with it.
 fn on_ringing<K: std::marker::Send + 'static>(is_armed: bool, act: fn(&mut Ringing) -> rawipc::Result<K>) -> Prepared {

@@ -50,6 +50,8 @@ const ROWS: &[Row] = &[
     row("statfs", &[libc::SYS_statfs], errnos!(ACCESS FAULT INTR IO LOOP NAMETOOLONG NOENT NOMEM NOTDIR OVERFLOW)),
     row("fstatfs", &[libc::SYS_fstatfs], errnos!(BADF FAULT INTR IO NOMEM OVERFLOW)),
     row("fcntl", &[libc::SYS_fcntl], errnos!(ACCESS AGAIN BADF BUSY FAULT INTR INVAL MFILE NOLCK NOTDIR PERM)),
+    row("renameat2", &[libc::SYS_renameat2], RENAME),
+    row("fchown", &[libc::SYS_fchown], errnos!(BADF INVAL IO PERM ROFS)),
     row("fchmod", &[libc::SYS_fchmod], errnos!(BADF IO PERM ROFS)),
     row("fallocate", &[libc::SYS_fallocate], ALLOCATE),
     row("ftruncate", &[libc::SYS_ftruncate], errnos!(BADF FBIG INTR INVAL IO PERM TXTBSY ROFS)),
@@ -60,9 +62,10 @@ const ROWS: &[Row] = &[
     row("pwrite", &[libc::SYS_pwrite64], WRITE),
     row("getdents", &[libc::SYS_getdents64], errnos!(BADF FAULT INVAL NOENT NOTDIR)),
     row("mmap", MMAP, errnos!(ACCESS AGAIN BADF EXIST INVAL NFILE NODEV NOMEM OVERFLOW PERM TXTBSY)),
-    row("mremap", &[libc::SYS_mremap], errnos!(AGAIN FAULT INVAL NOMEM)),
+    row("mprotect", &[libc::SYS_mprotect], errnos!(ACCESS INVAL NOMEM)),
+    row("prctl", &[libc::SYS_prctl], errnos!(FAULT INVAL)),
     row("mlock", &[libc::SYS_mlock], errnos!(NOMEM PERM AGAIN INVAL)),
-    row("madvise", &[libc::SYS_madvise], errnos!(ACCESS AGAIN BADF BUSY INTR INVAL IO NOMEM PERM)),
+    row("madvise", &[libc::SYS_madvise], errnos!(ACCESS AGAIN BADF BUSY FAULT INTR INVAL IO NOMEM PERM)),
     row("memfd_create", &[libc::SYS_memfd_create], errnos!(FAULT INVAL MFILE NFILE NOMEM)),
     row("getrandom", &[libc::SYS_getrandom], errnos!(AGAIN FAULT INTR INVAL)),
     row("futex", &[libc::SYS_futex, 422], errnos!(ACCESS AGAIN FAULT INTR INVAL NFILE TIMEDOUT)),
@@ -83,6 +86,8 @@ const OPEN: &[Errno] = errnos!(ACCESS BADF BUSY DQUOT EXIST FAULT FBIG INTR INVA
 const UNLINK: &[Errno] = errnos!(ACCESS BADF BUSY FAULT INVAL IO ISDIR LOOP NAMETOOLONG NOENT NOMEM NOTDIR ROFS);
 const LINK: &[Errno] = errnos!(ACCESS BADF DQUOT EXIST FAULT INVAL IO LOOP MLINK NAMETOOLONG NOENT NOMEM NOSPC NOTDIR
     ROFS XDEV);
+const RENAME: &[Errno] = errnos!(ACCESS BUSY DQUOT EXIST FAULT INVAL ISDIR LOOP MLINK NAMETOOLONG NOENT NOMEM NOSPC
+    NOTDIR ROFS XDEV);
 const ALLOCATE: &[Errno] = errnos!(BADF FBIG INTR INVAL IO NODEV NOSPC OPNOTSUPP PERM SPIPE TXTBSY);
 const WRITE: &[Errno] = errnos!(AGAIN BADF DESTADDRREQ DQUOT FAULT FBIG INTR INVAL IO NOSPC PERM PIPE);
 const STAT: &[libc::c_long] = &[

@@ -7,7 +7,8 @@ fn flags(call: &Call) -> Option<(u64, u64)> {
     let second = call.arguments[1];
     let cloexec = libc::O_CLOEXEC as u64;
     match call.number {
-        libc::SYS_mq_open => Some((second, cloexec)),
+        // The kernel sets it for each descriptor of a queue.
+        libc::SYS_mq_open => Some((cloexec, cloexec)),
         libc::SYS_memfd_create => Some((second, libc::MFD_CLOEXEC.into())),
         libc::SYS_epoll_create1 => Some((call.arguments[0], libc::EPOLL_CLOEXEC as u64)),
         libc::SYS_eventfd2 => Some((second, libc::EFD_CLOEXEC as u64)),

@@ -11,6 +11,7 @@ mod doorbell;
 pub mod errnos;
 mod flags;
 mod memory;
+mod monitoring;
 mod notification;
 mod objects;
 mod queue;
@@ -66,7 +67,7 @@ fn failing_calls_of_robust_mutexes_are_told_and_leave_nothing() -> Ending {
 }
 
 fn failing_calls_of_shared_queues_are_told_and_leave_nothing() -> Ending {
-    assert_all(&[shared_queue::cases(), batches::cases(), doorbell::cases()].concat())
+    assert_all(&[shared_queue::cases(), monitoring::cases(), batches::cases(), doorbell::cases()].concat())
 }
 
 fn a_childs_first_call_fails_and_the_next_one_works() -> Ending {
@@ -110,6 +111,7 @@ fn all_cases() -> Vec<Case> {
         memory::cases,
         robust::cases,
         shared_queue::cases,
+        monitoring::cases,
         batches::cases,
         doorbell::cases,
         objects::cases,

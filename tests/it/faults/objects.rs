@@ -40,20 +40,23 @@ fn listings() -> Vec<Case> {
         || on_queue(super::queue::queue(), |_| walk(|buffer| Listing::queues(buffer), |_| Ok(())));
     vec![
         case("Listing::queues", List, queues).unless(&[
-            // What is mounted does as well.
-            ("fsopen", ALL, Nothing, Done),
-            ("fsconfig", ALL, Nothing, Done),
-            ("fsmount", ALL, Nothing, Done),
+            // Without the mounted file system it mounts one.
+            ("statfs", ALL, Nothing, Done),
             ("open 0", ALL, Nothing, Done),
+            // Whoever may not ask for a filter has one.
+            ("prctl", ALL, Nothing, Done),
             // An entry that is gone already is passed over.
             ("stat", &[Errno::NOENT], Nothing, Done),
             ("getdents", &[Errno::INVAL], Usually, Before),
             ("close", ALL, Nothing, Done),
         ]),
-        case("Listing::queues, mounted", List, queues)
-            .where_calls_fail(|call| (call.number == libc::SYS_fsopen).then_some(Errno::PERM))
+        case("Listing::queues, not mounted", List, queues)
+            .where_calls_fail(|call| (call.number == libc::SYS_statfs).then_some(Errno::NOENT))
             .unless(&[
-                ("statfs", ALL, Kind(ErrorKind::Unsupported), Before),
+                ("statfs", ALL, Nothing, Done),
+                ("fsopen", ALL, Kind(ErrorKind::Unsupported), Before),
+                ("fsconfig", ALL, Kind(ErrorKind::Unsupported), Before),
+                ("fsmount", ALL, Kind(ErrorKind::Unsupported), Before),
                 ("open 0", ALL, Kind(ErrorKind::Unsupported), Before),
                 ("stat", &[Errno::NOENT], Nothing, Done),
                 ("close", ALL, Nothing, Done),
@@ -76,7 +79,7 @@ fn entries() -> Vec<Case> {
                 walk(|buffer| Listing::queues(buffer), |entry| entry.queue_status().map(drop))
             })
         })
-        .only(&["open 2", "pread", "close 3"])
+        .only(&["open 2", "pread", "close 0"])
         .unless(&[("open", ALL, As(List), Before), ("close", ALL, Nothing, Done)]),
         case("open_queue", Operation::AdoptQueue, || {
             on_queue(super::queue::queue(), |_| {
@@ -85,7 +88,7 @@ fn entries() -> Vec<Case> {
         })
         .only(&["open 2", "mq_getsetattr", "fcntl"])
         .unless(&[
-            ("open", &[Errno::ACCESS, Errno::PERM], Nothing, Done),
+            ("open", &[Errno::ACCESS, Errno::PERM, Errno::ROFS], Nothing, Done),
             ("open", ALL, As(List), Before),
             ("mq_getsetattr", ALL, Kind(ErrorKind::InvalidInput), Before),
         ]),
@@ -99,11 +102,34 @@ fn limits() -> Vec<Case> {
             ("open", ALL, NO_PROC, Before),
             ("read", ALL, NO_PROC, Before),
             ("close", ALL, Nothing, Done),
+            ("mprotect", ALL, Nothing, Done),
         ]),
         case("Platform::probe", ReadLimits, || freely(|| Ok(Platform::probe()))).unless(&[
+            // A feature that cannot be tried is missing.
+            ("mq_open", ALL, Nothing, Done),
             ("mq_getsetattr", ALL, Nothing, Done),
+            ("mq_timedsend", ALL, Nothing, Done),
+            ("mq_timedreceive", ALL, Nothing, Done),
             ("mq_notify", ALL, Nothing, Done),
+            ("socket", ALL, Nothing, Done),
+            ("close", ALL, Nothing, Done),
             ("stat", ALL, Nothing, Done),
+            ("statfs", ALL, Nothing, Done),
+            ("fstatfs", ALL, Nothing, Done),
+            ("open", ALL, Nothing, Done),
+            ("unlink", ALL, Nothing, Done),
+            ("getrandom", ALL, Nothing, Done),
+            ("memfd_create", ALL, Nothing, Done),
+            ("fallocate", ALL, Nothing, Done),
+            ("ftruncate", ALL, Nothing, Done),
+            ("mmap", ALL, Nothing, Done),
+            ("madvise", ALL, Nothing, Done),
+            ("mprotect", ALL, Nothing, Done),
+            ("prctl", ALL, Nothing, Done),
+            ("fcntl", ALL, Nothing, Done),
+            ("flock", ALL, Nothing, Done),
+            ("futex", ALL, Nothing, Done),
+            ("close", ALL, Nothing, Done),
         ]),
     ]
 }

@@ -227,6 +227,7 @@ fn receiving() -> Vec<Case> {
 fn looking() -> Vec<Case> {
     vec![
         case("attributes", QueueStatus, || on_queue(queue(), |queue| queue.attributes())),
+        case("is_linked", QueueStatus, || on_queue(queue(), |queue| queue.is_linked())),
         case("mode", QueueStatus, || on_queue(queue(), |queue| queue.mode())),
         case("flags", QueueStatus, || on_queue(queue(), |queue| queue.flags())),
         case("status", QueueStatus, || on_queue(queue(), |queue| queue.status())),

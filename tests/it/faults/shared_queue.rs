@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use rawipc::{
     Deadline, Errno, ErrorKind, Limit, Mapping, MessageBuffer, Name, Operation, Priority, Refused, SharedMemory,
-    SharedQueue, SharedQueueOptions, Tuning, name,
+    SharedQueue, SharedQueueOptions, WaitTuning, name,
 };
 use rustix::fd::{AsFd, OwnedFd};
 
 use super::case::Left::{Before, Done, Shows};
-use super::case::Told::{As, Kind, Nothing, Usually};
-use super::case::{ALL, Case, Prepared, Told, Unusual, case, freely, on};
+use super::case::Told::{As, Kind, KindAs, Nothing, Usually};
+use super::case::{ALL, Case, IN_PARTS, LINK_REFUSED, Prepared, REFUSED, Told, Unusual, case, freely, on};
 use super::robust::{TAKING_PART, owner_of_slot, taken};
 use Operation::{
     AdoptQueue, CloneMemory, CloneQueue, CreateMemory, CreateQueue, MapMemory, MemoryStatus, OpenQueue, Receive,
@@ -22,7 +22,7 @@ pub fn cases() -> Vec<Case> {
     [opening(), creating(), handles(), waiting(), locked(), in_place(), closing()].concat()
 }
 
-const NAME: &Name = name!("/rawipc-test-shared");
+pub const NAME: &Name = name!("/rawipc-test-shared");
 const OTHER: &Name = name!("/rawipc-test-other");
 const UNIQUE: &Name = name!("/rawipc-test-unique-");
 pub const SOON: Duration = Duration::from_millis(10);
@@ -50,7 +50,7 @@ impl Arena {
     /// With so many messages.
     pub fn new(messages: usize) -> Self {
         let mut queue = options().create_anonymous().unwrap();
-        queue.set_tuning(Tuning { recheck: Duration::from_millis(20), ..queue.tuning() });
+        queue.set_tuning(WaitTuning { recheck_interval: Some(Duration::from_millis(20)), ..queue.tuning() });
         (0..messages).for_each(|number| queue.send(&[number as u8; 5], Priority::MIN).unwrap());
         let other = queue.try_clone().unwrap();
         Self { mapping: memory(&queue).map().unwrap(), other, queue }
@@ -108,7 +108,7 @@ pub fn on_arena<K: std::marker::Send + 'static>(arena: Arena, act: fn(&SharedQue
     on(arena, Arena::look, move |arena| act(&arena.queue))
 }
 
-fn on_named<K: std::marker::Send + 'static>(act: fn(&SharedQueue) -> rawipc::Result<K>) -> Prepared {
+pub fn on_named<K: std::marker::Send + 'static>(act: fn(&SharedQueue) -> rawipc::Result<K>) -> Prepared {
     let queue = options().create_new(true).open(NAME).unwrap();
     on(queue, |_| String::new(), move |queue| act(queue))
 }
@@ -131,6 +131,7 @@ fn opening() -> Vec<Case> {
         ("stat 1", ALL, As(MemoryStatus), Before),
         ("stat 2", ALL, As(MemoryStatus), Before),
         ("mmap 0", ALL, As(MapMemory), Before),
+        ("fcntl 1", &[Errno::AGAIN], Usually, Before),
         // Without `/proc` it is opened by its name.
         ("open 1", &[Errno::NOENT, Errno::NOTDIR], Nothing, Done),
     ];
@@ -139,7 +140,6 @@ fn opening() -> Vec<Case> {
             .unless(FILE)
             .unless(MEMBERSHIP)
             .unless(TAKING_PART),
-        // It is created if it is gone by then; that it is there, the second attempt tells.
         case("SharedQueue create what exists", CreateQueue, || on_named(|_| options().create(true).open(NAME)))
             .unless(&[("open 0", &[Errno::NOENT], Nothing, Done), ("stat", &[Errno::NOENT], Nothing, Done)])
             .unless(FILE)
@@ -150,26 +150,28 @@ fn opening() -> Vec<Case> {
 
 /// As with named semaphores, another way does where there are no files without a name, or they cannot be linked.
 const CREATION: &[Unusual] = &[
-    ("open 0", &[Errno::OPNOTSUPP, Errno::ISDIR], Nothing, Done),
+    ("open 0", REFUSED, Nothing, Done),
     ("open 0", &[Errno::NOENT, Errno::NOTDIR], Kind(ErrorKind::Unsupported), Before),
-    ("linkat", &[Errno::NOENT], Nothing, Done),
+    LINK_REFUSED,
+    ("stat 1", &[Errno::NOENT], Nothing, Done),
+    IN_PARTS,
     ("linkat", &[Errno::NOTDIR], Kind(ErrorKind::Unsupported), Before),
-    ("stat", &[Errno::NOENT, Errno::NOTDIR], Kind(ErrorKind::Unsupported), Before),
+    ("stat 0", &[Errno::NOENT, Errno::NOTDIR], Kind(ErrorKind::Unsupported), Before),
     ("open 0", &[Errno::NOSPC], NO_SPACE, Before),
     ("fallocate", &[Errno::NOSPC], NO_SPACE, Before),
     ("linkat", &[Errno::NOSPC], NO_SPACE, Before),
     // An errno that stands for sizes no file can have.
     ("open 0", &[Errno::OVERFLOW], Kind(ErrorKind::InvalidInput), Before),
     ("mmap 0", &[Errno::OVERFLOW], Kind(ErrorKind::InvalidInput), Before),
-    ("stat", &[Errno::OVERFLOW], Kind(ErrorKind::InvalidInput), Before),
+    ("stat 0", &[Errno::OVERFLOW], Kind(ErrorKind::InvalidInput), Before),
     ("open 1", &[Errno::NOENT, Errno::NOTDIR], Nothing, Done),
+    ("fcntl 1", &[Errno::AGAIN], Usually, Before),
 ];
 
 fn creating() -> Vec<Case> {
     let create: fn() -> Prepared = || freely(|| options().create_new(true).open(OTHER));
     let exactly: fn() -> Prepared = || freely(|| options().create_new(true).exact_mode(0o666).open(OTHER));
     let uniquely: fn() -> Prepared = || freely(|| options().create_unique(UNIQUE));
-    // A name that was there before is what it is taken for.
     let taken = ["mmap", "linkat", "open 1"].map(|call| (call, &[Errno::EXIST][..], Nothing, Done));
     let creation = [CREATION, MEMBERSHIP, TAKING_PART].concat();
     let rest = &[
@@ -197,8 +199,11 @@ fn creating() -> Vec<Case> {
         case("SharedQueue create, anonymous", CreateQueue, || freely(|| options().create_anonymous()))
             .unless(&[
                 ("memfd_create", ALL, As(CreateMemory), Before),
+                IN_PARTS,
+                ("fallocate", &[Errno::NOSPC], KindAs(ErrorKind::OutOfMemory, CreateMemory), Before),
                 ("fallocate", ALL, As(CreateMemory), Before),
                 ("fcntl 0", ALL, As(SealMemory), Before),
+                ("fcntl 2", &[Errno::AGAIN], Usually, Before),
                 ("mmap 0", ALL, As(MapMemory), Before),
                 ("open", &[Errno::NOENT, Errno::NOTDIR], Kind(ErrorKind::Unsupported), Before),
             ])
@@ -215,7 +220,8 @@ fn handles() -> Vec<Case> {
     ];
     vec![
         case("SharedQueue try_clone", CloneQueue, || on_arena(Arena::new(1), SharedQueue::try_clone))
-            .unless(&[("fcntl 0", ALL, As(CloneMemory), Before)])
+            .unless(&[("fcntl 0", ALL, As(CloneMemory), Before), ("stat 2", ALL, Usually, Before)])
+            .unless(&[("fcntl 2", &[Errno::AGAIN], Usually, Before)])
             .unless(MEMORY)
             .unless(MEMBERSHIP)
             .unless(TAKING_PART),
@@ -234,6 +240,8 @@ fn handles() -> Vec<Case> {
             ("fstatfs", ALL, As(MemoryStatus), Before),
             ("fcntl 0", ALL, As(MemoryStatus), Before),
             ("fcntl 1", ALL, As(CloneMemory), Before),
+            ("fcntl 3", &[Errno::AGAIN], Usually, Before),
+            ("stat 3", ALL, Usually, Before),
         ])
         .unless(MEMORY)
         .unless(MEMBERSHIP)
@@ -302,7 +310,8 @@ fn locked() -> Vec<Case> {
         case("SharedQueue send, left by the dead", Send, || on_arena(Arena::new(1).left(), send))
             .only(&["futex 0", "fcntl 0", "futex 1", "futex 3"])
             .unless(WAKING)
-            .unless(&[AGAIN, UNKNOWN]),
+            // A handler runs, and the dead holder of the lock is found all the same.
+            .unless(&[AGAIN, ("futex 0", &[Errno::INTR], Nothing, Done), UNKNOWN]),
         case("SharedQueue receive, left by the dead", Receive, || on_arena(Arena::new(1).left(), receive))
             .only(ASKING)
             .unless(&[UNKNOWN]),
@@ -332,7 +341,7 @@ fn in_place() -> Vec<Case> {
             on_left(|arena| {
                 let room = arena.queue.reserve()?;
                 arena.leave();
-                room.publish(1, Priority::MIN)
+                Ok(room.publish(1, Priority::MIN)?)
             })
         })
         .only(&["fcntl 0", "fcntl 1"])
@@ -342,7 +351,7 @@ fn in_place() -> Vec<Case> {
             on_left(|arena| {
                 let message = arena.queue.borrow()?;
                 arena.leave();
-                message.put_back()
+                Ok(message.put_back()?)
             })
         })
         .only(&["fcntl 0"])
@@ -351,7 +360,6 @@ fn in_place() -> Vec<Case> {
             ("fcntl 0", &[Errno::INVAL], Kind(ErrorKind::Unsupported), Shows("[], room for 2")),
             ("fcntl 0", ALL, Usually, Shows("[], room for 2")),
         ]),
-        // What cannot be freed now is free for whoever looks for room next.
         case("Reservation dropped, left by the dead", Send, || {
             on_left(|arena| {
                 let room = arena.queue.reserve()?;
@@ -366,9 +374,6 @@ fn in_place() -> Vec<Case> {
 }
 
 fn closing() -> Vec<Case> {
-    fn close(queue: &mut Option<SharedQueue>) -> rawipc::Result<()> {
-        queue.take().map_or(Ok(()), SharedQueue::close)
-    }
     vec![
         case("SharedQueue unlink", UnlinkQueue, || {
             let queue = options().unlink_on_drop(false).create_new(true).open(OTHER).map(Owned).unwrap();
@@ -377,7 +382,7 @@ fn closing() -> Vec<Case> {
         case("SharedQueue close and unlink", UnlinkQueue, || {
             let queue = options().create_new(true).open(OTHER).unwrap();
             let name = Owned(options().unlink_on_drop(false).open(OTHER).unwrap());
-            on((Some(queue), name), |_| String::new(), |(queue, _)| close(queue))
+            on((Some(queue), name), |_| String::new(), |(queue, _)| queue.take().map_or(Ok(()), SharedQueue::close))
         })
         // What removes the name is the same as for shared memory; here its content changes as well.
         .only(&["close"])

@@ -34,7 +34,11 @@ fn descriptors() -> BTreeMap<String, String> {
     let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
     // The directory's own descriptor is gone by the time it is looked at.
     let names: Vec<String> = names.collect();
-    let target = |name: &String| Some(stable(fs::read_link(format!("/proc/self/fd/{name}")).ok()?.to_str()?));
+    let target = |name: &String| {
+        let link = fs::read_link(format!("/proc/self/fd/{name}")).ok()?;
+        // A file keeps what it was called when it was made: a number, or a name.
+        Some(if link.starts_with("/dev/shm") { "/dev/shm".into() } else { stable(link.to_str()?) })
+    };
     names.iter().filter_map(|name| Some((name.clone(), target(name)?))).collect()
 }
 
@@ -54,8 +58,7 @@ fn files() -> BTreeMap<String, (u32, Vec<u8>)> {
         let mode = fs::metadata(path).expect("the file is there").mode();
         let mut bytes = fs::read(path).expect("the file can be read");
         if bytes.starts_with(b"rawipc/Q") {
-            // Of a shared queue, the random letters of its doorbell, and who of those who take part has which slot.
-            bytes[24..40].fill(0);
+            // Of a shared queue, who of those who take part has which slot.
             bytes[128..640].sort_unstable();
         }
         (mode, bytes)
@@ -79,7 +82,7 @@ fn queues() -> BTreeMap<String, u32> {
 fn stable(text: &str) -> String {
     let mut stable = String::new();
     for word in text.split(' ').filter(|word| !["", "(deleted)"].contains(word)) {
-        let random = ["-unique-", "sem.rawipc-", "rawipc-bell-", "socket:[", "/dev/shm/#"]
+        let random = ["-unique-", ".rawipc-", "rawipc-bell-", "socket:[", "/dev/shm/#"]
             .into_iter()
             .find_map(|mark| Some(word.find(mark)? + mark.len()));
         stable.push_str(&word[..random.unwrap_or(word.len())]);

@@ -77,6 +77,33 @@ pub fn calls_of(command: &mut Command) -> Result<BTreeMap<u64, Vec<Call>>, Lacki
     }
 }
 
+/// Runs a process that lets itself be traced, and kills it at one of its stops within a piece: they are before and
+/// after each system call. Whether it came to that stop before the piece was over.
+pub fn kill_at_stop(command: &mut Command, piece: u64, stop: usize) -> Result<bool, Lacking> {
+    let peer = Peer::start(command);
+    let lacking = || Lacking("ptrace".into());
+    if wait(peer.pid()).is_none() {
+        return Err(lacking());
+    }
+    let options = libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_EXITKILL;
+    request(libc::PTRACE_SETOPTIONS as _, peer.pid(), 0, options as usize).ok_or_else(lacking)?;
+    let memory = File::open(format!("/proc/{}/mem", peer.pid())).map_err(|_| lacking())?;
+    let (mut is_inside, mut stops) = (false, 0);
+    let was_in_time = loop {
+        request(libc::PTRACE_SYSCALL as _, peer.pid(), 0, 0).expect("the tracee is stopped");
+        let signal = wait(peer.pid()).expect("the piece ends before the process does");
+        assert_eq!(signal, AT_CALL, "the tracee got a signal");
+        match entered(peer.pid(), &memory).ok_or_else(lacking)? {
+            Some(call) if call.number == libc::SYS_getppid && call.arguments[0] == piece => is_inside = true,
+            Some(call) if call.number == libc::SYS_getppid && is_inside => break false,
+            _ if is_inside && stops == stop => break true,
+            _ => stops += usize::from(is_inside),
+        }
+    };
+    drop(peer.kill_now());
+    Ok(was_in_time)
+}
+
 /// Waits until the tracee stops; by which signal, or nothing if it has ended well.
 fn wait(pid: i32) -> Option<i32> {
     let mut status = 0;

@@ -55,6 +55,11 @@ fn opening() -> Vec<Play> {
             |()| removed(options().create_new(true).sparse(true)),
         ),
         play(
+            "`SharedMemoryOptions::open` with `create_new`, `group`, `exact_mode`",
+            || (),
+            |()| removed(options().create_new(true).group(0).exact_mode(0o660)),
+        ),
+        play(
             "`SharedMemoryOptions::create_unique`",
             || (),
             |()| options().unlink_on_drop(true).create_unique(name!("/rawipc-test-unique-")).unwrap(),
@@ -84,9 +89,12 @@ fn objects() -> Vec<Play> {
     vec![
         play("`SharedMemory::size`", memory, |memory| memory.size().unwrap()),
         play("`SharedMemory::mode`", memory, |memory| memory.mode().unwrap()),
+        play("`SharedMemory::is_linked`", memory, |memory| assert!(memory.is_linked().unwrap())),
+        play("`SharedMemory::is_linked` without a name", anonymous, |memory| assert!(!memory.is_linked().unwrap())),
         play("`SharedMemory::name`", memory, |memory| assert!(memory.name().is_some())),
         play("`SharedMemory::resize` to more", memory, |memory| memory.resize(2 * SIZE as u64).unwrap()),
         play("`SharedMemory::resize` to less", memory, |memory| memory.resize(1).unwrap()),
+        play("`SharedMemory::resize_sparse`", memory, |memory| memory.resize_sparse(2 * SIZE as u64).unwrap()),
         play("`SharedMemory::read_at`", memory, |memory| memory.read_at(1, &mut [0; 8]).unwrap()),
         play("`SharedMemory::write_at`", memory, |memory| memory.write_at(1, &[0; 8]).unwrap()),
         play("`SharedMemory::seal_size`", anonymous, |memory| memory.seal_size().unwrap()),
@@ -117,6 +125,7 @@ fn mappings() -> Vec<Play> {
         play("`Mapping::write_at`", mapped, |mapping| mapping.write_at(0, &[0; 9]).unwrap()),
         play("`Mapping::as_ptr`", mapped, |mapping| assert!(!mapping.as_ptr().is_null())),
         play("`Mapping::len`", mapped, |mapping| mapping.len()),
+        play("`ReadOnlyMapping::load`", read_only, |mapping| mapping.load::<AtomicU64>(0).unwrap()),
         play("`ReadOnlyMapping::read_at`", read_only, |mapping| mapping.read_at(0, &mut [0; 9]).unwrap()),
     ]
 }
@@ -134,12 +143,20 @@ fn shared() -> Shared<AtomicU64> {
 }
 
 fn values() -> Vec<Play> {
+    let read_only = || (shared(), Shared::<AtomicU64>::options().open_read_only(NAME).unwrap());
     vec![
         play("`SharedOptions::open`, the first", || (), |()| shared()),
         play("`SharedOptions::open`, a later one", shared, |_| {
             Shared::<AtomicU64>::options().open(NAME, |_| panic!("it is initialised")).unwrap()
         }),
         play("`SharedOptions::open_existing`", shared, |_| Shared::<AtomicU64>::options().open_existing(NAME).unwrap()),
+        play("`SharedOptions::open_read_only`", shared, |_| {
+            Shared::<AtomicU64>::options().open_read_only(NAME).unwrap()
+        }),
+        play("`ReadOnlyShared::load`", read_only, |(_, value)| value.load()),
+        play("`ReadOnlyShared::is_linked`", read_only, |(_, value)| assert!(value.is_linked().unwrap())),
+        play("`ReadOnlyShared::name`", read_only, |(_, value)| assert_eq!(value.name(), NAME)),
+        play("`Shared::is_linked`", shared, |value| assert!(value.is_linked().unwrap())),
         play("`Shared::name`", shared, |value| assert_eq!(value.name(), Some(NAME))),
     ]
 }

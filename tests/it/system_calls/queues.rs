@@ -69,6 +69,11 @@ fn opening() -> Vec<Play> {
             |()| options().create(true).unlink_on_drop(true).open(OTHER).unwrap(),
         ),
         play(
+            "`MessageQueueOptions::open` with `create_new`, `group`",
+            || (),
+            |()| removed(options().create_new(true).group(0)),
+        ),
+        play(
             "`MessageQueueOptions::open` with `create_new`, `exact_mode`",
             || (),
             |()| removed(options().create_new(true).exact_mode(0o660)),
@@ -234,6 +239,7 @@ fn status() -> Vec<Play> {
         play("`MessageQueue::len`", || with(0), |queue| queue.len().unwrap()),
         play("`MessageQueue::is_empty`", || with(0), |queue| queue.is_empty().unwrap()),
         play("`MessageQueue::buffer`", || with(0), |queue| queue.buffer::<8>().unwrap()),
+        play("`MessageQueue::is_linked`", || with(0), |queue| assert!(queue.is_linked().unwrap())),
         play("`MessageQueue::mode`", || with(0), |queue| queue.mode().unwrap()),
         play("`MessageQueue::flags`", || with(0), |queue| queue.flags().unwrap()),
         play("`MessageQueue::status`", || with(0), |queue| queue.status().unwrap()),

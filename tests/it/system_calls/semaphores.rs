@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rawipc::{Deadline, Name, NamedSemaphore, NamedSemaphoreOptions, Semaphore, Tuning, name};
+use rawipc::{Deadline, Name, NamedSemaphore, NamedSemaphoreOptions, Semaphore, WaitTuning, name};
 
 use super::{Play, play};
 
@@ -41,6 +41,11 @@ fn opening() -> Vec<Play> {
         play("`NamedSemaphoreOptions::open` of what is there", named, |_| options().open(NAME).unwrap()),
         play("`NamedSemaphoreOptions::open` with `create_new`", || (), |()| removed(options().create_new(true))),
         play("`NamedSemaphoreOptions::open` with `create`, nothing there", || (), |()| removed(options().create(true))),
+        play(
+            "`NamedSemaphoreOptions::open` with `create_new`, `abi`",
+            || (),
+            |()| removed(options().create_new(true).abi(rawipc::Abi::GNU)),
+        ),
         play(
             "`NamedSemaphoreOptions::open` with `create_new`, `unlink_on_drop`",
             || (),
@@ -89,7 +94,7 @@ fn in_memory() -> Vec<Play> {
         play("`Semaphore::try_wait`", one, |semaphore| semaphore.try_wait().unwrap()),
         play("`Semaphore::wait_timeout`", one, |semaphore| semaphore.wait_timeout(LATE).unwrap()),
         play("`Semaphore::wait_deadline`", one, |semaphore| semaphore.wait_deadline(Deadline::after(LATE)).unwrap()),
-        play("`Semaphore::wait_tuned`", one, |semaphore| semaphore.wait_tuned(None, Tuning::DEFAULT).unwrap()),
+        play("`Semaphore::wait_tuned`", one, |semaphore| semaphore.wait_tuned(None, WaitTuning::DEFAULT).unwrap()),
         play("`Semaphore::acquire`", one, |semaphore| drop(semaphore.acquire().unwrap())),
         play("`Semaphore::value`", one, |semaphore| semaphore.value()),
         play("`Semaphore::waiters`", one, |semaphore| semaphore.waiters()),
@@ -129,6 +134,7 @@ fn by_name() -> Vec<Play> {
         play("`NamedSemaphore::waiters`", named, |semaphore| semaphore.waiters()),
         play("`NamedSemaphore::reset_waiters`", named, |semaphore| semaphore.reset_waiters()),
         play("`NamedSemaphore::diagnose`", named, |semaphore| semaphore.diagnose()),
+        play("`NamedSemaphore::is_linked`", named, |semaphore| assert!(semaphore.is_linked().unwrap())),
         play("`NamedSemaphore::name`", named, |semaphore| assert_eq!(semaphore.name(), NAME)),
     ]
 }

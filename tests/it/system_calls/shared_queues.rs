@@ -74,6 +74,8 @@ fn opening() -> Vec<Play> {
             },
         ),
         play("`SharedQueue::unlink`", || kept(options().create_new(true)), |_| SharedQueue::unlink(OTHER).unwrap()),
+        play("`SharedQueue::is_linked`", || with(0), |queue| assert!(queue.is_linked().unwrap())),
+        play("`SharedQueue::inspect`", || with(0), |_| SharedQueue::inspect(NAME).unwrap()),
         play("`SharedQueue::mode`", || with(0), |queue| queue.mode().unwrap()),
     ]
 }
@@ -107,6 +109,7 @@ fn doorbells() -> Vec<Play> {
     vec![
         play("`SharedQueue::doorbell`", || LazyLock::force(&QUEUE), |queue| queue.doorbell().unwrap()),
         play("`Doorbell::arm`", bell, |bell| bell.arm().unwrap()),
+        play("`Doorbell::arm_timeout`", bell, |bell| bell.arm_timeout(Duration::ZERO).unwrap()),
         play("`SharedQueue::send`, the doorbell armed", armed, |_| QUEUE.send(b"x", MIN).unwrap()),
         play("`Doorbell` dropped", armed, |bell| drop(bell.take())),
     ]

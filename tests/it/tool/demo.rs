@@ -58,8 +58,8 @@ The second process sent             This process received
 
 fn a_kernel_without_queues_is_explained() {
     let ran = run(without_opening(&mut tool(&["demo"]), Opening::Any, libc::ENOSYS));
-    let error = "demo: creating the queue: this kernel does not offer it (ENOSYS); this kernel, or the sandbox around \
-                 it, has no POSIX message queues";
+    let error = "demo: creating the queue: message queues need CONFIG_POSIX_MQUEUE and a sandbox that allows them \
+                 (ENOSYS); this kernel, or the sandbox around it, has no POSIX message queues";
     assert_eq!(ran.failed(1, error), b"");
 }
 

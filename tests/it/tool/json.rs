@@ -99,8 +99,10 @@ fn json_is_as_documented() -> Ending {
         run(&mut tool(&arguments.split(' ').collect::<Vec<_>>())).done("");
     }
     fs::write("/dev/shm/sem.broken", "").unwrap();
+    run(&mut tool(&["mq", "create", "frames", "--shared"])).done("");
 
     schemas.check("rawipc mq stat --json", &output(&["mq", "stat", "jobs"]));
+    schemas.check("rawipc mq stat --json", &output(&["mq", "stat", "frames", "--shared"]));
     schemas
         .check("rawipc mq stat --json", &run(without_privilege(&mut tool(&["mq", "stat", "closed", "--json"]))).output);
     schemas.check("rawipc list --json", &output(&["list"]));

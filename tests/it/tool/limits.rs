@@ -6,7 +6,7 @@ use rustix::process::Resource;
 
 use super::sandbox::{without_mounting, without_privilege};
 use super::{FreeName, assert_json, run, tool};
-use crate::harness::kernel::{private_ipc_and_mounts, set_limit, set_sysctl};
+use crate::harness::kernel::{fail_calls, private_ipc_and_mounts, set_limit, set_sysctl};
 use crate::harness::{Ending, Lacking, small};
 
 crate::tests!(
@@ -42,12 +42,18 @@ fn limits_shows_what_holds_here() -> Ending {
          max queues:           30\nqueue bytes:          100000\n\
          queue bytes used:     at least 0 (queues of this user: 0)\nqueue bytes left:     at most 100000\n\
          page size:            {page}\nmessage queues:       yes\nnotification:         yes\n\
-         /dev/shm:             yes\n"
+         notification sockets: yes\nqueue listing:        yes\n/dev/shm:             yes\nshared memory:        yes\n\
+         anonymous memory:     yes\nshared values:        yes\nsemaphores:           yes\n\
+         named semaphores:     yes\nrobust mutexes:       yes\nshared queues:        yes\n"
     ));
     let json = format!(
         "{{\"max_messages\":20,\"default_messages\":7,\"max_message_size\":3000,\"default_message_size\":500,\
          \"max_queues\":30,\"queue_bytes\":100000,\"queue_bytes_used\":0,\"queue_bytes_left\":100000,\
-         \"queues_of_user\":0,\"page_size\":{page},\"message_queues\":true,\"notification\":true,\"dev_shm\":true}}\n"
+         \"queues_of_user\":0,\"page_size\":{page},\"message_queues\":true,\"notification\":true,\
+         \"notification_sockets\":true,\"queue_listing\":true,\"dev_shm\":true,\"shared_memory\":true,\
+         \"anonymous_memory\":true,\
+         \"shared_values\":true,\"semaphores\":true,\"named_semaphores\":true,\"robust_mutexes\":true,\
+         \"shared_queues\":true}}\n"
     );
     assert_json(json.as_bytes());
     run(&mut tool(&["limits", "--json"])).done(json);
@@ -105,7 +111,7 @@ fn what_cannot_be_seen_is_said() -> Ending {
     let ran = run(without_mounting(&mut tool(&["limits"])));
     let text = String::from_utf8(ran.output).unwrap();
     assert!(text.starts_with("max messages: ") && !text.contains("used") && !text.contains("left"), "{text}");
-    assert!(text.ends_with("/dev/shm:             yes\n"), "{text}");
+    assert!(text.contains("queue listing:        no\n/dev/shm:             yes\n"), "{text}");
     assert!(ran.errors.starts_with("rawipc: queues: listing: no mqueue file system is mounted on"), "{}", ran.errors);
     assert_eq!((ran.code, ran.errors.lines().count()), (Some(1), 1));
     let ran = run(without_mounting(&mut tool(&["limits", "--json"])));
@@ -119,10 +125,14 @@ fn what_cannot_be_seen_is_said() -> Ending {
 fn limits_without_proc_shows_the_rest() -> Ending {
     private_ipc_and_mounts()?;
     set_limit(Resource::Msgqueue, 100_000);
+    let page = rustix::param::page_size();
     cover("/proc")?;
+    // Before Linux 6.4 the size of pages is not told elsewhere.
+    fail_calls(&[libc::SYS_prctl], rawipc::Errno::INVAL)?;
     let ran = run(&mut tool(&["limits"]));
     let text = String::from_utf8(ran.output).unwrap();
     assert!(text.starts_with("queue bytes:          100000\nqueue bytes used:     at least 0 "), "{text}");
+    assert!(text.contains(&format!("page size:            {page}\n")), "{text}");
     let error = "limits: reading the limits: /proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue \
                  without it, give both of its sizes) (ENOENT)";
     assert_eq!((ran.code, ran.errors), (Some(1), format!("rawipc: {error}\n")));

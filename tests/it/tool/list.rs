@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use rawipc::{Abi, MessageQueue, Name, NamedSemaphore, Notify, Priority, name};
+use rawipc::{Abi, MessageQueue, Name, NamedSemaphore, Notify, Priority, SharedQueue, name};
 
 use super::limits::{cover, hide_queues};
 use super::sandbox::{without_mounting, without_privilege};
@@ -79,12 +79,15 @@ fn each_sort_is_listed_with_its_content() -> Ending {
     semaphore(name!("/slots"), Abi::Gnu64, 3);
     semaphore(name!("/narrow"), Abi::Gnu32, 4);
     memory("state", 100);
+    let shared = SharedQueue::options().read(true).create_anonymous().unwrap();
+    let doorbell = shared.doorbell().unwrap();
     // In the order of names within each kind, in columns.
     let (process, empty) = (std::process::id(), "0 of 8 messages of at most 64 bytes, 0 bytes queued");
     let listed = rows(run(&mut tool(&["list"])));
     assert_eq!(
         listed,
         [
+            "bell|0622|0|/rawipc-bell-00000|0 of 1 messages of at most 1 bytes, 0 bytes queued".to_owned(),
             "queue|0620|0|/busy|2 of 8 messages of at most 64 bytes, 8 bytes queued".to_owned(),
             format!("queue|0620|0|/idle|{empty}; process {process} gets signal 40"),
             "semaphore|0640|0|/narrow|layout gnu32, value 4, 0 recorded as waiting".to_owned(),
@@ -107,12 +110,13 @@ fn each_sort_is_listed_with_its_content() -> Ending {
     ] {
         assert!(json.contains(part), "{part} is not in {json}");
     }
-    assert_eq!(json.matches("\"kind\":").count(), 5);
+    assert_eq!(json.matches("\"kind\":").count(), 6);
     // The time is that of the file.
     let modified = fs::metadata("/dev/shm/state").unwrap().mtime();
     let listed = json.lines().find(|line| line.contains("/state")).unwrap();
     let time = listed.split("\"modified\":\"").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!(seconds_of(time), modified, "{time}");
+    drop(doorbell);
     busy.close().unwrap();
     idle.close().unwrap();
     Ok(())

@@ -15,6 +15,7 @@ crate::tests!(
     create_makes_the_semaphore_that_was_asked_for,
     create_refuses_a_name_that_is_taken,
     each_layout_can_be_made_and_found,
+    sem_create_beside_another_library_names_it,
     post_adds_tokens_or_none,
     wait_takes_a_token,
     waiting_for_a_token_is_bounded,
@@ -72,7 +73,7 @@ fn create_makes_the_semaphore_that_was_asked_for() {
     let name = SemaphoreName::free();
     let mut command = tool(&["sem", "create", name.0.trim_start_matches('/'), "--value", "7", "--mode", "642"]);
     run(with_umask(&mut command, 0o077)).done("");
-    assert_eq!((name.value(), name.open().unwrap().abi()), (7, Abi::NATIVE));
+    assert_eq!((name.value(), name.open().unwrap().abi()), (7, Abi::of_machine()));
     assert_eq!(fs::metadata(&name.files()[0]).unwrap().mode() & 0o7777, 0o642, "whatever the umask");
     run(&mut tool(&["sem", "value", &name.0])).done("7\n");
     let text = format!("name: {}\nlayout: {}\nvalue: 7\nrecorded as waiting: 0\n", name.0, Abi::NATIVE);
@@ -94,20 +95,47 @@ fn create_refuses_a_name_that_is_taken() {
 }
 
 fn each_layout_can_be_made_and_found() {
-    let width = if cfg!(target_pointer_width = "64") { Abi::Gnu64 } else { Abi::Gnu32 };
-    for (word, abi) in [("gnu", width), ("gnu64", Abi::Gnu64), ("gnu32", Abi::Gnu32), ("musl", Abi::Musl)] {
+    for (word, abi) in [("gnu", Abi::GNU), ("gnu64", Abi::Gnu64), ("gnu32", Abi::Gnu32), ("musl", Abi::Musl)] {
         let name = SemaphoreName::free();
         run(&mut tool(&["sem", "create", &name.0, "--abi", word, "--value", "2"])).done("");
-        assert_eq!(name.open().unwrap().abi(), abi);
+        let options = NamedSemaphore::options().abi(abi);
+        assert_eq!(options.open(name.name()).unwrap().abi(), abi);
         let [gnu, musl] = name.files().map(|file| fs::exists(file).unwrap());
         assert_eq!([gnu, musl], [abi != Abi::Musl, abi == Abi::Musl]);
-        run(&mut tool(&["sem", "post", &name.0])).done("");
-        run(&mut tool(&["sem", "wait", &name.0, "--timeout", "0"])).done("");
-        run(&mut tool(&["sem", "value", &name.0])).done("2\n");
-        run(&mut tool(&["sem", "run", &name.0, "--", "true"])).done("");
-        run(&mut tool(&["sem", "unlink", &name.0])).done("");
-        assert_eq!(name.open().unwrap_err().kind(), ErrorKind::NotFound);
+        let of_it = |arguments: &[&str]| run(tool(&["sem"]).args(arguments).args(["--abi", word]));
+        of_it(&["post", &name.0]).done("");
+        of_it(&["wait", &name.0, "--timeout", "0"]).done("");
+        of_it(&["value", &name.0]).done("2\n");
+        run(&mut tool(&["sem", "run", &name.0, "--abi", word, "--", "true"])).done("");
+        let text = format!("name: {}\nlayout: {abi}\nvalue: 2\nrecorded as waiting: 0\n", name.0);
+        of_it(&["stat", &name.0]).done(text);
+        of_it(&["unlink", &name.0]).done("");
+        assert_eq!(options.open(name.name()).unwrap_err().kind(), ErrorKind::NotFound);
     }
+}
+
+fn sem_create_beside_another_library_names_it() {
+    let name = SemaphoreName::free();
+    run(&mut tool(&["sem", "create", &name.0, "--abi", "musl", "--value", "2"])).done("");
+    let has_it = "musl has a semaphore of this name, /dev/shm/NAME; ask for its layout with `abi`, or remove it";
+    let ran = run(&mut tool(&["sem", "create", &name.0]));
+    ran.failed(1, &format!("{}: creating the semaphore: {has_it} (EEXIST)", name.0));
+    for command in [&["post"][..], &["wait"], &["value"], &["repair", "--yes"]] {
+        let ran = run(tool(&["sem"]).args(command).arg(&name.0));
+        assert!(ran.code == Some(1) && ran.errors.contains(has_it), "{ran:?}");
+    }
+    assert!(!fs::exists(&name.files()[0]).unwrap());
+    run(&mut tool(&["sem", "value", &name.0, "--abi", "musl"])).done("2\n");
+    // Memory that could be one is left alone, and said to be there.
+    let memory = SemaphoreName::free();
+    fs::write(&memory.files()[1], [0; 32]).unwrap();
+    for command in ["post", "value", "unlink"] {
+        let ran = run(&mut tool(&["sem", command, &memory.0]));
+        assert!(ran.code == Some(1) && ran.errors.contains("may be a semaphore of musl's"), "{ran:?}");
+    }
+    run(&mut tool(&["sem", "create", &memory.0, "--value", "1"])).done("");
+    run(&mut tool(&["sem", "unlink", &memory.0])).done("");
+    assert_eq!(fs::read(&memory.files()[1]).unwrap(), [0; 32]);
 }
 
 fn post_adds_tokens_or_none() {

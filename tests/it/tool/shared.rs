@@ -80,13 +80,16 @@ fn it_does_not_wait_when_told_so() {
 fn list_and_stat_know_it() {
     let name = Shared::created();
     run_with(&["mq", "send", "--shared", name.text()], b"1\n").done("");
-    let facts = format!("name: {}\nmax messages: 2\nmax message size: 10\nmessages: 1\nmode: 0640\n", name.text());
+    let facts = format!(
+        "name: {}\nmax messages: 2\nmax message size: 10\nmessages: 1\nparticipants: 0\nmode: 0640\n",
+        name.text()
+    );
     run(&mut tool(&["mq", "stat", "--shared", name.text()])).done(&facts);
     let list = String::from_utf8(run(&mut tool(&["list"])).output).unwrap();
     let line = list.lines().find(|line| line.contains(name.text())).unwrap();
     // The columns are as wide as what else is there.
     assert!(line.split_whitespace().take(3).eq(["shared", "queue", "0640"]), "{line}");
-    assert!(line.ends_with("  1 of 2 messages of at most 10 bytes"), "{line}");
+    assert!(line.ends_with("  1 of 2 messages of at most 10 bytes, 0 handles"), "{line}");
 }
 
 fn the_other_sort_is_told() {

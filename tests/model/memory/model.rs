@@ -44,6 +44,8 @@ impl MemoryModel {
         }
         let is_possible = opening.size <= i64::MAX as u64;
         match self.names[name] {
+            // What cannot be created is refused before the name is looked at.
+            Some(_) if opening.create_new && !is_possible => Err(ErrorKind::InvalidInput),
             Some(_) if opening.create_new => Err(ErrorKind::AlreadyExists),
             Some(object) => {
                 if opening.truncate {

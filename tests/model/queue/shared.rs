@@ -104,7 +104,7 @@ impl Queue for InPlace {
         let (start, end) = message.split_at(message.len() / 2);
         reservation.write_at(start.len(), end)?;
         reservation.write_at(0, start)?;
-        reservation.publish(message.len(), priority)
+        Ok(reservation.publish(message.len(), priority)?)
     }
 
     fn receive(&self, buffer: &mut [u8], wait: Wait) -> Result<(usize, Priority)> {

@@ -64,11 +64,11 @@ impl SemaphoreModel {
         if value > MOST {
             return Expected::errors(vec![ErrorKind::InvalidInput]);
         }
-        let library = library(abi.unwrap_or(Abi::NATIVE));
+        let library = library(abi.unwrap_or(Abi::of_machine()));
         let there = self.names[name][library];
-        // Who names no layout takes what is there, in either place.
-        let found = there.or(if abi.is_none() { self.names[name][1 - library] } else { None });
-        let (semaphore, removes) = match found {
+        // Who names no layout creates none beside the other library's.
+        let is_beside = abi.is_none() && self.names[name][1 - library].is_some();
+        let (semaphore, removes) = match there {
             Some(found) if !create_new => {
                 if abi.is_some_and(|abi| abi != self.semaphores[found].abi) {
                     return Expected::errors(vec![ErrorKind::Malformed]);
@@ -77,8 +77,9 @@ impl SemaphoreModel {
             }
             _ if create_new && there.is_some() => return Expected::errors(vec![ErrorKind::AlreadyExists]),
             _ if !create && !create_new => return Expected::errors(vec![ErrorKind::NotFound]),
+            _ if is_beside => return Expected::errors(vec![ErrorKind::AlreadyExists]),
             _ => {
-                let abi = abi.unwrap_or(Abi::NATIVE);
+                let abi = abi.unwrap_or(Abi::of_machine());
                 self.semaphores.push(SemaphoreState { abi, value, waiter: None, dead_waiters: 0 });
                 self.names[name][library] = Some(self.semaphores.len() - 1);
                 (self.semaphores.len() - 1, unlink_on_drop.then_some((name, library)))

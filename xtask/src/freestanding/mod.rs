@@ -34,13 +34,13 @@ const TARGETS: [Target; 6] = [
 const PROGRAMS: [(&str, u64); 9] = [
     ("nothing", 512),
     ("send", 2560),
-    ("receive", 4096),
-    ("semaphore", 4096),
-    ("named", 7680),
-    ("objects", 16 << 10),
-    ("arena", 20 << 10),
-    ("beyond", 20 << 10),
-    ("jobs", 40 << 10),
+    ("receive", 4160),
+    ("semaphore", 4608),
+    ("named", 9 << 10),
+    ("objects", 21 << 10),
+    ("arena", 26 << 10),
+    ("beyond", 22 << 10),
+    ("jobs", 51 << 10),
 ];
 
 pub fn all(shell: &Shell, steps: &mut Steps, record: bool) -> Result<()> {

@@ -16,8 +16,8 @@ pub fn get(shell: &Shell, machine: &Machine) -> Result<PathBuf> {
     if image.exists() {
         return Ok(image);
     }
-    let Machine { name, suite, package, .. } = machine;
-    let apt = Apt::of_architecture(shell, &format!("apt-{name}"), &[suite], name)?;
+    let Machine { name, architecture, suite, package, .. } = machine;
+    let apt = Apt::of_architecture(shell, &format!("apt-{name}"), &[suite], architecture)?;
     // The package of this name has no files; it depends on the newest kernel's, whose name has a version in it.
     let tree = apt.with_dependencies(package)?;
     let is_kernel = |name: &&String| name != package && name.starts_with("linux-image-");

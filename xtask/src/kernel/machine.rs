@@ -4,6 +4,10 @@
 pub struct Machine {
     /// Debian's name of the architecture.
     pub name: &'static str,
+    /// What Debian calls the architecture.
+    pub architecture: &'static str,
+    /// An older kernel than the one that the evidence is about: nothing is kept of its runs.
+    pub is_older: bool,
     /// The release that the kernel is of, and the package that names the newest one.
     pub suite: &'static str,
     pub package: &'static str,
@@ -17,9 +21,11 @@ pub struct Machine {
     pub architectures: &'static [&'static str],
 }
 
-pub const MACHINES: [Machine; 4] = [
+pub const MACHINES: [Machine; 5] = [
     Machine {
         name: "amd64",
+        architecture: "amd64",
+        is_older: false,
         suite: "bookworm",
         package: "linux-image-cloud-amd64",
         emulator: "qemu-system-x86_64",
@@ -29,7 +35,21 @@ pub const MACHINES: [Machine; 4] = [
         architectures: &["x86_64", "i686"],
     },
     Machine {
+        name: "amd64-5.10",
+        architecture: "amd64",
+        is_older: true,
+        suite: "bullseye",
+        package: "linux-image-cloud-amd64",
+        emulator: "qemu-system-x86_64",
+        arguments: &["-machine", "q35", "-cpu", "max", "-m", "256"],
+        console: "ttyS0",
+        needs: &[("qemu-system-x86", "qemu-system-x86_64 --version")],
+        architectures: &["x86_64", "i686"],
+    },
+    Machine {
         name: "arm64",
+        architecture: "arm64",
+        is_older: false,
         suite: "bookworm",
         package: "linux-image-cloud-arm64",
         emulator: "qemu-system-aarch64",
@@ -40,6 +60,8 @@ pub const MACHINES: [Machine; 4] = [
     },
     Machine {
         name: "armhf",
+        architecture: "armhf",
+        is_older: false,
         suite: "bookworm",
         package: "linux-image-armmp",
         emulator: "qemu-system-arm",
@@ -50,6 +72,8 @@ pub const MACHINES: [Machine; 4] = [
     },
     Machine {
         name: "riscv64",
+        architecture: "riscv64",
+        is_older: false,
         // The first release that has the architecture.
         suite: "trixie",
         package: "linux-image-riscv64",

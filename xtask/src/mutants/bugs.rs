@@ -19,18 +19,23 @@ pub enum Finder {
 }
 use Finder::{Models, Tests};
 
-const fn bug(what: &'static str, file: &'static str, right: &'static str, wrong: &'static str, finder: Finder) -> Bug {
+pub const fn bug(
+    what: &'static str,
+    file: &'static str,
+    right: &'static str,
+    wrong: &'static str,
+    finder: Finder,
+) -> Bug {
     Bug { what, file, right, wrong, finder }
 }
 
 pub const BUGS: &[Bug] = &[
     bug(
-        "queues survive exec",
+        "a queue shows a flag that none of C's has",
         "src/mqueue/options.rs",
-        "self.access() | create | OFlags::CLOEXEC",
-        "self.access() | create",
-        // The kernel closes queues by exec in any case.
-        Tests("faults::every_descriptor"),
+        "let flags = self.access() | create;",
+        "let flags = self.access() | create | OFlags::CLOEXEC;",
+        Tests("options"),
     ),
     bug(
         "files are followed through links",
@@ -47,18 +52,18 @@ pub const BUGS: &[Bug] = &[
         Tests("faults::every_descriptor"),
     ),
     bug(
-        "shared memory is not created exclusively",
-        "src/shm/options.rs",
-        "OFlags::CREATE | OFlags::EXCL | OFlags::RDWR",
-        "OFlags::CREATE | OFlags::RDWR",
-        Tests("shm_objects"),
+        "an object that has its name by renaming takes another's place",
+        "src/devshm.rs",
+        "RenameFlags::NOREPLACE",
+        "RenameFlags::empty()",
+        Tests("semaphore_sandbox"),
     ),
     bug(
         "what fails half-way is left behind",
-        "src/shm/options.rs",
-        "let _ = unlink(path.c_str());",
+        "src/devshm.rs",
+        "let _ = unlink(private.c_str());",
         "",
-        Tests("faults::failing_calls_of_shared_memory"),
+        Tests("creation::refused"),
     ),
     bug(
         "a diagnosis leaks a descriptor",
@@ -90,7 +95,7 @@ pub const BUGS: &[Bug] = &[
     ),
     bug(
         "more is mapped than there is",
-        "src/shm/mapping.rs",
+        "src/shm/map_options.rs",
         "if length > there || length == 0 {",
         "if length == 0 {",
         Tests("shm_mapping"),
@@ -126,8 +131,8 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a queue of the same name is removed that is somebody else's",
         "src/mqueue/unlink.rs",
-        "if sys::link_count(removal.descriptor)? == 0 {",
-        "if sys::link_count(removal.descriptor)? == 99 {",
+        "if status.st_nlink == 0 {",
+        "if status.st_nlink == 99 {",
         Tests("ownership"),
     ),
     bug(
@@ -141,7 +146,7 @@ pub const BUGS: &[Bug] = &[
         "a forked child removes its parent's name",
         "src/mqueue/unlink.rs",
         "if !removal.creator.is_this_process() {",
-        "if removal.creator.number() == 0 {",
+        "if !removal.creator.is_this_process() && removal.descriptor < 0 {",
         Tests("ownership"),
     ),
     bug(
@@ -167,7 +172,7 @@ pub const BUGS: &[Bug] = &[
     ),
     bug(
         "a semaphore's wait goes on after a signal",
-        "src/futex/patience.rs",
+        "src/futex/wait_policy.rs",
         "Ok(()) | Err(Errno::AGAIN | Errno::TIMEDOUT) => Ok(())",
         "Ok(()) | Err(Errno::AGAIN | Errno::TIMEDOUT | Errno::INTR) => Ok(())",
         Tests("semaphore_time"),
@@ -195,9 +200,9 @@ pub const BUGS: &[Bug] = &[
     ),
     bug(
         "a waiting semaphore sleeps beyond its deadline",
-        "src/futex/patience.rs",
-        "Self::Monotonic(time) => Self::Monotonic(time.min(look)),",
-        "Self::Monotonic(_) => Self::Monotonic(look),",
+        "src/futex/wait_policy.rs",
+        "(Self::Monotonic(time), Some(longest)) => Self::Monotonic(time.min(longest)),",
+        "(Self::Monotonic(_), Some(longest)) => Self::Monotonic(longest),",
         Tests("semaphore_time"),
     ),
     bug(
@@ -273,8 +278,8 @@ pub const BUGS: &[Bug] = &[
     bug(
         "the umask binds exact modes",
         "src/mqueue/options.rs",
-        "        if self.exact_mode {\n            let mode",
-        "        if false {\n            let mode",
+        "        if self.exact_mode {\n            fchmod",
+        "        if false {\n            fchmod",
         Tests("options"),
     ),
     bug(
@@ -293,9 +298,9 @@ pub const BUGS: &[Bug] = &[
     ),
     bug(
         "a refused size changes the object",
-        "src/shm/object.rs",
-        "if size > old { reserve(&self.descriptor, old, size - old) }",
-        "if size > old { cut(&self.descriptor, size).and(reserve(&self.descriptor, old, size - old)) }",
+        "src/shm/resize.rs",
+        "reserve(self.descriptor(), old, size - old).inspect_err(",
+        "cut(self.descriptor(), size).and(reserve(self.descriptor(), old, size - old)).inspect_err(",
         Tests("shm_full"),
     ),
     bug(
@@ -314,7 +319,7 @@ pub const BUGS: &[Bug] = &[
     ),
     bug(
         "a forked child passes for its parent",
-        "src/robust/presence.rs",
+        "src/sys/wiped_page.rs",
         "Advice::LinuxWipeOnFork",
         "Advice::LinuxDontDump",
         Tests("robust_mutex"),
@@ -357,16 +362,9 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a queue's lock with a mark that no participant writes is lost",
         "src/shared_queue/client.rs",
-        "if taken == Err(Errno::NOTRECOVERABLE) && lock.take_back(self.me) {",
-        "if taken == Err(Errno::NOTRECOVERABLE) && lock.is_clear() {",
+        "Err(Errno::NOTRECOVERABLE) if lock.take_back(self.me) =>",
+        "Err(Errno::NOTRECOVERABLE) if lock.is_clear() =>",
         Tests("lock_words"),
-    ),
-    bug(
-        "a doorbell's name is removed while others wait for it",
-        "src/shared_queue/doorbell.rs",
-        "FlockOperation::NonBlockingLockExclusive",
-        "FlockOperation::NonBlockingLockShared",
-        Tests("shared_queue_doorbell"),
     ),
     bug(
         "an armed doorbell is not rung",

@@ -1,6 +1,8 @@
 //! Bugs planted on purpose, one at a time, in a copy: does a test fail? By hand, since each takes a build.
 
 mod bugs;
+mod doorbells;
+mod waiting;
 
 use std::fs;
 use std::path::Path;
@@ -11,13 +13,20 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::{root, setup, workspace};
 use bugs::{BUGS, Bug, Finder};
+use doorbells::DOORBELLS;
+use waiting::WAITING;
 
 /// Where the result of a whole run is kept.
 const RECORD: &str = "tests/mutants.txt";
 
+/// All bugs.
+fn all() -> impl Iterator<Item = &'static Bug> {
+    BUGS.iter().chain(DOORBELLS).chain(WAITING)
+}
+
 /// Plants every bug, or those whose sentence holds a text; fails if a bug is not found.
 pub fn plant(shell: &Shell, only: Option<&str>) -> Result<()> {
-    let bugs: Vec<&Bug> = BUGS.iter().filter(|bug| only.is_none_or(|text| bug.what.contains(text))).collect();
+    let bugs: Vec<&Bug> = all().filter(|bug| only.is_none_or(|text| bug.what.contains(text))).collect();
     ensure!(!bugs.is_empty(), "there is no such bug");
     let copy = workspace().join("mutants/copy");
     shell.remove_path(&copy)?;
@@ -139,7 +148,7 @@ fn record(shell: &Shell, results: &[(&&Bug, String)]) -> Result<()> {
         text.push_str(&format!("{}, {}: {found}\n", bug.what, bug.file));
     }
     let found = results.iter().filter(|(_, found)| found != SURVIVED).count();
-    text.push_str(&format!("\n{found} found of {} that were planted; {} are listed\n", results.len(), BUGS.len()));
+    text.push_str(&format!("\n{found} found of {} that were planted; {} are listed\n", results.len(), all().count()));
     Ok(fs::write(root().join(RECORD), text)?)
 }
 
@@ -156,7 +165,7 @@ mod tests {
 
     #[test]
     fn every_bug_can_be_planted() {
-        for bug in BUGS {
+        for bug in all() {
             let text = fs::read_to_string(root().join(bug.file)).unwrap();
             assert_eq!(text.matches(bug.right).count(), 1, "{:?} in {}", bug.right, bug.file);
             assert_ne!(bug.right, bug.wrong);

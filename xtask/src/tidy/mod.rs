@@ -14,7 +14,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use crate::root;
-use source::Source;
+pub use source::Source;
 
 /// Where Rust code lies. Folders that are not there yet are no fault.
 const FOLDERS: [&str; 6] = ["benches", "examples", "fuzz", "src", "tests", "xtask"];
@@ -53,7 +53,7 @@ pub fn check() -> Result<()> {
     Ok(())
 }
 
-fn sources() -> Result<Vec<Source>> {
+pub fn sources() -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for folder in FOLDERS {
         if root().join(folder).is_dir() {

@@ -30,6 +30,9 @@ pub fn faults() -> Result<Vec<String>> {
 
 fn of_manifest(manifest: &str) -> Vec<String> {
     let mut faults = Vec::new();
+    if section(manifest, "dependencies").next().is_none() {
+        faults.push("Cargo.toml: there are no dependencies".into());
+    }
     for (name, value) in section(manifest, "dependencies") {
         if !DEPENDENCIES.contains(&name) {
             faults.push(format!("Cargo.toml: `{name}` is no dependency that was agreed on"));
@@ -67,10 +70,13 @@ fn of_workflow(workflow: &str) -> Vec<String> {
     if run.map(str::trim).eq(RUN) { Vec::new() } else { vec![format!("{WORKFLOW}: it runs {RUN:?} and nothing else")] }
 }
 
-/// The keys and values of a section; each is on one line, as `cargo add` writes them.
+/// The keys and values of a section; each is on one line, as `cargo add` writes them. The dependencies are in one for
+/// the targets that the library can be built for.
 fn section<'text>(manifest: &'text str, name: &str) -> impl Iterator<Item = (&'text str, &'text str)> + use<'text> {
-    let heading = format!("[{name}]");
-    let lines = manifest.lines().skip_while(move |line| *line != heading).skip(1);
+    let (heading, ending) = (format!("[{name}]"), format!("'.{name}]"));
+    let is_heading =
+        move |line: &str| line == heading || line.starts_with("[target.'cfg(all(") && line.ends_with(&ending);
+    let lines = manifest.lines().skip_while(move |line| !is_heading(line)).skip(1);
     lines.take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once(" = "))
 }
 
@@ -82,7 +88,7 @@ mod tests {
 version = "1.2.3"
 rust-version = "1.87"
 
-[dependencies]
+[target.'cfg(all(target_os = "linux", any(unix)))'.dependencies]
 bitflags = { version = "2", default-features = false }
 clap = { version = "4", optional = true }
 heapless = { version = "0.9", default-features = false }

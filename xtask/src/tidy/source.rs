@@ -27,11 +27,19 @@ impl Source {
             "src/bin/",
             "src/futex/exploration.rs",
             "src/futex/model.rs",
+            "src/futex/weakening.rs",
             "src/robust/loom_tests/",
             "src/semaphore/loom_tests/",
             "src/shared_queue/loom_tests/",
+            "src/shm/loom_tests.rs",
         ];
         self.path.starts_with("src/") && !elsewhere.iter().any(|place| self.path.starts_with(place))
+    }
+
+    /// The file up to its unit tests.
+    pub fn without_tests(&self) -> Self {
+        let end = self.tests_begin().saturating_sub(1).min(self.lines.len());
+        Self { path: self.path.clone(), lines: self.lines[..end].to_vec(), code: self.code[..end].to_vec() }
     }
 
     /// The number of the line from which on there are only unit tests.

@@ -25,7 +25,8 @@ The owner is a user ID, the time is that of the last change of the content, in U
 a mapping, as shared queues and semaphores are, does not change it. What a queue or a semaphore holds is
 shown to those who may open it. \"semaphore?\" is a file that may be one of musl's semaphores, or shared
 memory that looks like one; a shared queue is one that programs use by rawipc's SharedQueue, and that lies
-in shared memory. Bytes of a name that are no printable ASCII are escaped.
+in shared memory; a bell is a queue that stands behind a doorbell of one, or that a killed program has left
+to the next doorbell of its user. Bytes of a name that are no printable ASCII are escaped.
 
 Queues are seen in the mqueue file system: with CAP_SYS_ADMIN (root) it need not be mounted; without,
 it must be on /dev/mqueue. Where queues cannot be seen, the rest is listed and the exit code is 1.

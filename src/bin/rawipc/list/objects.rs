@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use rawipc::{
     Abi, Attributes, Diagnosis, Entry, Error, ErrorKind, Listing, Name, NamedSemaphore, ObjectKind, Result,
-    SharedQueue, Status, Time,
+    SharedQueue, SharedQueueStatus, Status, Time,
 };
 
 use crate::failure::Failure;
@@ -12,6 +12,9 @@ use crate::{json, moment, registration};
 
 /// Room for many entries a call.
 const BUFFER_SIZE: usize = 16 * Listing::BUFFER_SIZE;
+
+/// What the names of the queues behind doorbells begin with.
+const BELL: &[u8] = b"/rawipc-bell-";
 
 /// An object that was seen.
 pub(crate) struct Object {
@@ -25,8 +28,9 @@ pub(crate) struct Object {
 
 /// What is in an object.
 enum Content {
-    /// The status is not known to those who may only send, and a shared queue has none.
+    /// The status is not known to those who may only send.
     Queue(Attributes, Option<Status>),
+    SharedQueue(SharedQueueStatus),
     Semaphore(Diagnosis),
     Memory {
         size: u64,
@@ -78,7 +82,7 @@ impl Object {
             ObjectKind::Queue => queue(entry),
             ObjectKind::Semaphore => semaphore(entry.name(), &[Abi::Gnu64, Abi::Gnu32]),
             ObjectKind::MuslSemaphore => semaphore(entry.name(), &[Abi::Musl]),
-            ObjectKind::SharedQueue => shared_queue(entry.name()),
+            ObjectKind::SharedQueue => SharedQueue::inspect(entry.name()).map(Content::SharedQueue),
             ObjectKind::SharedMemory => Ok(Content::Memory { size: entry.size }),
         };
         if content.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
@@ -132,6 +136,7 @@ impl Object {
 
     fn word(&self) -> &'static str {
         match self.kind {
+            ObjectKind::Queue if self.name.starts_with(BELL) => "bell",
             ObjectKind::Queue => "queue",
             ObjectKind::Semaphore => "semaphore",
             ObjectKind::MuslSemaphore => "semaphore?",
@@ -153,6 +158,12 @@ impl Content {
                 }
                 text
             }
+            Self::SharedQueue(status) => {
+                let SharedQueueStatus { max_messages: most, max_message_size: size, messages, participants, .. } =
+                    status;
+                let handles = if *participants == 1 { "handle" } else { "handles" };
+                format!("{messages} of {most} messages of at most {size} bytes, {participants} {handles}")
+            }
             Self::Semaphore(diagnosis) => diagnosis.to_string(),
             Self::Memory { size } => format!("{size} bytes"),
         }
@@ -168,6 +179,11 @@ impl Content {
                 let Some(Status { bytes, registration }) = status else { return object };
                 registration::add_to(object.number("bytes", *bytes), *registration)
             }
+            Self::SharedQueue(status) => object
+                .number("max_messages", status.max_messages)
+                .number("max_message_size", status.max_message_size)
+                .number("messages", status.messages)
+                .number("participants", status.participants),
             Self::Semaphore(Diagnosis { abi, value, waiters }) => {
                 object.text("layout", &abi.to_string()).number("value", *value).number("waiters", *waiters)
             }
@@ -179,12 +195,6 @@ impl Content {
 fn queue(entry: &Entry<'_>) -> Result<Content> {
     let queue = entry.open_queue()?;
     Ok(Content::Queue(queue.attributes()?, queue.status().ok()))
-}
-
-/// Whoever looks into one takes part in it meanwhile.
-fn shared_queue(name: &Name) -> Result<Content> {
-    let queue = SharedQueue::options().read(true).open(name)?;
-    Ok(Content::Queue(queue.attributes()?, None))
 }
 
 /// Looks for the semaphore in each of these layouts, which have their files in one place.

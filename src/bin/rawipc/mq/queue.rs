@@ -52,6 +52,10 @@ macro_rules! create {
 }
 
 impl Sort {
+    pub(crate) const fn is_shared(self) -> bool {
+        self.shared
+    }
+
     pub(crate) fn open(self, name: &Name, flags: OpenFlags) -> Result<Queue> {
         if self.shared {
             SharedQueue::options().flags(flags).open(name).map(Queue::Shared)
@@ -76,10 +80,6 @@ impl Sort {
 impl Queue {
     pub(crate) fn attributes(&self) -> Result<Attributes> {
         either!(self as queue => queue.attributes())
-    }
-
-    pub(crate) fn mode(&self) -> Result<u32> {
-        either!(self as queue => queue.mode())
     }
 
     /// Waits for room at most so long, without a limit if there is none, and not at all if it is zero.

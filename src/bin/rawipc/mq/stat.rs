@@ -1,7 +1,7 @@
 use clap::Args;
-use rawipc::{ErrorKind, MessageQueue, Name, OpenFlags, Result, Status};
+use rawipc::{ErrorKind, MessageQueue, Name, OpenFlags, Result, SharedQueue, Status};
 
-use super::queue::{Queue, Sort};
+use super::queue::Sort;
 use crate::failure::Failure;
 use crate::registration;
 use crate::stat::{Arguments, Facts};
@@ -18,7 +18,8 @@ pub(crate) struct Stat {
 
 const HELP: &str = "\
 The right to receive or to send is enough; bytes and notification are shown to those who may receive.
-A queue in shared memory has neither, and takes the right to read and to write.
+A queue in shared memory has neither. The right to read is enough to look at one, which its users do not
+notice; it shows how many handles take part in the queue.
 
 Example:
   rawipc mq stat jobs
@@ -26,21 +27,31 @@ Example:
 
 impl Stat {
     pub(crate) fn run(&self) -> std::result::Result<(), Failure> {
-        self.queue.show(|name, facts| look(&open(name, self.sort)?, facts))
+        self.queue.show(
+            |name, facts| {
+                if self.sort.is_shared() { look_at_shared(name, facts) } else { look(&open(name)?, facts) }
+            },
+        )
     }
 }
 
-fn look(queue: &Queue, facts: Facts) -> Result<Facts> {
+fn look(queue: &MessageQueue, facts: Facts) -> Result<Facts> {
     let attributes = queue.attributes()?;
-    let mut facts = facts
+    let facts = facts
         .number("max messages", attributes.max_messages)
         .number("max message size", attributes.max_message_size)
         .number("messages", attributes.messages);
-    match queue {
-        Queue::Kernel(queue) => facts = add_status(queue, facts)?,
-        Queue::Shared(_) => {}
-    }
-    Ok(facts.mode(queue.mode()?))
+    Ok(add_status(queue, facts)?.mode(queue.mode()?))
+}
+
+fn look_at_shared(name: &Name, facts: Facts) -> Result<Facts> {
+    let status = SharedQueue::inspect(name)?;
+    let facts = facts
+        .number("max messages", status.max_messages)
+        .number("max message size", status.max_message_size)
+        .number("messages", status.messages)
+        .number("participants", status.participants);
+    Ok(facts.mode(status.mode))
 }
 
 fn add_status(queue: &MessageQueue, facts: Facts) -> Result<Facts> {
@@ -57,9 +68,10 @@ fn add_status(queue: &MessageQueue, facts: Facts) -> Result<Facts> {
 }
 
 /// Opens the queue by whichever right the user has: any descriptor shows the attributes.
-fn open(name: &Name, sort: Sort) -> Result<Queue> {
-    match sort.open(name, OpenFlags::READ) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => sort.open(name, OpenFlags::WRITE),
+fn open(name: &Name) -> Result<MessageQueue> {
+    let open = |flags| MessageQueue::options().flags(flags).open(name);
+    match open(OpenFlags::READ) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => open(OpenFlags::WRITE),
         result => result,
     }
 }

@@ -1,6 +1,7 @@
 use clap::Args;
-use rawipc::{Abi, Name, NamedSemaphore};
+use rawipc::{Name, NamedSemaphore};
 
+use super::Library;
 use crate::arguments;
 use crate::failure::Failure;
 
@@ -18,22 +19,22 @@ pub(crate) struct Create {
     /// Who may use it, as for chmod, whatever the umask; that takes both the right to read and to write.
     #[arg(long, value_name = "OCTAL", value_parser = arguments::mode, default_value = "600")]
     mode: u32,
-    /// Whose programs are to use it: gnu, musl, gnu64 or gnu32 [default: those of this machine's C library].
-    #[arg(long, value_name = "ABI", value_parser = arguments::abi)]
-    abi: Option<Abi>,
+    #[command(flatten)]
+    library: Library,
 }
 
 const HELP: &str = "\
-Programs in C and Python find it by sem_open, if they are of that C library: `gnu` is glibc of this
-machine's width, `musl` is musl since 1.2.4. It stays until it is unlinked or the machine restarts.
+Programs in C and Python find it by sem_open if they use that C library: `gnu` is glibc of this program's
+word size, `musl` is musl since 1.2.4. The default is the library whose dynamic loader this machine has, also
+where this program is linked with the other one. If the other library has a semaphore of this name, nothing
+is created, unless --abi is given. A semaphore stays until it is unlinked or the machine restarts.
 
 Example:
   rawipc sem create slots --value 4 --mode 660";
 
 impl Create {
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let options = NamedSemaphore::options().create_new(true).initial_value(self.value).exact_mode(self.mode);
-        let options = self.abi.map_or(options, |abi| options.abi(abi));
+        let options = self.library.options().create_new(true).initial_value(self.value).exact_mode(self.mode);
         options.open(self.name).and_then(NamedSemaphore::close).map_err(Failure::about(self.name))
     }
 }

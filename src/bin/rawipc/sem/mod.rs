@@ -12,9 +12,10 @@ mod wait;
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
-use rawipc::{Name, NamedSemaphore};
+use clap::{Args, Subcommand};
+use rawipc::{Abi, Name, NamedSemaphore, NamedSemaphoreOptions};
 
+use crate::arguments;
 use crate::failure::Failure;
 
 #[derive(Subcommand)]
@@ -45,7 +46,33 @@ impl Command {
     }
 }
 
-/// Opens the semaphore of this name, of whichever C library.
-fn open(name: &Name) -> Result<NamedSemaphore, Failure> {
-    NamedSemaphore::options().open(name).map_err(Failure::about(name))
+/// A semaphore that is there already.
+#[derive(Args)]
+struct Existing {
+    /// The semaphore's name, with or without its slash.
+    #[arg(value_parser = arguments::name())]
+    name: &'static Name,
+    #[command(flatten)]
+    library: Library,
+}
+
+impl Existing {
+    fn open(&self) -> Result<NamedSemaphore, Failure> {
+        self.library.options().open(self.name).map_err(Failure::about(self.name))
+    }
+}
+
+/// The C library whose semaphore it is.
+#[derive(Args)]
+struct Library {
+    /// Whose semaphore it is: gnu, musl, gnu64 or gnu32 [default: that of this machine's C library].
+    #[arg(long, value_name = "ABI", value_parser = arguments::abi)]
+    abi: Option<Abi>,
+}
+
+impl Library {
+    fn options(&self) -> NamedSemaphoreOptions {
+        let options = NamedSemaphore::options();
+        self.abi.map_or(options, |abi| options.abi(abi))
+    }
 }

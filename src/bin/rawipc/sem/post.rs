@@ -1,7 +1,6 @@
 use clap::Args;
-use rawipc::Name;
 
-use super::open;
+use super::Existing;
 use crate::arguments;
 use crate::failure::Failure;
 
@@ -9,9 +8,8 @@ use crate::failure::Failure;
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Post {
-    /// The semaphore's name, with or without its slash.
-    #[arg(value_parser = arguments::name())]
-    name: &'static Name,
+    #[command(flatten)]
+    semaphore: Existing,
     /// How many; all of them or, if the value would be too large, none.
     #[arg(long, value_name = "N", value_parser = arguments::tokens, default_value = "1", allow_negative_numbers = true)]
     count: u32,
@@ -24,6 +22,6 @@ Example:
 
 impl Post {
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        open(self.name)?.post_many(self.count).map_err(Failure::about(self.name))
+        self.semaphore.open()?.post_many(self.count).map_err(Failure::about(self.semaphore.name))
     }
 }

@@ -1,8 +1,6 @@
 use clap::Args;
-use rawipc::Name;
 
-use super::open;
-use crate::arguments;
+use super::Existing;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -10,9 +8,8 @@ use crate::output::Output;
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Repair {
-    /// The semaphore's name, with or without its slash.
-    #[arg(value_parser = arguments::name())]
-    name: &'static Name,
+    #[command(flatten)]
+    semaphore: Existing,
     /// You have made sure that nobody waits for it.
     #[arg(long, required = true)]
     yes: bool,
@@ -32,10 +29,10 @@ Example:
 
 impl Repair {
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let semaphore = open(self.name)?;
+        let semaphore = self.semaphore.open()?;
         let recorded = semaphore.waiters();
         semaphore.reset_waiters();
         let waiters = if recorded == 1 { "waiter" } else { "waiters" };
-        Output::open()?.write(format!("{}: {recorded} recorded {waiters} forgotten\n", self.name))
+        Output::open()?.write(format!("{}: {recorded} recorded {waiters} forgotten\n", self.semaphore.name))
     }
 }

@@ -5,11 +5,11 @@ use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::time::Duration;
 
 use clap::Args;
-use rawipc::{Name, NamedSemaphore, retry_on_interrupt};
+use rawipc::{NamedSemaphore, retry_on_interrupt};
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::open;
+use super::Existing;
 use super::taking::{Taken, take};
 use crate::arguments;
 use crate::failure::Failure;
@@ -19,9 +19,8 @@ use crate::signals::{self, Caught, Signals};
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Run {
-    /// The semaphore's name, with or without its slash.
-    #[arg(value_parser = arguments::name())]
-    name: &'static Name,
+    #[command(flatten)]
+    semaphore: Existing,
     /// How long to wait for a token; 0 does not wait [default: for ever].
     #[arg(long, value_name = "SECONDS", value_parser = arguments::seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
@@ -45,10 +44,10 @@ Example, never more than four at once:
 
 impl Run {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        let semaphore = open(self.name)?;
+        let semaphore = self.semaphore.open()?;
         // Before the token is taken: no signal shall find a token in the hands of a process that it can end.
         let mut signals = Signals::catch().map_err(|error| Failure::new("signals", error))?;
-        match take(&semaphore, self.timeout, &mut signals).map_err(Failure::about(self.name))? {
+        match take(&semaphore, self.timeout, &mut signals).map_err(Failure::about(self.semaphore.name))? {
             Taken::Token => {}
             Taken::Signal(signal) => return Ok(signal.exit_code().into()),
         }
@@ -74,7 +73,7 @@ impl Run {
 
     fn give_back(&self, semaphore: &NamedSemaphore) -> Result<(), Failure> {
         retry_on_interrupt(|| semaphore.post())
-            .map_err(|error| Failure::about(self.name)(error).and("the token is not given back"))
+            .map_err(|error| Failure::about(self.semaphore.name)(error).and("the token is not given back"))
     }
 }
 

@@ -1,6 +1,7 @@
 use clap::Args;
-use rawipc::{Diagnosis, NamedSemaphore};
+use rawipc::Diagnosis;
 
+use super::Library;
 use crate::failure::Failure;
 use crate::stat::Arguments;
 
@@ -10,6 +11,8 @@ use crate::stat::Arguments;
 pub(crate) struct Stat {
     #[command(flatten)]
     semaphore: Arguments,
+    #[command(flatten)]
+    library: Library,
 }
 
 const HELP: &str = "\
@@ -23,7 +26,7 @@ Example:
 impl Stat {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         self.semaphore.show(|name, facts| {
-            let Diagnosis { abi, value, waiters } = NamedSemaphore::options().open(name)?.diagnose();
+            let Diagnosis { abi, value, waiters } = self.library.options().open(name)?.diagnose();
             let facts = facts.text("layout", abi).number("value", value);
             Ok(facts.fact("recorded as waiting", waiters, |object| object.number("waiters", waiters)))
         })

@@ -1,7 +1,7 @@
 use clap::Args;
-use rawipc::{Abi, ErrorKind, Name, NamedSemaphore, Result};
+use rawipc::{Abi, ErrorKind, Name, Result};
 
-use crate::arguments;
+use super::Library;
 use crate::failure::Failure;
 use crate::unlink::Names;
 
@@ -11,14 +11,13 @@ use crate::unlink::Names;
 pub(crate) struct Unlink {
     #[command(flatten)]
     semaphores: Names,
-    /// Whose: gnu, musl, gnu64 or gnu32 [default: the one that the other commands find].
-    #[arg(long, value_name = "ABI", value_parser = arguments::abi)]
-    abi: Option<Abi>,
+    #[command(flatten)]
+    library: Library,
 }
 
 const HELP: &str = "\
 Programs that have a semaphore open go on using it. A name can stand for one of glibc's and for one of
-musl's at once.
+musl's at once: each is removed alone.
 
 Example:
   rawipc sem unlink slots ready";
@@ -29,18 +28,14 @@ impl Unlink {
     }
 
     fn unlink(&self, name: &Name) -> Result<()> {
-        let options = NamedSemaphore::options();
-        let found = self.abi.map_or(options, |abi| options.abi(abi)).open(name);
-        let abi = match (self.abi, &found) {
-            (Some(abi), _) => abi,
-            (None, Ok(semaphore)) => semaphore.abi(),
-            (None, Err(_)) => Abi::NATIVE,
-        };
+        let options = self.library.options();
+        let found = options.open(name);
+        let abi = self.library.abi.unwrap_or_else(Abi::of_machine);
         match found {
             // What bears a name of musl's may be shared memory. A file named like one of glibc's is nothing else.
             Err(error) if error.kind() == ErrorKind::Malformed && abi == Abi::Musl => Err(error),
             // Without the right to use it, it may still be removed.
-            _ => options.abi(abi).unlink(name),
+            _ => options.unlink(name),
         }
     }
 }

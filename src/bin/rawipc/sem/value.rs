@@ -1,8 +1,6 @@
 use clap::Args;
-use rawipc::Name;
 
-use super::open;
-use crate::arguments;
+use super::Existing;
 use crate::failure::Failure;
 use crate::json::Object;
 use crate::output::Output;
@@ -11,9 +9,8 @@ use crate::output::Output;
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Value {
-    /// The semaphore's name, with or without its slash.
-    #[arg(value_parser = arguments::name())]
-    name: &'static Name,
+    #[command(flatten)]
+    semaphore: Existing,
     /// As a JSON object.
     #[arg(long)]
     json: bool,
@@ -25,8 +22,8 @@ Example:
 
 impl Value {
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let value = open(self.name)?.value();
-        let object = || Object::new().name(self.name).number("value", value).finish();
+        let value = self.semaphore.open()?.value();
+        let object = || Object::new().name(self.semaphore.name).number("value", value).finish();
         let text = if self.json { object() } else { value.to_string() };
         Output::open()?.write(text + "\n")
     }

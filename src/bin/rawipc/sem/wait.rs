@@ -2,9 +2,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use rawipc::Name;
 
-use super::open;
+use super::Existing;
 use super::taking::{Taken, take};
 use crate::arguments;
 use crate::failure::Failure;
@@ -14,9 +13,8 @@ use crate::signals::Signals;
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Wait {
-    /// The semaphore's name, with or without its slash.
-    #[arg(value_parser = arguments::name())]
-    name: &'static Name,
+    #[command(flatten)]
+    semaphore: Existing,
     /// How long to wait; 0 does not wait [default: for ever].
     #[arg(long, value_name = "SECONDS", value_parser = arguments::seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
@@ -32,9 +30,9 @@ Example:
 
 impl Wait {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        let semaphore = open(self.name)?;
+        let semaphore = self.semaphore.open()?;
         let mut signals = Signals::catch().map_err(|error| Failure::new("signals", error))?;
-        match take(&semaphore, self.timeout, &mut signals).map_err(Failure::about(self.name))? {
+        match take(&semaphore, self.timeout, &mut signals).map_err(Failure::about(self.semaphore.name))? {
             Taken::Token => Ok(ExitCode::SUCCESS),
             Taken::Signal(signal) => Ok(signal.exit_code().into()),
         }

@@ -12,11 +12,11 @@ use core::ffi::CStr;
 use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 
-use rustix::process::{Signal, WaitOptions, kill_process_group, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use crate::console::say;
-use crate::raw;
+use crate::{kernels, raw};
 
 pub use cleaning::Prefix;
 pub use peer::Peer;
@@ -67,9 +67,23 @@ pub fn run(tests: &[&[Test]], arguments: impl Iterator<Item = &'static CStr> + C
     let arguments = arguments.filter_map(|argument| argument.to_str().ok());
     let own_machine = arguments.clone().any(|argument| argument == "+own-machine");
     OWN_MACHINE.store(own_machine, Relaxed);
+    if arguments.clone().any(|argument| argument == "+kernels") {
+        kernels::names().for_each(|name| say!("{name}"));
+        return 0;
+    }
+    if let Some(name) = arguments.clone().find_map(|argument| argument.strip_prefix("+kernel="))
+        && !kernels::choose(name)
+    {
+        say!("there is no kernel `{name}`");
+        return 2;
+    }
     let allowed = arguments.clone().filter_map(|argument| argument.strip_prefix('-'));
     let words = arguments.clone().filter(|argument| !argument.starts_with(['-', '+']));
-    let asked = tests.iter().copied().flatten().filter(|test| test.is_asked_for(words.clone()));
+    let of_kernel = kernels::chosen().filter(|_| words.clone().next().is_none()).map_or(&[][..], |kernel| kernel.tests);
+    let words = words.chain(of_kernel.iter().copied());
+    // Tests with a filter of their own for a kernel's calls expect the others to be there.
+    let is_possible = |test: &&Test| kernels::chosen().is_none() || test.subject() != "fallback";
+    let asked = tests.iter().copied().flatten().filter(|test| test.is_asked_for(words.clone())).filter(is_possible);
 
     // How many queues others have is not to matter. Without the right to this, it may.
     // SAFETY: this process has one thread and shares nothing by reference.
@@ -83,6 +97,10 @@ pub fn run(tests: &[&[Test]], arguments: impl Iterator<Item = &'static CStr> + C
             Ending::Passed => {
                 say!("ok {subject}::{name}");
                 passed += 1;
+            }
+            Ending::Refused(kind) => {
+                say!("unsupported {subject}::{name}: {kind}");
+                unsupported += 1;
             }
             Ending::Unsupported(call) if allowed.clone().any(|allowed| call.text() == allowed) => {
                 say!("unsupported {subject}::{name}: {}", call.text());
@@ -107,6 +125,8 @@ enum Ending {
     Passed,
     /// What it needs and the platform lacks.
     Unsupported(Report),
+    /// By an error of this kind, as the table of kernels has it.
+    Refused(&'static str),
     /// What it said, and how its process ended if not by a panic.
     Failed(Report, &'static str),
 }
@@ -117,6 +137,9 @@ fn run_one(test: &Test) -> Ending {
         // Its peers are of the same group, to be ended with it.
         rustix::process::setpgid(None, None).expect("a process may lead a group of its own");
         report.begin();
+        if kernels::chosen().is_some_and(|kernel| !kernel.begin()) {
+            lacking(Call::Seccomp);
+        }
         (test.run)();
         freestanding::exit(0);
     };
@@ -125,8 +148,13 @@ fn run_one(test: &Test) -> Ending {
     let _ = kill_process_group(process, Signal::KILL);
     let status = waitpid(Some(process), WaitOptions::empty()).expect("it is a child").map(|(_, status)| status);
     let code = status.and_then(|status| status.exit_status());
-    let left = cleaning::remove_objects(&Prefix::of(process));
+    let left = clean(process);
+    let refusal = kernels::chosen().and_then(|kernel| kernel.refuses(test.subject(), test.name));
     match code {
+        Some(FAILED | UNSUPPORTED) if refusal.is_some_and(|kind| report.text().contains(kind)) => {
+            Ending::Refused(refusal.unwrap_or_default())
+        }
+        Some(0) if refusal.is_some() => Ending::Failed(report, "it passed, and the table of kernels says it does not"),
         _ if !has_ended => Ending::Failed(report, "it or a peer goes on and on"),
         Some(0) if left > 0 => Ending::Failed(report, "it left objects behind"),
         Some(0) if report.is_empty() => Ending::Passed,
@@ -136,4 +164,15 @@ fn run_one(test: &Test) -> Ending {
         Some(_) => Ending::Failed(report, "it exited"),
         None => Ending::Failed(report, "a signal ended it"),
     }
+}
+
+/// Removes what a test left behind; how much that was. In a process of its own: the next test would inherit what this
+/// one finds out about its kernel, and may have another kernel.
+fn clean(test: Pid) -> i32 {
+    let Some(process) = raw::fork() else {
+        let count = cleaning::remove_objects(&Prefix::of(test));
+        freestanding::exit(count.min(100) as i32);
+    };
+    let status = waitpid(Some(process), WaitOptions::empty()).expect("it is a child").map(|(_, status)| status);
+    status.and_then(|status| status.exit_status()).expect("it exits")
 }

@@ -9,9 +9,9 @@ use core::ptr;
 use rustix::process::Pid;
 use syscalls::{Errno, Sysno, syscall};
 
-pub use filter::forget_calls;
 #[cfg(target_pointer_width = "32")]
 pub use filter::knows_call;
+pub use filter::{Rule, refuse};
 pub use signals::{Signal, block_signal, handle_signal, take_signal};
 
 /// The signal that a child's end makes.

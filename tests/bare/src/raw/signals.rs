@@ -48,6 +48,14 @@ pub fn take_signal(number: i32) -> Option<Signal> {
     let now = [0_u64; 2];
     // SAFETY: the set is one, there is room for a whole `siginfo_t`, and the kernel only reads the time.
     let result = unsafe { syscall!(Sysno::rt_sigtimedwait, &raw const set, &raw mut info, &raw const now, SET) };
+    #[cfg(target_pointer_width = "32")]
+    let result = match result {
+        // SAFETY: as above.
+        Err(Errno::ENOSYS) => unsafe {
+            syscall!(Sysno::rt_sigtimedwait_time64, &raw const set, &raw mut info, &raw const now, SET)
+        },
+        result => result,
+    };
     match result {
         Ok(_) => Some(Signal { code: info.code, process: info.rest.process, value: info.rest.value }),
         Err(errno) => {

@@ -4,12 +4,13 @@ use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 
 use rawipc::{
-    Clock, Deadline, Error, ErrorKind, Gnu32, Gnu64, MessageQueue, Musl, NotificationSocket, Priority, SemaphoreOf,
-    Time,
+    Clock, Deadline, Error, ErrorKind, Gnu32, Gnu64, MessageQueue, Musl, NotificationSocket, Priority, RobustMutex,
+    SemaphoreOf, Time,
 };
 use rustix::time::{ClockId, Timespec, clock_settime};
 
-use super::support::{common_memory, kind, queue};
+use super::robust::{PLACE, holder, memory};
+use super::support::{LONG, common_memory, kind, queue, timed};
 use crate::harness::{Call, OWN_MACHINE, Peer, lacking, tests};
 
 tests![
@@ -17,6 +18,8 @@ tests![
     set_backwards_makes_no_monotonic_wait_longer,
     set_forwards_ends_realtime_waits,
     set_backwards_makes_realtime_waits_longer,
+    robust_mutex_death_noticed_after_clock_set_back,
+    robust_mutex_realtime_wait_ends_when_set_forward,
 ];
 
 /// Something that can be waited for in vain until a deadline.
@@ -110,4 +113,41 @@ fn set_backwards_makes_realtime_waits_longer() {
             peers.into_iter().for_each(Peer::join);
         },
     );
+}
+
+/// A wait with a realtime deadline looks for the dead by the monotonic clock.
+fn robust_mutex_death_noticed_after_clock_set_back() {
+    if !OWN_MACHINE.load(Relaxed) {
+        lacking(Call::ClockSettime);
+    }
+    let (memory, mapping) = memory();
+    let peer = holder(&memory, &mapping);
+    let waiter = Peer::start_waiting(|| {
+        let mutex = RobustMutex::in_memory(&memory, PLACE).unwrap();
+        let mut guard = mutex.lock_deadline(Deadline::realtime_after(2 * HOUR)).unwrap();
+        assert!(guard.owner_died());
+        guard.mark_consistent();
+    });
+    set_clock(-1);
+    peer.kill();
+    let ((), time) = timed(|| waiter.join());
+    set_clock(1);
+    assert!(time < LONG, "{time:?}");
+}
+
+fn robust_mutex_realtime_wait_ends_when_set_forward() {
+    if !OWN_MACHINE.load(Relaxed) {
+        lacking(Call::ClockSettime);
+    }
+    let (memory, mapping) = memory();
+    let peer = holder(&memory, &mapping);
+    let waiter = Peer::start_waiting(|| {
+        let mutex = RobustMutex::in_memory(&memory, PLACE).unwrap();
+        assert_eq!(kind(mutex.lock_deadline(Deadline::realtime_after(HOUR))), ErrorKind::TimedOut);
+    });
+    set_clock(2);
+    let ((), time) = timed(|| waiter.join());
+    set_clock(-2);
+    peer.kill();
+    assert!(time < LONG, "{time:?}");
 }

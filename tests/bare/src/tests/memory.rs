@@ -64,14 +64,27 @@ fn is_seen_by_another_process() {
     peer.join();
 }
 
+/// At every place in a word and of every length up to several lines of a cache, since each architecture copies by
+/// instructions of its own.
 fn is_read_and_written_within_its_bounds() {
     let memory = memory(100);
     let mapping = memory.map().unwrap();
-    for at in [0, 1, 7, 83] {
-        mapping.write_at(at, b"seventeen bytes..").unwrap();
-        let mut bytes = [0; 17];
-        memory.read_at(at as u64, &mut bytes).unwrap();
-        assert_eq!(&bytes, b"seventeen bytes..");
+    let all: [u8; 100] = core::array::from_fn(|number| number as u8 + 1);
+    let places = || (0..=16).flat_map(|start| (start..=100).map(move |end| (start, end)));
+    for (start, end) in places() {
+        memory.write_at(0, &[0xee; 100]).unwrap();
+        mapping.write_at(start, &all[start..end]).unwrap();
+        let mut bytes = [0; 100];
+        memory.read_at(0, &mut bytes).unwrap();
+        assert_eq!(bytes[start..end], all[start..end], "written from {start} to {end}");
+        assert!(bytes[..start].iter().chain(&bytes[end..]).all(|byte| *byte == 0xee), "beside {start} to {end}");
+    }
+    memory.write_at(0, &all).unwrap();
+    for (start, end) in places() {
+        let mut bytes = [0xee; 101];
+        mapping.read_at(start, &mut bytes[..end - start]).unwrap();
+        assert_eq!(bytes[..end - start], all[start..end], "read from {start} to {end}");
+        assert!(bytes[end - start..].iter().all(|byte| *byte == 0xee), "behind what was read from {start} to {end}");
     }
     assert_eq!(kind(mapping.write_at(84, &[0; 17])), ErrorKind::InvalidInput);
     assert_eq!(kind(mapping.read_at(usize::MAX, &mut [0; 2])), ErrorKind::InvalidInput);

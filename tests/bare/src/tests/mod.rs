@@ -19,6 +19,9 @@ mod streams;
 mod support;
 mod waits;
 
+#[cfg(target_arch = "x86")]
+pub use fallback::WITHOUT_OLD_TIMES;
+
 use crate::harness::Test;
 
 pub const ALL: &[&[Test]] = &[

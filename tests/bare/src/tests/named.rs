@@ -33,8 +33,11 @@ fn are_created_opened_and_removed() {
         let created = semaphore(abi, 2);
         let options = NamedSemaphore::options().abi(abi);
         assert_eq!(kind(options.create_new(true).open(created.name())), ErrorKind::AlreadyExists);
-        let opened = NamedSemaphore::options().open(created.name()).unwrap();
-        assert_eq!((opened.abi(), opened.value()), (abi, 2), "the layout is found out");
+        let opened = options.open(created.name()).unwrap();
+        assert_eq!((opened.abi(), opened.value()), (abi, 2));
+        let is_own = (abi == Abi::Musl) == (Abi::of_machine() == Abi::Musl);
+        let by_default = NamedSemaphore::options().open(created.name()).map(|semaphore| semaphore.abi());
+        assert_eq!(by_default.map_err(|error| error.kind()), if is_own { Ok(abi) } else { Err(ErrorKind::NotFound) });
         opened.wait().unwrap();
         assert_eq!(created.value(), 1);
         options.unlink(created.name()).unwrap();
@@ -79,7 +82,7 @@ fn have_values_and_modes() {
     let most = options.initial_value(SEMAPHORE_VALUE_MAX).exact_mode(0o640).create_unique(prefix().name()).unwrap();
     assert_eq!(most.value(), SEMAPHORE_VALUE_MAX);
     assert_eq!(kind(most.post()), ErrorKind::Overflow);
-    assert_eq!(most.abi(), Abi::NATIVE);
+    assert_eq!(most.abi(), Abi::of_machine());
     for wrong in [options.initial_value(SEMAPHORE_VALUE_MAX + 1), options.mode(0o1000)] {
         assert_eq!(kind(wrong.create_unique(prefix().name())), ErrorKind::InvalidInput);
     }
@@ -90,7 +93,7 @@ fn are_shared_by_processes() {
     for abi in ABIS {
         let (there, back) = (semaphore(abi, 0), semaphore(abi, 0));
         let peer = Peer::start(|| {
-            let options = NamedSemaphore::options();
+            let options = NamedSemaphore::options().abi(abi);
             let (there, back) = (options.open(there.name()).unwrap(), options.open(back.name()).unwrap());
             for _ in 0..50 {
                 there.wait_timeout(LONG).unwrap();

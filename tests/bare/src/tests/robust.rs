@@ -16,14 +16,19 @@ tests![
 ];
 
 /// Memory with a mutex, a counter, and semaphores at the end.
-fn memory() -> (SharedMemory, Mapping) {
+pub(super) fn memory() -> (SharedMemory, Mapping) {
     let memory = SharedMemory::anonymous(4096).create().unwrap();
     let mapping = memory.map().unwrap();
     (memory, mapping)
 }
 
+/// Where there are no mutexes, the test ends here, and no process waits for one that has failed.
+fn need_mutexes(memory: &SharedMemory) {
+    drop(RobustMutex::in_memory(memory, PLACE).unwrap());
+}
+
 /// Where the mutex lies: not at the start, so that the kernel's locks are on bytes of another place.
-const PLACE: usize = 1024;
+pub(super) const PLACE: usize = 1024;
 
 fn exclude_other_processes() {
     const TURNS: u64 = 200;
@@ -57,6 +62,7 @@ fn are_refused_where_something_else_lies() {
 
 fn end_waits_with_their_time() {
     let (memory, mapping) = memory();
+    need_mutexes(&memory);
     let [locked, done]: [&Semaphore; 2] = [64, 128].map(|at| mapping.get(at).unwrap());
     let peer = Peer::start(|| {
         let mutex = RobustMutex::in_memory(&memory, PLACE).unwrap();
@@ -74,8 +80,9 @@ fn end_waits_with_their_time() {
     assert!(!mutex.try_lock().unwrap().owner_died(), "it was unlocked");
 }
 
-/// Kills a peer that has the lock, while another one waits for it.
-fn kill_holder(memory: &SharedMemory, mapping: &Mapping) {
+/// A peer that has the lock until it is killed.
+pub(super) fn holder(memory: &SharedMemory, mapping: &Mapping) -> Peer {
+    need_mutexes(memory);
     let [locked, never]: [&Semaphore; 2] = [64, 128].map(|at| mapping.get(at).unwrap());
     let peer = Peer::start(|| {
         let mutex = RobustMutex::in_memory(memory, PLACE).unwrap();
@@ -85,6 +92,12 @@ fn kill_holder(memory: &SharedMemory, mapping: &Mapping) {
         assert!(never.wait().is_err());
     });
     locked.wait_timeout(LONG).unwrap();
+    peer
+}
+
+/// Kills a peer that has the lock, while another one waits for it.
+fn kill_holder(memory: &SharedMemory, mapping: &Mapping) {
+    let peer = holder(memory, mapping);
     let waiter = Peer::start_waiting(|| {
         let mutex = RobustMutex::in_memory(memory, PLACE).unwrap();
         let mut guard = mutex.lock().unwrap();

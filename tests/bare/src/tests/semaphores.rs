@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use rawipc::{
     Deadline, Error, ErrorKind, Gnu32, Gnu64, Layout, Mapping, Musl, Private, SEMAPHORE_VALUE_MAX, Semaphore,
-    SemaphoreOf, Shareable, Time, Tuning, retry_on_interrupt,
+    SemaphoreOf, Shareable, Time, WaitTuning, retry_on_interrupt,
 };
 use rustix::process::{Signal, kill_process};
 
@@ -116,7 +116,8 @@ fn end_waits_with_their_time() {
         ends(&|| semaphore.wait_timeout(SHORT));
         ends(&|| semaphore.wait_deadline(Deadline::after(SHORT)));
         ends(&|| semaphore.wait_deadline(Deadline::realtime_after(SHORT)));
-        ends(&|| semaphore.wait_tuned(Some(Deadline::after(SHORT)), Tuning { spin: 0, recheck: SHORT / 8 }));
+        let looking = WaitTuning { spin: 0, recheck_interval: Some(SHORT / 8) };
+        ends(&|| semaphore.wait_tuned(Some(Deadline::after(SHORT)), looking));
         for passed in [Deadline::Monotonic(Time::ZERO), Deadline::Realtime(Time::ZERO)] {
             assert_eq!(kind(semaphore.wait_deadline(passed)), ErrorKind::TimedOut);
         }
@@ -136,7 +137,7 @@ fn wait_past_2038() {
         for seconds in [1 << 31, 1 << 32, 1 << 35] {
             let time = Time::new(seconds, 999_999_999).unwrap();
             for late in [Deadline::Monotonic(time), Deadline::Realtime(time)] {
-                let tuning = Tuning { spin: 0, recheck: Duration::ZERO };
+                let tuning = WaitTuning { spin: 0, recheck_interval: None };
                 let peer = Peer::start(|| semaphore.wait_tuned(Some(late), tuning).unwrap());
                 wait_until("the peer is a waiter", || semaphore.waiters() == 1);
                 assert!(peer.status_within(SHORT).is_none(), "it has not waited");
@@ -226,7 +227,7 @@ fn are_interrupted_by_a_handler() {
         let semaphore = place.semaphore::<L>(0);
         raw::handle_signal(10);
         let peer = Peer::start(|| {
-            let wait = || semaphore.wait_tuned(None, Tuning { spin: 0, recheck: Duration::ZERO });
+            let wait = || semaphore.wait_tuned(None, WaitTuning { spin: 0, recheck_interval: None });
             assert_eq!(kind(wait()), ErrorKind::Interrupted);
             retry_on_interrupt(wait).unwrap();
         });

@@ -64,6 +64,29 @@ fn refuse_what_does_not_fit() {
     assert_eq!(kind(queue.receive(&mut [0; 15])), ErrorKind::BufferTooSmall);
     assert_eq!(kind(queue.try_send(b"2", Priority::MIN)), ErrorKind::WouldBlock);
     assert_eq!(queue.len(), Ok(1));
+    what_fits_arrives_whole();
+}
+
+/// Of every length up to several lines of a cache, since each architecture copies by instructions of its own.
+fn what_fits_arrives_whole() {
+    const MOST: usize = 200;
+    let queue = options(1).max_message_size(MOST).create_anonymous().unwrap();
+    let all: [u8; MOST] = core::array::from_fn(|number| number as u8 + 1);
+    for length in 0..=MOST {
+        queue.send(&all[..length], Priority::MIN).unwrap();
+        assert_eq!(queue.receive(&mut [0xee; MOST]).unwrap().payload(), &all[..length]);
+        let mut room = queue.reserve().unwrap();
+        let half = length / 2;
+        room.write_at(half, &all[half..length]).unwrap();
+        room.write_at(0, &all[..half]).unwrap();
+        room.publish(length, Priority::MIN).unwrap();
+        let message = queue.borrow().unwrap();
+        let mut bytes = [0xee; MOST];
+        message.read_at(half, &mut bytes[half..length]).unwrap();
+        message.read_at(0, &mut bytes[..half]).unwrap();
+        assert_eq!(bytes[..length], all[..length]);
+        assert!(bytes[length..].iter().all(|byte| *byte == 0xee));
+    }
 }
 
 fn end_waits_with_their_time() {

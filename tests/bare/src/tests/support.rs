@@ -31,10 +31,13 @@ pub fn queue(messages: usize) -> MessageQueue {
     options(messages).create_unique(prefix().name()).expect("a queue can be created")
 }
 
-/// A mapping of anonymous memory, which peers have in common.
+/// A mapping of memory that peers have in common: of an object without a name, or of one whose name is gone.
 #[track_caller]
 pub fn common_memory() -> rawipc::Mapping {
-    SharedMemory::anonymous(4096).create().expect("memory can be had").map().expect("memory can be mapped")
+    let memory = SharedMemory::anonymous(4096).create().or_else(|_| {
+        SharedMemory::options().write(true).size(4096).unlink_on_drop(true).create_unique(prefix().name())
+    });
+    memory.expect("memory can be had").map().expect("memory can be mapped")
 }
 
 /// The kind of a failure.

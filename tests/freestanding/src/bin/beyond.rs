@@ -5,10 +5,9 @@
 #![no_main]
 
 use core::ffi::CStr;
-use core::time::Duration;
 
 use freestanding::{FAILED, Layout, Strings, USAGE};
-use rawipc::{Deadline, Error, MessageBuffer, MessageQueue, Name, SemaphoreOf, SharedMemory, Time, Tuning};
+use rawipc::{Deadline, Error, MessageBuffer, MessageQueue, Name, SemaphoreOf, SharedMemory, Time, WaitTuning};
 
 freestanding::entry!(main);
 freestanding::never_panics!();
@@ -60,7 +59,7 @@ fn wait(queue: &CStr, memory: &CStr, seconds: u64) -> Result<bool, Error> {
     let semaphore: &SemaphoreOf<Layout> = mapping.get(0)?;
     // There is a token, so the second one is what it waits for.
     semaphore.wait()?;
-    semaphore.wait_tuned(Some(deadline), Tuning { spin: 0, recheck: Duration::ZERO })?;
+    semaphore.wait_tuned(Some(deadline), WaitTuning { spin: 0, recheck_interval: None })?;
     semaphore.post()?;
     Ok(true)
 }

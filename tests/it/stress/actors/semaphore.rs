@@ -3,14 +3,18 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use rawipc::{Deadline, NamedSemaphore, Result};
+use rawipc::{Deadline, NamedSemaphore, Result, WaitTuning};
 
 use super::{Actor, Dead, GIVING, Place, SEMAPHORE, Stage, WAITING, is_too_early};
 use crate::stress::account::Account;
 
 /// Takes a token, holds it for a moment and gives it back.
+///
+/// Others are killed while they wait, so a wait looks again: the wake-up that a dead one took along is made up for.
 pub fn hold(actor: &mut Actor<'_>) {
-    let semaphore = NamedSemaphore::options().abi(actor.stage.abi).open(SEMAPHORE).expect("the semaphore is there");
+    let tuning = WaitTuning { recheck_interval: Some(Duration::from_secs(1)), ..WaitTuning::DEFAULT };
+    let options = NamedSemaphore::options().abi(actor.stage.abi).tuning(tuning);
+    let semaphore = options.open(SEMAPHORE).expect("the semaphore is there");
     while actor.acts() {
         actor.is_at(WAITING);
         match take(actor, &semaphore) {

@@ -44,7 +44,7 @@ fn send(actor: &mut Actor<'_>, queue: &SharedQueue, message: &[u8], priority: Pr
             reservation.write_at(middle, &message[middle..]).expect("there is room");
             actor.dally();
             reservation.write_at(0, &message[..middle]).expect("there is room");
-            reservation.publish(message.len(), priority)
+            Ok(reservation.publish(message.len(), priority)?)
         }
     }
 }

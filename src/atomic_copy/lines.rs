@@ -1,7 +1,4 @@
-//! Copying memory that others may change meanwhile, as fast as the processor can.
-//!
-//! What assembly does to memory may be anything, as far as the compiler knows: a race gives a mix of old and new bytes
-//! and nothing worse, as with atomic operations, but many bytes go at a time.
+//! Copying whole lines by the widest registers that there are. Elsewhere words do: see [`access`](super::access).
 
 /// A line of the processor's cache.
 pub(super) const LINE: usize = 64;
@@ -10,7 +7,7 @@ pub(super) const LINE: usize = 64;
 ///
 /// # Safety
 /// So many lines can be read and written there, and none of them is both.
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(any(miri, loom))))]
 #[inline]
 pub(super) unsafe fn copy_lines(from: *const u8, to: *mut u8, lines: usize) -> usize {
     if lines < FEW {
@@ -24,12 +21,12 @@ pub(super) unsafe fn copy_lines(from: *const u8, to: *mut u8, lines: usize) -> u
 }
 
 /// Below so many lines, the registers that every processor has are as good as any.
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(any(miri, loom))))]
 const FEW: usize = 4;
 
 /// # Safety
 /// As of [`copy_lines`]; there are [`FEW`] lines and more.
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(any(miri, loom))))]
 #[inline(never)]
 unsafe fn copy_more_lines(from: *const u8, to: *mut u8, lines: usize) {
     let has_wide = wide::are_there();
@@ -69,7 +66,7 @@ unsafe fn copy_more_lines(from: *const u8, to: *mut u8, lines: usize) {
 }
 
 /// By registers of 16 bytes, which every processor has.
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(any(miri, loom))))]
 mod narrow {
     /// # Safety
     /// As of [`copy_lines`](super::copy_lines).
@@ -108,7 +105,7 @@ mod narrow {
 }
 
 /// By registers of 32 bytes, if the processor has them and the kernel keeps them.
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(any(miri, loom))))]
 mod wide {
     use core::arch::x86_64::{__cpuid, _xgetbv};
     use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -189,13 +186,13 @@ mod wide {
 ///
 /// # Safety
 /// None is needed.
-#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(any(miri, loom)))))]
 #[inline]
 pub(super) unsafe fn copy_lines(_: *const u8, _: *mut u8, _: usize) -> usize {
     0
 }
 
-#[cfg(all(test, target_arch = "x86_64", not(loom)))]
+#[cfg(all(test, target_arch = "x86_64", target_feature = "sse2", not(any(miri, loom))))]
 mod tests {
     use std::vec::Vec;
 

@@ -1,0 +1,123 @@
+//! How a queue stands, for those who may only read it.
+
+use core::mem::offset_of;
+
+use rustix::fd::AsFd;
+use rustix::fs::{OFlags, fstat};
+use rustix::io::{Errno, pread};
+
+use super::format::{BELLS, CONTROL, Control, Header, MAGIC, Sizes, TABLE};
+use super::{PREFIX, SharedQueue};
+use crate::devshm::{self, FilePath};
+use crate::error::{Cause, Error, Operation, Result, SharedFault};
+use crate::name::Name;
+use crate::open::MODE_BITS;
+use crate::robust;
+
+/// How a shared queue stands, as [`SharedQueue::inspect`] finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedQueueStatus {
+    /// The most messages that it can hold.
+    pub max_messages: usize,
+    /// The most bytes that a message can have.
+    pub max_message_size: usize,
+    /// How many messages are in it. Messages that a receiver has in hand are not counted.
+    pub messages: usize,
+    /// How many handles take part in it, in all processes: at most 128.
+    pub participants: usize,
+    /// The size of the object in bytes, which is fixed.
+    pub size: u64,
+    /// The permission bits, 0o000 to 0o777.
+    pub mode: u32,
+}
+
+impl SharedQueue {
+    /// Returns how the queue of this name stands, without taking part in it: for monitoring tools.
+    ///
+    /// Read permission is enough: a user of the queue's group may look at a queue of mode 0o640 that only its owner may
+    /// use. The caller takes no place among the participants, does not lock the queue, writes nothing, and neither
+    /// delays its users nor is delayed by them. The queue is opened and closed again. Each call looks afresh, so
+    /// nothing has to be done after `fork`. It may be called by any thread and in a signal handler.
+    ///
+    /// ```
+    /// use rawipc::{Priority, SharedQueue, name};
+    /// let queue = SharedQueue::options().write(true).create(true).max_messages(4).max_message_size(16)
+    ///     .unlink_on_drop(true).open(name!("/rawipc-doc-inspect"))?;
+    /// queue.send(b"wait", Priority::MIN)?;
+    /// let status = SharedQueue::inspect(name!("/rawipc-doc-inspect"))?;
+    /// assert_eq!((status.messages, status.max_messages, status.participants), (1, 4, 1));
+    /// # Ok::<(), rawipc::Error>(())
+    /// ```
+    ///
+    /// What lies in the queue's memory is checked. Still, a process that may write it decides what is found there: do
+    /// not trust the numbers more than such a process. Only for participants the kernel is asked: each place that is
+    /// marked as taken counts if a living process has it.
+    ///
+    /// System calls: `open`, `stat`, `pread`, an `fcntl` for each place that is marked as taken (at most 128), `close`.
+    ///
+    /// # Errors
+    /// | kind | when |
+    /// |---|---|
+    /// | [`NotFound`](crate::ErrorKind::NotFound) | no such queue |
+    /// | [`PermissionDenied`](crate::ErrorKind::PermissionDenied) | the mode does not give the right to read |
+    /// | [`InvalidName`](crate::ErrorKind::InvalidName) | more than 252 bytes follow the slash |
+    /// | [`Malformed`](crate::ErrorKind::Malformed) | the file of this name is no such queue, or its memory is corrupt |
+    /// | [`LimitExceeded`](crate::ErrorKind::LimitExceeded) | no free descriptor |
+    #[doc(alias = "stat")]
+    pub fn inspect(name: &Name) -> Result<SharedQueueStatus> {
+        let system = |errno| Error::system(Operation::QueueStatus, errno);
+        let fault = |fault| Error::caused(Operation::QueueStatus, Errno::INVAL, Cause::Shared(fault));
+        let no_queue = || fault(SharedFault::NoQueue);
+        let path = FilePath::new(name, PREFIX).ok_or(system(Errno::NAMETOOLONG))?;
+        let file = devshm::open_regular(&path, OFlags::RDONLY).map_err(system)?.map_err(|_| no_queue())?;
+        let status = fstat(&file).map_err(system)?;
+        let mut start = Start([0; BELLS]);
+        // The kernel gives so few bytes whole, unless the file ends before.
+        if pread(&file, &mut start.0, 0).map_err(system)? != BELLS {
+            return Err(no_queue());
+        }
+        let sizes = start.sizes().filter(|sizes| sizes.total() == status.st_size.cast_unsigned());
+        let Sizes { max_messages, max_message_size } = sizes.ok_or_else(no_queue)?;
+        let messages = start.messages();
+        if messages > max_messages {
+            return Err(fault(SharedFault::CorruptQueue));
+        }
+        Ok(SharedQueueStatus {
+            max_messages,
+            max_message_size,
+            messages,
+            participants: robust::count(file.as_fd(), start.generations()).map_err(system)?,
+            size: status.st_size.cast_unsigned(),
+            mode: status.st_mode & MODE_BITS,
+        })
+    }
+}
+
+/// What comes before a queue's doorbells.
+struct Start([u8; BELLS]);
+
+impl Start {
+    fn number(&self, offset: usize) -> u32 {
+        self.0.get(offset..).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u32::from_ne_bytes(*bytes))
+    }
+
+    fn sizes(&self) -> Option<Sizes> {
+        let number = |offset| self.number(offset);
+        let sizes = Sizes::of(
+            number(offset_of!(Header, version)),
+            number(offset_of!(Header, max_messages)),
+            number(offset_of!(Header, max_message_size)),
+        );
+        sizes.filter(|_| self.0.starts_with(&MAGIC))
+    }
+
+    fn messages(&self) -> usize {
+        self.number(CONTROL + offset_of!(Control, messages)) as usize
+    }
+
+    /// The generations of the participants' slots.
+    fn generations(&self) -> impl Iterator<Item = u32> {
+        self.0[TABLE..].chunks_exact(size_of::<u32>()).map(|bytes| bytes.try_into().map_or(0, u32::from_ne_bytes))
+    }
+}
