@@ -76,6 +76,7 @@ fn folder() -> PathBuf {
 
 /// Builds the tool; returns where it is.
 fn build(shell: &Shell, target: &Target) -> Result<PathBuf> {
+    setup::standard_library_source(shell)?;
     let (triple, linker, built) = (target.triple, linker(target)?, workspace().join("dist"));
     let settings = [
         "profile.dist.panic=\"immediate-abort\"".to_owned(),

@@ -59,6 +59,7 @@ pub fn thread(shell: &Shell) -> Result<()> {
 
 /// Runs tests with a standard library that is built for the tool too.
 fn run(shell: &Shell, sanitizer: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Result<()> {
+    setup::standard_library_source(shell)?;
     let (host, target) = (toolchain::host(shell)?, workspace().join(sanitizer));
     let flags = format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer");
     let run = cmd!(
