@@ -12,7 +12,7 @@ use core::mem::MaybeUninit;
 use rustix::fd::OwnedFd;
 use rustix::io;
 
-use crate::Priority;
+use crate::priority::Priority;
 use crate::atomic_copy::{self, Word};
 use crate::sys;
 

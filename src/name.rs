@@ -6,7 +6,7 @@ use core::fmt;
 use rustix::io::Errno;
 
 use crate::error::{Cause, Error, NameFault, Operation, Result};
-use crate::text::Text;
+use crate::inline_cstr::Text;
 
 /// The most bytes that may follow a name's slash.
 pub const NAME_MAX: usize = 255;
@@ -126,7 +126,7 @@ impl Name {
 #[macro_export]
 macro_rules! name {
     ($name:expr) => {
-        const { $crate::Name::of_constant($name) }
+        const { $crate::name::Name::of_constant($name) }
     };
 }
 

@@ -7,8 +7,8 @@ use rustix::io::{self, Errno};
 use super::{MessageQueue, Relaxed};
 use crate::attributes::Attributes;
 use crate::error::{Error, Operation, Result};
-use crate::flags::OpenFlags;
-use crate::open::MODE_BITS;
+use crate::open_flags::OpenFlags;
+use crate::creation::MODE_BITS;
 use crate::sys;
 
 impl MessageQueue {

@@ -6,7 +6,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::{MessageQueue, diagnosis};
-use crate::Priority;
+use crate::priority::Priority;
 use crate::attributes::Attributes;
 use crate::buffer::{Buffer, Incoming, Message};
 use crate::error::{Error, Result};

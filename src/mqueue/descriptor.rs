@@ -5,9 +5,9 @@ use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 
 use super::MessageQueue;
 use super::attributes::flags_of;
-use super::unlink::QueueName;
+use super::name_guard::QueueName;
 use crate::error::{Cause, Error, Operation, Refused, Result};
-use crate::flags::OpenFlags;
+use crate::open_flags::OpenFlags;
 use crate::sys;
 
 impl MessageQueue {

@@ -4,7 +4,7 @@ mod attributes;
 mod batch;
 mod descriptor;
 pub(crate) mod diagnosis;
-mod notification_socket;
+mod name_guard;
 mod notify;
 mod options;
 mod receive;
@@ -13,18 +13,15 @@ mod spin;
 mod status;
 mod status_text;
 mod stream;
-#[cfg(feature = "std")]
-mod thread;
-mod unlink;
 mod wait;
 
-pub(crate) use notification_socket::notification_socket;
-pub use notification_socket::{NotificationSocket, Notified};
+pub(crate) use notify::notification_socket;
+pub use notify::{NotificationSocket, Notified};
 pub use notify::{Notify, PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, SI_MESGQ};
 pub use options::MessageQueueOptions;
 pub use status::{Delivery, Registration, Status};
 #[cfg(feature = "std")]
-pub use thread::{Ended, NotificationThread};
+pub use notify::{Ended, NotificationThread};
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -34,10 +31,10 @@ use rustix::fs::fstat;
 use rustix::io::Errno;
 
 use crate::error::{Cause, Error, Operation, Result};
-use crate::flags::OpenFlags;
+use crate::open_flags::OpenFlags;
 use crate::name::{Name, OwnedName};
 use crate::sys;
-use unlink::QueueName;
+use name_guard::QueueName;
 
 /// An open POSIX message queue: whole messages with priorities, kept by the kernel until somebody receives them.
 ///

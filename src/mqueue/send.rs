@@ -7,7 +7,7 @@ use rustix::io;
 
 use super::wait::Attempt;
 use super::{MessageQueue, diagnosis};
-use crate::Priority;
+use crate::priority::Priority;
 use crate::error::{Error, Result};
 use crate::sys;
 use crate::time::Deadline;

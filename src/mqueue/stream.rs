@@ -3,7 +3,7 @@
 use core::ops::ControlFlow;
 
 use super::MessageQueue;
-use crate::Priority;
+use crate::priority::Priority;
 use crate::buffer::{Buffer, Incoming};
 use crate::error::Result;
 use crate::stream::{Drained, Incomplete, Stop, cut, join, sent, what_fits};

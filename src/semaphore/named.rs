@@ -10,13 +10,13 @@ use rustix::io::Errno;
 use super::abi::Abi;
 use super::file::prefix;
 #[cfg(target_has_atomic = "64")]
-use super::layout::Gnu64;
-use super::layout::{Gnu32, Musl};
+use super::abi::Gnu64;
+use super::abi::{Gnu32, Musl};
 use super::options::NamedSemaphoreOptions;
-use super::permit::{Permit, Tokens, sealed};
+use super::permit::{GiveBack, Permit};
 use super::protocol::Protocol;
 use super::{SemaphoreOf, wait_error};
-use crate::devshm::{Identity, ObjectName};
+use crate::dev_shm::{Identity, ObjectName};
 use crate::error::{Error, Operation, Result};
 use crate::futex::{Never, WaitTuning};
 use crate::name::Name;
@@ -169,12 +169,38 @@ impl NamedSemaphore {
         })
     }
 
-    /// Waits for a token that is given back when the permit is dropped: [`SemaphoreOf::acquire`].
+    /// Blocks until a token is available and takes it. It is given back when the permit is dropped.
     ///
     /// # Errors
-    /// The same.
-    pub fn acquire(&self) -> Result<Permit<'_, Self>> {
+    /// As [`wait`](Self::wait).
+    pub fn acquire(&self) -> Result<Permit<'_>> {
         self.wait().map(|()| Permit::new(self))
+    }
+
+    /// Takes a token if one is available, without waiting. It is given back when the permit is dropped.
+    ///
+    /// # Errors
+    /// As [`try_wait`](Self::try_wait).
+    pub fn try_acquire(&self) -> Result<Permit<'_>> {
+        self.try_wait().map(|()| Permit::new(self))
+    }
+
+    /// Blocks for at most `timeout`, by the monotonic clock, until a token is available, and takes it. It is given back
+    /// when the permit is dropped.
+    ///
+    /// # Errors
+    /// As [`wait_timeout`](Self::wait_timeout).
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>> {
+        self.wait_timeout(timeout).map(|()| Permit::new(self))
+    }
+
+    /// Blocks until a token is available or the deadline has passed, and takes the token. It is given back when the
+    /// permit is dropped.
+    ///
+    /// # Errors
+    /// As [`wait_deadline`](Self::wait_deadline).
+    pub fn acquire_deadline(&self, deadline: Deadline) -> Result<Permit<'_>> {
+        self.wait_deadline(deadline).map(|()| Permit::new(self))
     }
 
     /// How many tokens there are now: [`SemaphoreOf::value`].
@@ -292,9 +318,7 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-impl sealed::Sealed for NamedSemaphore {}
-
-impl Tokens for NamedSemaphore {
+impl GiveBack for NamedSemaphore {
     fn give_back(&self) -> Result<()> {
         self.post()
     }

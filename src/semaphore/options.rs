@@ -7,11 +7,11 @@ use super::abi::Abi;
 use super::file::{self, GNU_NAME_MAX, prefix};
 use super::named::NamedSemaphore;
 use super::protocol::VALUE_MAX;
-use crate::devshm::{Creation, FilePath, Identity, ObjectName, create_whole};
+use crate::dev_shm::{Creation, FilePath, Identity, ObjectName, create_whole};
 use crate::error::{Argument, Cause, Error, NameFault, Operation, Result, SemaphoreFault};
 use crate::futex::WaitTuning;
 use crate::name::Name;
-use crate::open::{MODE_BITS, create_unique, creation, open_or_create, ownership};
+use crate::creation::{MODE_BITS, create_unique, creation, open_or_create, ownership};
 use crate::shm::size_error;
 
 /// How to open or create a named semaphore; made by [`NamedSemaphore::options`].

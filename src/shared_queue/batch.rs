@@ -3,7 +3,7 @@
 use core::ops::ControlFlow;
 
 use super::SharedQueue;
-use crate::Priority;
+use crate::priority::Priority;
 use crate::buffer::{Buffer, Message};
 use crate::error::{Error, ErrorKind, Result};
 

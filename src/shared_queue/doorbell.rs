@@ -16,15 +16,15 @@ use rustix::fs::{Stat, fstat};
 use rustix::io::Errno;
 
 use super::SharedQueue;
-use super::arming::{Arming, Ringer, Rung};
+use super::protocol::arming::{Arming, Ringer, Rung};
 use super::bell::{self, Bell, Mark};
-use super::format::{self, MAX_BELLS};
+use super::protocol::layout::{self, MAX_BELLS};
 use super::member::Member;
-use super::wait::{GIVING, Wait};
+use super::protocol::wait::{GIVING, Wait};
 use crate::error::{Cause, Error, Limit, Operation, Refused, Result};
 use crate::futex::primitive::Ordering::Relaxed;
-use crate::open::{Creator, MODE_BITS, RACES};
-use crate::robust::{Others, Owner};
+use crate::creation::{Creator, MODE_BITS, RACES};
+use crate::sync::{Others, Owner};
 
 /// A descriptor for event loops that becomes readable when a message is in the queue; made by [`new`](Self::new) or
 /// [`SharedQueue::doorbell`].
@@ -139,7 +139,7 @@ struct Sender<'queue> {
 impl Ringer for Sender<'_> {
     type Death = Infallible;
 
-    fn ring(&self, place: usize, record: &format::Bell) -> core::result::Result<Rung, Infallible> {
+    fn ring(&self, place: usize, record: &layout::Bell) -> core::result::Result<Rung, Infallible> {
         let Err(errno) = bell::ring(record.number.load(Relaxed), Mark::new(&self.file, place)) else {
             return Ok(Rung::Done);
         };

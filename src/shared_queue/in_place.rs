@@ -7,14 +7,14 @@ use core::time::Duration;
 use rustix::io::{self, Errno};
 
 use super::SharedQueue;
-use super::client::Client;
+use super::protocol::session::Client;
 use super::member::Member;
-use super::view::Block;
-use super::wait::{GIVING, Limit, Wait};
-use crate::Priority;
+use super::protocol::view::Block;
+use super::protocol::wait::{GIVING, Limit, Wait};
+use crate::priority::Priority;
 use crate::atomic_copy;
 use crate::error::{Cause, Error, Operation, Refused, Result};
-use crate::robust::Owner;
+use crate::sync::Owner;
 use crate::time::Deadline;
 
 impl SharedQueue {

@@ -6,13 +6,13 @@ use rustix::fd::AsFd;
 use rustix::fs::{OFlags, fstat};
 use rustix::io::{Errno, pread};
 
-use super::format::{BELLS, CONTROL, Control, Header, MAGIC, Sizes, TABLE};
+use super::protocol::layout::{BELLS, CONTROL, Control, Header, MAGIC, Sizes, TABLE};
 use super::{PREFIX, SharedQueue};
-use crate::devshm::{self, FilePath};
+use crate::dev_shm::{self, FilePath};
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
 use crate::name::Name;
-use crate::open::MODE_BITS;
-use crate::robust;
+use crate::creation::MODE_BITS;
+use crate::sync;
 
 /// How a shared queue stands, as [`SharedQueue::inspect`] finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl SharedQueue {
         let fault = |fault| Error::caused(Operation::QueueStatus, Errno::INVAL, Cause::Shared(fault));
         let no_queue = || fault(SharedFault::NoQueue);
         let path = FilePath::new(name, PREFIX).ok_or(system(Errno::NAMETOOLONG))?;
-        let file = devshm::open_regular(&path, OFlags::RDONLY).map_err(system)?.map_err(|_| no_queue())?;
+        let file = dev_shm::open_regular(&path, OFlags::RDONLY).map_err(system)?.map_err(|_| no_queue())?;
         let status = fstat(&file).map_err(system)?;
         let mut start = Start([0; BELLS]);
         // The kernel gives so few bytes whole, unless the file ends before.
@@ -87,7 +87,7 @@ impl SharedQueue {
             max_messages,
             max_message_size,
             messages,
-            participants: robust::count(file.as_fd(), start.generations()).map_err(system)?,
+            participants: sync::count(file.as_fd(), start.generations()).map_err(system)?,
             size: status.st_size.cast_unsigned(),
             mode: status.st_mode & MODE_BITS,
         })

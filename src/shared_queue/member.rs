@@ -7,13 +7,13 @@ use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::{self, Errno};
 
 use super::PREFIX;
-use super::arming::Bells;
-use super::client::{Client, Place};
-use super::format::{HEADER, Header};
-use super::view::{Memory, View};
-use super::wait::For;
+use super::protocol::arming::Bells;
+use super::protocol::session::{Client, Place};
+use super::protocol::layout::{HEADER, Header};
+use super::protocol::view::{Memory, View};
+use super::protocol::wait::For;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
-use crate::robust::{Everybody, Others, Owner, Participant};
+use crate::sync::{Everybody, Others, Owner, Participant};
 use crate::shm::{Mapping, SharedMemory};
 
 /// A participant and what it takes part in.
@@ -142,7 +142,7 @@ fn map(file: &SharedMemory, operation: Operation) -> Result<Memory> {
 }
 
 /// Makes a file of zeros of the right length a queue.
-pub(super) fn format(mapping: Mapping, sizes: super::format::Sizes) -> Result<Memory> {
+pub(super) fn format(mapping: Mapping, sizes: super::protocol::layout::Sizes) -> Result<Memory> {
     let memory = Memory::new(mapping, sizes)?;
     memory.header()?.write(sizes);
     memory.view().clear();

@@ -1,28 +1,18 @@
 //! Message queues in shared memory.
 
-mod arming;
 mod batch;
 mod bell;
-mod client;
 mod doorbell;
-mod format;
 mod in_place;
 mod inspection;
-mod locked;
-#[cfg(all(test, loom))]
-mod loom_tests;
 mod member;
 mod options;
-mod order;
+mod protocol;
 mod receive;
-mod repair;
 mod send;
 mod spin;
-mod state;
 mod status;
 mod stream;
-mod view;
-mod wait;
 
 pub use doorbell::Doorbell;
 pub use in_place::{Borrowed, Reservation};
@@ -36,16 +26,16 @@ use core::time::Duration;
 use rustix::fs::unlink;
 use rustix::io::Errno;
 
-use crate::devshm::FilePath;
+use crate::dev_shm::FilePath;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
-use crate::flags::OpenFlags;
+use crate::open_flags::OpenFlags;
 use crate::futex::{AdaptiveSpin, WaitTuning};
 use crate::name::Name;
-use crate::robust::error_of;
-pub(crate) use format::MAGIC;
+use crate::sync::error_of;
+pub(crate) use protocol::layout::MAGIC;
 use member::Member;
-use view::Damaged;
-use wait::{LOCK_IS_HELD, Limit, Wait};
+use protocol::view::Damaged;
+use protocol::wait::{LOCK_IS_HELD, Limit, Wait};
 
 /// What comes before the name in the file's.
 pub(crate) const PREFIX: &[u8] = b"mq.";

@@ -4,16 +4,16 @@ use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::{self, Errno};
 
-use super::format::{MAX_MESSAGE_SIZE, MAX_MESSAGES, Sizes};
+use super::protocol::layout::{MAX_MESSAGE_SIZE, MAX_MESSAGES, Sizes};
 use super::member::{self, Member};
-use super::view::Memory;
-use super::wait::LOCK_GRACE;
+use super::protocol::view::Memory;
+use super::protocol::wait::LOCK_GRACE;
 use super::{PREFIX, SharedQueue};
-use crate::devshm::{self, Creation, FilePath, ObjectName};
+use crate::dev_shm::{self, Creation, FilePath, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result, SharedFault, saturate};
-use crate::flags::OpenFlags;
+use crate::open_flags::OpenFlags;
 use crate::name::Name;
-use crate::open::{MODE_BITS, create_unique, flags, open_or_create, ownership};
+use crate::creation::{MODE_BITS, create_unique, flags, open_or_create, ownership};
 use crate::shm::{Mapping, SharedMemory, reserve, size_error};
 
 /// How to open or create a shared queue; made by [`SharedQueue::options`].
@@ -153,7 +153,7 @@ impl SharedQueueOptions {
 
     fn open_existing(&self, name: &Name, path: &FilePath) -> Result<SharedQueue> {
         let no_queue = |_| Error::caused(self.operation(), Errno::INVAL, Cause::Shared(SharedFault::NoQueue));
-        let file = devshm::open_regular(path, OFlags::RDWR).map_err(|errno| self.system(errno))?.map_err(no_queue)?;
+        let file = dev_shm::open_regular(path, OFlags::RDWR).map_err(|errno| self.system(errno))?.map_err(no_queue)?;
         let file = SharedMemory::from_parts(file, Some(ObjectName::kept(name)));
         Ok(SharedQueue::new(Member::adopt(file, self.operation(), LOCK_GRACE)?, self.flags))
     }
@@ -171,7 +171,7 @@ impl SharedQueueOptions {
             unlink_on_drop: self.unlink_on_drop,
         };
         // The creator takes part before others can: there is nothing left to fail once they see the queue.
-        let (mut member, name) = devshm::create_whole(name, path, &creation, failed, |file, private| {
+        let (mut member, name) = dev_shm::create_whole(name, path, &creation, failed, |file, private| {
             let memory = self.fill(&file).map_err(failed)?;
             let name = private.and_then(|path| path.name(PREFIX)).map(|name| ObjectName::kept(name.name()));
             Member::new(memory, SharedMemory::from_parts(file, name), Operation::CreateQueue, LOCK_GRACE)

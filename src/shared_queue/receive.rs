@@ -5,11 +5,11 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use super::SharedQueue;
-use super::locked::Found;
-use super::wait::Limit;
+use super::protocol::guard::Found;
+use super::protocol::wait::Limit;
 use crate::buffer::{Buffer, Incoming, Message, MessageBuffer};
 use crate::error::{Cause, Error, Operation, Result, saturate};
-use crate::flags::OpenFlags;
+use crate::open_flags::OpenFlags;
 use crate::time::Deadline;
 
 impl SharedQueue {

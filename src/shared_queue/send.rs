@@ -5,13 +5,13 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use super::SharedQueue;
-use super::client::SHORT;
-use super::view::Block;
-use super::wait::Limit;
-use crate::Priority;
+use super::protocol::session::SHORT;
+use super::protocol::view::Block;
+use super::protocol::wait::Limit;
+use crate::priority::Priority;
 use crate::atomic_copy;
 use crate::error::{Cause, Error, Operation, Result, saturate};
-use crate::flags::OpenFlags;
+use crate::open_flags::OpenFlags;
 use crate::time::Deadline;
 
 impl SharedQueue {

@@ -1,7 +1,7 @@
 //! Looking again and again before a wait sleeps.
 
 use super::SharedQueue;
-use super::wait::For;
+use super::protocol::wait::For;
 use crate::error::Result;
 use crate::futex::primitive::spin_loop;
 

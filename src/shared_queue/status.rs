@@ -6,10 +6,10 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::SharedQueue;
 use super::member::Member;
-use super::wait::LOCK_GRACE;
+use super::protocol::wait::LOCK_GRACE;
 use crate::attributes::Attributes;
 use crate::error::{Operation, Refused, Result};
-use crate::flags::OpenFlags;
+use crate::open_flags::OpenFlags;
 use crate::shm::SharedMemory;
 
 impl SharedQueue {

@@ -1,8 +1,8 @@
 //! More than a message at a time: payloads cut into messages, and messages joined.
 
 use super::SharedQueue;
-use super::wait::Limit;
-use crate::Priority;
+use super::protocol::wait::Limit;
+use crate::priority::Priority;
 use crate::buffer::{Buffer, Incoming};
 use crate::error::{ErrorKind, Result};
 use crate::stream::{Drained, Incomplete, Stop, cut, join, sent, what_fits};

@@ -10,10 +10,10 @@ use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd, pread, pwrite
 use super::shortage::within_file_limit;
 use super::space::unit_of;
 use super::{MapOptions, Mapping, SharedMemoryOptions, space};
-use crate::devshm::{FilePath, Identity, ObjectName};
+use crate::dev_shm::{FilePath, Identity, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Refused, Result};
 use crate::name::Name;
-use crate::open::MODE_BITS;
+use crate::creation::MODE_BITS;
 use crate::sys;
 
 /// A shared memory object: bytes that processes map, found by a name, or nameless and passed on as a descriptor.

@@ -7,10 +7,10 @@ use rustix::io::Errno;
 use super::SharedMemory;
 use super::object::{OFFSET_MAX, TOO_LARGE, cut, reserve};
 use super::shortage::size_error;
-use crate::devshm::{self, Creation, FilePath, ObjectName};
+use crate::dev_shm::{self, Creation, FilePath, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result};
 use crate::name::Name;
-use crate::open::{MODE_BITS, create_unique, creation, open_or_create, ownership};
+use crate::creation::{MODE_BITS, create_unique, creation, open_or_create, ownership};
 
 /// How to open or create a shared memory object; made by [`SharedMemory::options`].
 ///
@@ -200,7 +200,7 @@ impl SharedMemoryOptions {
 
     fn open_file(&self, path: &FilePath) -> Result<OwnedFd> {
         let access = if self.write { OFlags::RDWR } else { OFlags::RDONLY };
-        devshm::open_regular(path, access)
+        dev_shm::open_regular(path, access)
             .map_err(|errno| self.system(errno))?
             .map_err(|_| Error::argument(self.operation(), Argument::NotMemory, 0))
     }
@@ -231,7 +231,7 @@ impl SharedMemoryOptions {
             unlink_on_drop: self.unlink_on_drop,
         };
         let failed = |errno| self.failed(errno);
-        let (mut memory, name) = devshm::create_whole(name, path, &creation, failed, |file, _| {
+        let (mut memory, name) = dev_shm::create_whole(name, path, &creation, failed, |file, _| {
             self.fill(&file).map_err(failed)?;
             let memory = SharedMemory::created(file, None, self.size);
             make_ready(&memory)?;

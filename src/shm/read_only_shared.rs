@@ -7,7 +7,7 @@ use super::mapping::PlacedReadOnly;
 use super::shared::{fault, system};
 use super::shared_header::Header;
 use super::{Shareable, SharedMemory, SharedOptions};
-use crate::devshm::{Identity, ObjectName};
+use crate::dev_shm::{Identity, ObjectName};
 use crate::error::{Error, Operation, Result, SharedFault};
 use crate::name::Name;
 

@@ -41,7 +41,7 @@ use super::progress::Progress;
 use super::read_only_shared::is_linked;
 use super::shared_header::{FORMAT, Header, MAGIC, clear, has_magic, is_abandoned, is_ready};
 use super::{Mapping, Shareable, SharedMemory, SharedMemoryOptions};
-use crate::devshm::{Identity, ObjectName};
+use crate::dev_shm::{Identity, ObjectName};
 use crate::error::{Cause, Error, Need, Operation, Result, SharedFault};
 use crate::name::Name;
 use crate::time::Deadline;

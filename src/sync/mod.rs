@@ -1,0 +1,11 @@
+//! Synchronization in shared memory that survives the death of any process.
+
+mod lock;
+#[cfg(all(test, loom))]
+pub(crate) mod loom_tests;
+mod mutex;
+mod peers;
+
+pub(crate) use lock::{Lock, Others, Taken};
+pub use mutex::{RobustGuard, RobustMutex};
+pub(crate) use peers::{Everybody, Owner, Participant, Table, count, error_of};

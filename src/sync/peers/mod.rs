@@ -1,0 +1,13 @@
+//! Who is attached to an object in shared memory, and who of them lives.
+
+mod id;
+mod liveness_token;
+mod once;
+mod peer;
+mod table;
+
+pub(crate) use id::Owner;
+pub(crate) use peer::{Everybody, Participant, count, error_of};
+pub(crate) use table::Table;
+#[cfg(all(test, loom))]
+pub(super) use {once, table};
