@@ -56,7 +56,7 @@ fn send(count: u32) -> Result<(), Box<dyn Error>> {
 fn receive(name: &Name) -> Result<(), Box<dyn Error>> {
     let frames = SharedQueue::options().read(true).open(name)?;
     for expected in 0_u32.. {
-        let frame = frames.borrow_timeout(PATIENCE)?;
+        let frame = frames.receive_in_place_timeout(PATIENCE)?;
         if frame.is_empty() {
             break;
         }

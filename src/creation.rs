@@ -7,7 +7,7 @@ use rustix::process::getpid;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::error::{Cause, Error, NameFault, Operation, Result, saturate};
-use crate::name::{NAME_MAX, Name, OwnedName};
+use crate::name::{Name, OwnedName};
 use crate::sys::ProcessPage;
 
 /// How often an object may vanish or appear under our hands before opening gives up.
@@ -91,7 +91,7 @@ pub(crate) fn open_or_create<T>(
 const RANDOM: usize = 16;
 
 /// The most bytes that may follow the slash of a unique name's prefix.
-const PREFIX_MAX: usize = NAME_MAX - RANDOM;
+const PREFIX_MAX: usize = Name::MAX_LEN - RANDOM;
 
 /// Creates an object of a name that nobody has: of random names, the first that is free.
 pub(crate) fn create_unique<T>(

@@ -9,22 +9,22 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, Result};
 
-use crate::error::{self, Error};
-use crate::name::{NAME_MAX, Name, OwnedName};
 use crate::creation::{Creator, random_suffix};
+use crate::error::{self, Error};
 use crate::inline_cstr::Text;
+use crate::name::{Name, OwnedName};
 
 const DIRECTORY: &[u8] = b"/dev/shm/";
 
 /// The path of an object's file.
 #[derive(Clone, Copy)]
-pub(crate) struct FilePath(Text<{ DIRECTORY.len() + NAME_MAX + 1 }>);
+pub(crate) struct FilePath(Text<{ DIRECTORY.len() + Name::MAX_LEN + 1 }>);
 
 impl FilePath {
     /// Of a name, whose file is called so with a prefix; `None` if that is too long for a file.
     pub(crate) fn new(name: &Name, prefix: &[u8]) -> Option<Self> {
         let name = name.as_bytes().get(1..)?;
-        let fits = prefix.len() + name.len() <= NAME_MAX;
+        let fits = prefix.len() + name.len() <= Name::MAX_LEN;
         fits.then(|| Self(Text::joined(&[DIRECTORY, prefix, name])))
     }
 
@@ -75,7 +75,7 @@ pub(crate) struct Creation {
     pub(crate) unlink_on_drop: bool,
 }
 
-/// Makes a file whole, as `fill` does it, and then gives it its name; EEXIST if the name is taken.
+/// Makes a file whole, as `try_send_all` does it, and then gives it its name; EEXIST if the name is taken.
 ///
 /// No process ever sees a part of it under its name, and a process that is killed meanwhile leaves nothing there. What
 /// `fill` gets ready is ready too: once the file has its name, nothing can fail.
@@ -205,7 +205,7 @@ fn private_path(path: &FilePath, creation: &Creation) -> Result<FilePath> {
     const MARK: &[u8] = b".rawipc-";
     let suffix = random_suffix()?;
     let file = path.0.as_bytes().get(DIRECTORY.len()..).unwrap_or_default();
-    let most = NAME_MAX - MARK.len() - suffix.len();
+    let most = Name::MAX_LEN - MARK.len() - suffix.len();
     let start = file.get(..most).unwrap_or(file);
     debug_assert!(start.starts_with(creation.prefix));
     Ok(FilePath(Text::joined(&[DIRECTORY, start, MARK, &suffix])))

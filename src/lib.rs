@@ -34,7 +34,6 @@ extern crate alloc;
 extern crate std;
 
 mod atomic_copy;
-mod attributes;
 mod buffer;
 mod creation;
 mod dev_shm;
@@ -60,15 +59,14 @@ mod sys;
 mod sysctl;
 pub mod time;
 
-pub use attributes::Attributes;
 pub use buffer::{Buffer, Message, MessageBuffer};
 pub use endpoint::{Queue, Receiver, Sender};
 #[cfg(feature = "zerocopy")]
 pub use endpoint::{TypedReceiver, TypedSender};
 pub use error::{Error, ErrorKind, Result, retry_on_interrupt};
 pub use futex::WaitTuning;
-pub use mqueue::{MessageQueue, NotificationSocket};
-pub use name::{NAME_MAX, Name, NameSource};
+pub use mqueue::{Attributes, MessageQueue, NotificationSocket};
+pub use name::{Name, NameSource};
 pub use open_flags::OpenFlags;
 pub use priority::Priority;
 pub use semaphore::{NamedSemaphore, Permit, Semaphore};
@@ -76,6 +74,9 @@ pub use shared_queue::SharedQueue;
 pub use shm::{Mapping, Shareable, Shared, SharedMemory};
 pub use sync::RobustMutex;
 pub use time::Deadline;
+
+/// The version of this crate.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The descriptor types and traits of rustix; with feature `std` they are those of `std::os::fd`.
 pub use rustix::fd;

@@ -8,10 +8,8 @@ use rustix::io::Errno;
 use crate::error::{Cause, Error, NameFault, Operation, Result};
 use crate::inline_cstr::Text;
 
-/// The most bytes that may follow a name's slash.
-pub const NAME_MAX: usize = 255;
-
-/// A valid name: one slash, then 1 to [`NAME_MAX`] bytes that are neither a slash nor NUL, and not `/.` or `/..`.
+/// A valid name: one slash, then 1 to [`MAX_LEN`](Self::MAX_LEN) bytes that are neither a slash nor NUL, and not `/.`
+/// or `/..`.
 ///
 /// A view like `str`: always used behind a reference. Make one at compile time with [`name!`](crate::name!), at run
 /// time with [`Name::new`]. The same name stands for a queue, a semaphore and a shared memory object without clash.
@@ -68,6 +66,9 @@ impl sealed::Source for CStr {
 }
 
 impl Name {
+    /// The maximum length of a name in bytes, without its slash.
+    pub const MAX_LEN: usize = 255;
+
     /// Checks a name. Nothing is repaired: a missing slash is an error.
     ///
     /// # Errors
@@ -126,7 +127,7 @@ impl Name {
 #[macro_export]
 macro_rules! name {
     ($name:expr) => {
-        const { $crate::name::Name::of_constant($name) }
+        const { $crate::Name::of_constant($name) }
     };
 }
 
@@ -163,8 +164,8 @@ const fn check(bytes: &[u8]) -> core::result::Result<(), (NameFault, usize)> {
         [b'.'] | [b'.', b'.'] => return Err((NameFault::Dots, 1)),
         _ => {}
     }
-    if rest.len() > NAME_MAX {
-        return Err((NameFault::LongerThan(NAME_MAX as u8), rest.len()));
+    if rest.len() > Name::MAX_LEN {
+        return Err((NameFault::LongerThan(Name::MAX_LEN as u8), rest.len()));
     }
     let mut at = 1;
     while at < bytes.len() {
@@ -191,7 +192,7 @@ fn name_error(fault: NameFault, at: usize) -> Error {
 
 /// A name's own copy, in place and with a NUL at its end: what the kernel is given and what a handle remembers.
 #[derive(Clone, Copy)]
-pub(crate) struct OwnedName(Text<{ NAME_MAX + 2 }>);
+pub(crate) struct OwnedName(Text<{ Name::MAX_LEN + 2 }>);
 
 impl OwnedName {
     pub(crate) const EMPTY: Self = Self(Text::EMPTY);

@@ -3,9 +3,9 @@
 use std::io::{self, Result};
 use std::os::fd::AsRawFd;
 
+use rawipc::sync::RobustGuard;
 use rawipc::{
-    Mapping, MessageQueue, NamedSemaphore, Priority, RobustGuard, RobustMutex, Semaphore, SharedMemory, SharedQueue,
-    name,
+    Mapping, MessageQueue, NamedSemaphore, Priority, RobustMutex, Semaphore, SharedMemory, SharedQueue, name,
 };
 
 /// A way to wait.

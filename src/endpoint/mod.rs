@@ -6,6 +6,7 @@ mod sender;
 #[cfg(feature = "zerocopy")]
 mod typed;
 
+pub use crate::stream::{Received, StopReason};
 pub use queue::Queue;
 pub use receiver::Receiver;
 pub use sender::Sender;
@@ -15,9 +16,9 @@ pub use typed::{TypedReceiver, TypedSender};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
 
-use crate::error::{Cause, Error, Operation, Refused};
-use crate::open_flags::OpenFlags;
+use crate::error::{Cause, Error, Operation, RejectedError};
 use crate::mqueue::MessageQueue;
+use crate::open_flags::OpenFlags;
 use crate::shared_queue::SharedQueue;
 
 /// What both ends have in common; `$direction` is the access that the queue must have.
@@ -55,20 +56,20 @@ macro_rules! end {
     };
     ($end:ident, $direction:expr, $queue:ident) => {
         impl TryFrom<$queue> for $end<$queue> {
-            type Error = Refused<$queue>;
+            type Error = RejectedError<$queue>;
 
             /// Makes an end of a queue that is open in this direction (or in both).
             ///
             /// # Errors
             /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if it is not; the queue is given back.
-            fn try_from(queue: $queue) -> core::result::Result<Self, Refused<$queue>> {
+            fn try_from(queue: $queue) -> core::result::Result<Self, RejectedError<$queue>> {
                 match queue.flags() {
                     Ok(flags) if flags.contains($direction) => Ok(Self(queue)),
                     Ok(_) => {
                         let error = Error::caused(Operation::AdoptQueue, Errno::BADF, Cause::WrongDirection);
-                        Err(Refused { error, value: queue })
+                        Err(RejectedError { error, value: queue })
                     }
-                    Err(error) => Err(Refused { error, value: queue }),
+                    Err(error) => Err(RejectedError { error, value: queue }),
                 }
             }
         }

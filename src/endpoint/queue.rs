@@ -3,13 +3,14 @@
 use core::ops::ControlFlow;
 use core::time::Duration;
 
-use crate::priority::Priority;
-use crate::attributes::Attributes;
 use crate::buffer::{Buffer, Message, MessageBuffer};
 use crate::error::Result;
+use crate::error::TransferError;
+use crate::mqueue::Attributes;
 use crate::mqueue::MessageQueue;
+use crate::priority::Priority;
 use crate::shared_queue::SharedQueue;
-use crate::stream::{Drained, Incomplete};
+use crate::stream::Received;
 use crate::time::Deadline;
 
 /// A queue of either kind: [`MessageQueue`] or [`SharedQueue`].
@@ -22,7 +23,7 @@ use crate::time::Deadline;
 /// fn sweep<Q: Queue>(jobs: &Sender<Q>, rooms: &[&str]) -> rawipc::Result<()> {
 ///     rooms.iter().try_for_each(|room| jobs.send(room.as_bytes(), Priority::MIN))
 /// }
-/// # use rawipc::{MessageQueue, SharedQueue, name};
+/// # use rawipc::{MessageQueue, name, SharedQueue};
 /// # let name = name!("/rawipc-doc-queue-trait");
 /// # let kernel = MessageQueue::options().write(true).max_messages(2).unlink_on_drop(true).create_unique(name)?;
 /// # sweep(&Sender::try_from(kernel)?, &["kitchen", "hall"])?;
@@ -57,7 +58,7 @@ macro_rules! methods {
     };
 }
 
-type Transfer<T> = core::result::Result<T, Incomplete>;
+type Transfer<T> = core::result::Result<T, TransferError>;
 
 methods! {
     fn attributes(&self) -> Result<Attributes>;
@@ -69,16 +70,16 @@ methods! {
     fn send_truncated(&self, message: &[u8], priority: Priority) -> Result<usize>;
     fn send_all(&self, payload: &[u8], priority: Priority) -> Transfer<()>;
     fn send_all_deadline(&self, payload: &[u8], priority: Priority, deadline: Deadline) -> Transfer<()>;
-    fn fill(&self, payload: &[u8], priority: Priority) -> Transfer<usize>;
-    fn send_many[M: AsRef<[u8]>](&self, messages: &[M], priority: Priority) -> Result<usize>;
+    fn try_send_all(&self, payload: &[u8], priority: Priority) -> Transfer<usize>;
+    fn try_send_many[M: AsRef<[u8]>](&self, messages: &[M], priority: Priority) -> Result<usize>;
 
     fn receive['b, B: Buffer + ?Sized](&self, buffer: &'b mut B) -> Result<Message<'b>>;
     fn try_receive['b, B: Buffer + ?Sized](&self, buffer: &'b mut B) -> Result<Message<'b>>;
     fn receive_timeout['b, B: Buffer + ?Sized](&self, buffer: &'b mut B, timeout: Duration) -> Result<Message<'b>>;
     fn receive_deadline['b, B: Buffer + ?Sized](&self, buffer: &'b mut B, deadline: Deadline) -> Result<Message<'b>>;
     fn buffer[const N: usize](&self) -> Result<MessageBuffer<N>>;
-    fn drain['b, B: Buffer + ?Sized](&self, buffer: &'b mut B) -> Transfer<Drained<'b>>;
-    fn receive_many[B: Buffer + ?Sized, F: FnMut(Message<'_>) -> ControlFlow<()>](
+    fn try_receive_all['b, B: Buffer + ?Sized](&self, buffer: &'b mut B) -> Transfer<Received<'b>>;
+    fn try_receive_many[B: Buffer + ?Sized, F: FnMut(Message<'_>) -> ControlFlow<()>](
         &self,
         buffer: &mut B,
         take: F

@@ -6,23 +6,24 @@ use core::time::Duration;
 use super::Queue;
 use crate::buffer::{Buffer, Message, MessageBuffer};
 use crate::error::Result;
+use crate::error::TransferError;
 use crate::mqueue::MessageQueue;
 use crate::name::Name;
-use crate::shared_queue::{Borrowed, Doorbell, SharedQueue};
-use crate::stream::{Drained, Incomplete};
+use crate::shared_queue::{Doorbell, InFlight, SharedQueue};
+use crate::stream::Received;
 use crate::time::Deadline;
 
 /// The receiving end of a queue: of a [`MessageQueue`] if nothing else is said, or of a [`SharedQueue`]. What its
 /// methods do is said at the queue's of the same name. See [`Sender`](super::Sender) for an example.
 ///
 /// ```compile_fail,E0599
-/// # use rawipc::{Priority, Receiver, name};
+/// # use rawipc::{name, Priority, Receiver};
 /// Receiver::open(name!("/jobs"))?.send(b"hello", Priority::MIN)?; // There is no such method.
 /// # Ok::<(), rawipc::Error>(())
 /// ```
 ///
 /// ```compile_fail,E0599
-/// # use rawipc::{Receiver, name};
+/// # use rawipc::{name, Receiver};
 /// Receiver::open_shared(name!("/jobs"))?.reserve()?; // Nor this.
 /// # Ok::<(), rawipc::Error>(())
 /// ```
@@ -33,7 +34,7 @@ impl Receiver {
     /// Opens an existing queue for receiving only.
     ///
     /// # Errors
-    /// Those of [`MessageQueueOptions::open`](crate::MessageQueueOptions::open).
+    /// Those of [`MessageQueueOptions::open`](crate::mqueue::MessageQueueOptions::open).
     pub fn open(name: &Name) -> Result<Self> {
         MessageQueue::options().read(true).open(name).map(Self)
     }
@@ -43,41 +44,41 @@ impl Receiver<SharedQueue> {
     /// Opens an existing queue in shared memory for receiving only.
     ///
     /// # Errors
-    /// Those of [`SharedQueueOptions::open`](crate::SharedQueueOptions::open).
+    /// Those of [`SharedQueueOptions::open`](crate::shared_queue::SharedQueueOptions::open).
     pub fn open_shared(name: &Name) -> Result<Self> {
         SharedQueue::options().read(true).open(name).map(Self)
     }
 
-    /// [`SharedQueue::borrow`].
+    /// [`SharedQueue::receive_in_place`].
     ///
     /// # Errors
     /// The same.
-    pub fn borrow(&self) -> Result<Borrowed<'_>> {
-        self.0.borrow()
+    pub fn receive_in_place(&self) -> Result<InFlight<'_>> {
+        self.0.receive_in_place()
     }
 
-    /// [`SharedQueue::try_borrow`].
+    /// [`SharedQueue::try_receive_in_place`].
     ///
     /// # Errors
     /// The same.
-    pub fn try_borrow(&self) -> Result<Borrowed<'_>> {
-        self.0.try_borrow()
+    pub fn try_receive_in_place(&self) -> Result<InFlight<'_>> {
+        self.0.try_receive_in_place()
     }
 
-    /// [`SharedQueue::borrow_timeout`].
+    /// [`SharedQueue::receive_in_place_timeout`].
     ///
     /// # Errors
     /// The same.
-    pub fn borrow_timeout(&self, timeout: Duration) -> Result<Borrowed<'_>> {
-        self.0.borrow_timeout(timeout)
+    pub fn receive_in_place_timeout(&self, timeout: Duration) -> Result<InFlight<'_>> {
+        self.0.receive_in_place_timeout(timeout)
     }
 
-    /// [`SharedQueue::borrow_deadline`].
+    /// [`SharedQueue::receive_in_place_deadline`].
     ///
     /// # Errors
     /// The same.
-    pub fn borrow_deadline(&self, deadline: Deadline) -> Result<Borrowed<'_>> {
-        self.0.borrow_deadline(deadline)
+    pub fn receive_in_place_deadline(&self, deadline: Deadline) -> Result<InFlight<'_>> {
+        self.0.receive_in_place_deadline(deadline)
     }
 
     /// [`SharedQueue::doorbell`].
@@ -141,26 +142,26 @@ impl<Q: Queue> Receiver<Q> {
         self.0.buffer()
     }
 
-    /// [`MessageQueue::drain`] or [`SharedQueue::drain`].
+    /// [`MessageQueue::try_receive_all`] or [`SharedQueue::try_receive_all`].
     ///
     /// # Errors
     /// The same.
-    pub fn drain<'buffer, B: Buffer + ?Sized>(
+    pub fn try_receive_all<'buffer, B: Buffer + ?Sized>(
         &self,
         buffer: &'buffer mut B,
-    ) -> core::result::Result<Drained<'buffer>, Incomplete> {
-        self.0.drain(buffer)
+    ) -> core::result::Result<Received<'buffer>, TransferError> {
+        self.0.try_receive_all(buffer)
     }
 
-    /// [`MessageQueue::receive_many`] or [`SharedQueue::receive_many`].
+    /// [`MessageQueue::try_receive_many`] or [`SharedQueue::try_receive_many`].
     ///
     /// # Errors
     /// The same.
-    pub fn receive_many<B: Buffer + ?Sized>(
+    pub fn try_receive_many<B: Buffer + ?Sized>(
         &self,
         buffer: &mut B,
         take: impl FnMut(Message<'_>) -> ControlFlow<()>,
     ) -> Result<usize> {
-        self.0.receive_many(buffer, take)
+        self.0.try_receive_many(buffer, take)
     }
 }

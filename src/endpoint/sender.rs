@@ -3,19 +3,19 @@
 use core::time::Duration;
 
 use super::Queue;
-use crate::priority::Priority;
 use crate::error::Result;
+use crate::error::TransferError;
 use crate::mqueue::MessageQueue;
 use crate::name::Name;
+use crate::priority::Priority;
 use crate::shared_queue::{Reservation, SharedQueue};
-use crate::stream::Incomplete;
 use crate::time::Deadline;
 
 /// The sending end of a queue: of a [`MessageQueue`] if nothing else is said, or of a [`SharedQueue`]. What its methods
 /// do is said at the queue's of the same name.
 ///
 /// ```
-/// use rawipc::{MessageQueue, Priority, Receiver, Sender, name};
+/// use rawipc::{MessageQueue, name, Priority, Receiver, Sender};
 /// let queue = MessageQueue::options().write(true).max_messages(2).max_message_size(16)
 ///     .unlink_on_drop(true).create_unique(name!("/rawipc-doc-ends"))?;
 /// let receiver = Receiver::open(queue.name().unwrap())?;
@@ -28,7 +28,7 @@ use crate::time::Deadline;
 /// The same of a queue in shared memory:
 ///
 /// ```
-/// use rawipc::{Priority, Receiver, Sender, SharedQueue, name};
+/// use rawipc::{name, Priority, Receiver, Sender, SharedQueue};
 /// let queue = SharedQueue::options().write(true).max_messages(2).max_message_size(16)
 ///     .unlink_on_drop(true).create_unique(name!("/rawipc-doc-ends"))?;
 /// let receiver = Receiver::open_shared(queue.name().unwrap())?;
@@ -41,13 +41,13 @@ use crate::time::Deadline;
 /// The wrong direction does not compile:
 ///
 /// ```compile_fail,E0599
-/// # use rawipc::{Sender, name};
+/// # use rawipc::{name, Sender};
 /// Sender::open(name!("/jobs"))?.receive(&mut [0; 16])?;
 /// # Ok::<(), rawipc::Error>(())
 /// ```
 ///
 /// ```compile_fail,E0599
-/// # use rawipc::{Sender, name};
+/// # use rawipc::{name, Sender};
 /// Sender::open_shared(name!("/jobs"))?.borrow()?;
 /// # Ok::<(), rawipc::Error>(())
 /// ```
@@ -58,7 +58,7 @@ impl Sender {
     /// Opens an existing queue for sending only.
     ///
     /// # Errors
-    /// Those of [`MessageQueueOptions::open`](crate::MessageQueueOptions::open).
+    /// Those of [`MessageQueueOptions::open`](crate::mqueue::MessageQueueOptions::open).
     pub fn open(name: &Name) -> Result<Self> {
         MessageQueue::options().write(true).open(name).map(Self)
     }
@@ -68,7 +68,7 @@ impl Sender<SharedQueue> {
     /// Opens an existing queue in shared memory for sending only.
     ///
     /// # Errors
-    /// Those of [`SharedQueueOptions::open`](crate::SharedQueueOptions::open).
+    /// Those of [`SharedQueueOptions::open`](crate::shared_queue::SharedQueueOptions::open).
     pub fn open_shared(name: &Name) -> Result<Self> {
         SharedQueue::options().write(true).open(name).map(Self)
     }
@@ -154,7 +154,7 @@ impl<Q: Queue> Sender<Q> {
     ///
     /// # Errors
     /// The same.
-    pub fn send_all(&self, payload: &[u8], priority: Priority) -> core::result::Result<(), Incomplete> {
+    pub fn send_all(&self, payload: &[u8], priority: Priority) -> core::result::Result<(), TransferError> {
         self.0.send_all(payload, priority)
     }
 
@@ -167,23 +167,23 @@ impl<Q: Queue> Sender<Q> {
         payload: &[u8],
         priority: Priority,
         deadline: Deadline,
-    ) -> core::result::Result<(), Incomplete> {
+    ) -> core::result::Result<(), TransferError> {
         self.0.send_all_deadline(payload, priority, deadline)
     }
 
-    /// [`MessageQueue::fill`] or [`SharedQueue::fill`].
+    /// [`MessageQueue::try_send_all`] or [`SharedQueue::try_send_all`].
     ///
     /// # Errors
     /// The same.
-    pub fn fill(&self, payload: &[u8], priority: Priority) -> core::result::Result<usize, Incomplete> {
-        self.0.fill(payload, priority)
+    pub fn try_send_all(&self, payload: &[u8], priority: Priority) -> core::result::Result<usize, TransferError> {
+        self.0.try_send_all(payload, priority)
     }
 
-    /// [`MessageQueue::send_many`] or [`SharedQueue::send_many`].
+    /// [`MessageQueue::try_send_many`] or [`SharedQueue::try_send_many`].
     ///
     /// # Errors
     /// The same.
-    pub fn send_many<M: AsRef<[u8]>>(&self, messages: &[M], priority: Priority) -> Result<usize> {
-        self.0.send_many(messages, priority)
+    pub fn try_send_many<M: AsRef<[u8]>>(&self, messages: &[M], priority: Priority) -> Result<usize> {
+        self.0.try_send_many(messages, priority)
     }
 }

@@ -8,17 +8,17 @@ use rustix::io::Errno;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{Queue, Receiver, Sender};
-use crate::priority::Priority;
 use crate::buffer::{Message, ValueBuffer};
-use crate::error::{Argument, Cause, Error, Operation, Refused, Result, saturate};
+use crate::error::{Argument, Cause, Error, Operation, RejectedError, Result, saturate};
 use crate::mqueue::MessageQueue;
+use crate::priority::Priority;
 use crate::time::Deadline;
 
 /// Sends values of one type, a value a message, as the bytes they are made of; through a queue of either kind, the
 /// kernel's if nothing else is said.
 ///
 /// ```
-/// use rawipc::{MessageQueue, Priority, Receiver, Sender, TypedReceiver, TypedSender, name};
+/// use rawipc::{MessageQueue, name, Priority, Receiver, Sender, TypedReceiver, TypedSender};
 /// use zerocopy::{FromBytes, Immutable, IntoBytes};
 ///
 /// #[derive(Debug, PartialEq, FromBytes, IntoBytes, Immutable)]
@@ -66,10 +66,10 @@ impl<T: IntoBytes + Immutable, Q: Queue> TypedSender<T, Q> {
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if they are shorter than the type; the sender is given back.
-    pub fn new(sender: Sender<Q>) -> core::result::Result<Self, Refused<Sender<Q>>> {
+    pub fn new(sender: Sender<Q>) -> core::result::Result<Self, RejectedError<Sender<Q>>> {
         match check_size::<T, Q>(sender.queue(), |size| size_of::<T>() <= size) {
             Ok(()) => Ok(Self { sender, values: PhantomData }),
-            Err(error) => Err(Refused { error, value: sender }),
+            Err(error) => Err(RejectedError { error, value: sender }),
         }
     }
 
@@ -122,10 +122,10 @@ impl<T: FromBytes, Q: Queue> TypedReceiver<T, Q> {
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if they are not; the receiver is given back.
-    pub fn new(receiver: Receiver<Q>) -> core::result::Result<Self, Refused<Receiver<Q>>> {
+    pub fn new(receiver: Receiver<Q>) -> core::result::Result<Self, RejectedError<Receiver<Q>>> {
         match check_size::<T, Q>(receiver.queue(), |size| size_of::<T>() == size) {
             Ok(()) => Ok(Self { receiver, values: PhantomData }),
-            Err(error) => Err(Refused { error, value: receiver }),
+            Err(error) => Err(RejectedError { error, value: receiver }),
         }
     }
 

@@ -8,9 +8,13 @@ mod display;
 mod kind;
 mod limit_sentences;
 mod operation;
+mod rejected;
+mod transfer;
 
 pub use kind::{ErrorKind, Limit};
 pub use operation::Operation;
+pub use rejected::RejectedError;
+pub use transfer::TransferError;
 
 use core::fmt;
 use rustix::io::Errno;
@@ -49,15 +53,6 @@ pub struct Bounds {
     pub given: u64,
     /// The bound: the most that is allowed, or for a buffer the least.
     pub bound: u64,
-}
-
-/// An error, together with the value that the failed call had taken and gives back.
-#[derive(Debug)]
-pub struct Refused<T> {
-    /// Why the call failed.
-    pub error: Error,
-    /// What the call was given, unchanged.
-    pub value: T,
 }
 
 /// What was found out beyond the errno. Twelve bytes: numbers are kept as `u32` and saturate there.
@@ -341,20 +336,6 @@ impl fmt::Debug for Error {
 
 impl core::error::Error for Error {}
 
-impl<T> fmt::Display for Refused<T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(formatter)
-    }
-}
-
-impl<T: fmt::Debug> core::error::Error for Refused<T> {}
-
-impl<T> From<Refused<T>> for Error {
-    fn from(refused: Refused<T>) -> Self {
-        refused.error
-    }
-}
-
 /// A size as the error keeps it.
 pub(crate) const fn saturate(size: u64) -> u32 {
     if size > u32::MAX as u64 { u32::MAX } else { size as u32 }
@@ -376,7 +357,7 @@ pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 
 /// those with a relative time-out, which would start anew each time. Any other error is returned as it is.
 ///
 /// ```
-/// # use rawipc::{Deadline, MessageBuffer, MessageQueue, Priority, name, retry_on_interrupt};
+/// # use rawipc::{Deadline, MessageBuffer, MessageQueue, name, Priority, retry_on_interrupt};
 /// # use core::time::Duration;
 /// # let queue = MessageQueue::options().read(true).write(true).max_messages(1).max_message_size(8)
 /// #     .unlink_on_drop(true).create_unique(name!("/rawipc-doc-retry"))?;

@@ -7,20 +7,6 @@ use crate::error::{Cause, Error, Limit, Operation, Result, queue_cost};
 use crate::sys;
 use crate::sysctl::{HARD_MAX_MESSAGE_SIZE, HARD_MAX_MESSAGES, Sysctl};
 
-/// This crate's version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// This crate's version as numbers: major, minor, patch.
-pub const VERSION_NUMBERS: (u16, u16, u16) = (
-    number(env!("CARGO_PKG_VERSION_MAJOR")),
-    number(env!("CARGO_PKG_VERSION_MINOR")),
-    number(env!("CARGO_PKG_VERSION_PATCH")),
-);
-
-/// The highest value of a POSIX semaphore, 2³¹ − 1.
-#[doc(alias = "SEM_VALUE_MAX")]
-pub const SEMAPHORE_VALUE_MAX: u32 = i32::MAX as u32;
-
 /// The sizes of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QueueSizes {
@@ -35,7 +21,7 @@ impl QueueSizes {
     /// kernel's formula.
     ///
     /// ```
-    /// use rawipc::QueueSizes;
+    /// use rawipc::inspect::QueueSizes;
     /// let sizes = QueueSizes { max_messages: 10, max_message_size: 8192 };
     /// # #[cfg(target_pointer_width = "64")]
     /// assert_eq!(sizes.cost(), 82_880);
@@ -75,7 +61,7 @@ impl Limits {
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if `/proc/sys/fs/mqueue` cannot be read: `/proc` is not mounted,
-    /// or the kernel has no message queues ([`Platform::probe`](crate::Platform::probe) tells).
+    /// or the kernel has no message queues ([`Platform::probe`](crate::inspect::Platform::probe) tells).
     ///
     /// # References
     /// [`mq_overview(7)`](https://man7.org/linux/man-pages/man7/mq_overview.7.html), "/proc interfaces"
@@ -135,17 +121,6 @@ impl Limits {
     }
 }
 
-/// A decimal number of the crate's version.
-const fn number(text: &str) -> u16 {
-    let digits = text.as_bytes();
-    let (mut value, mut at) = (0, 0);
-    while at < digits.len() {
-        value = value * 10 + (digits[at] - b'0') as u16;
-        at += 1;
-    }
-    value
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,11 +133,5 @@ mod tests {
         assert_eq!(cost(10, 8192), 10 * (header + 8192));
         // Beyond 32,768 messages there are no more tree nodes, since there are no more priorities.
         assert_eq!(cost(65_536, 1), 65_536 * (header / 2 + 1) + 32_768 * (header / 2));
-    }
-
-    #[test]
-    fn the_version_is_one() {
-        let (major, minor, patch) = VERSION_NUMBERS;
-        assert_eq!(std::format!("{major}.{minor}.{patch}"), VERSION);
     }
 }

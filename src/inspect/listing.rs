@@ -70,7 +70,7 @@ pub struct Entry<'listing> {
 ///
 /// ```
 /// use core::mem::MaybeUninit;
-/// use rawipc::Listing;
+/// use rawipc::inspect::Listing;
 /// let mut buffer = [MaybeUninit::uninit(); Listing::BUFFER_SIZE];
 /// let mut objects = Listing::shared_memory(&mut buffer)?;
 /// while let Some(object) = objects.next() {

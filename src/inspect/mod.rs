@@ -4,6 +4,6 @@ mod limits;
 mod listing;
 mod platform;
 
-pub use limits::{Limits, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION, VERSION_NUMBERS};
+pub use limits::{Limits, QueueSizes};
 pub use listing::{Entry, Listing, ObjectKind};
 pub use platform::Platform;

@@ -6,14 +6,14 @@ use rustix::io::{Errno, Result};
 
 use core::sync::atomic::AtomicU32;
 
+use super::listing::can_list_queues;
+use crate::creation::random_suffix;
 use crate::dev_shm::FilePath;
 use crate::error::Cause;
-use super::listing::can_list_queues;
 use crate::mqueue::notification_socket;
 use crate::name::{Name, OwnedName};
-use crate::creation::random_suffix;
-use crate::sync::RobustMutex;
 use crate::shm::SharedMemory;
+use crate::sync::RobustMutex;
 use crate::sys::{self, Timespec};
 
 /// What this kernel and the sandbox around this process support, found out by trying it.
@@ -31,9 +31,9 @@ pub struct Platform {
     /// The netlink sockets that a [`NotificationSocket`](crate::NotificationSocket) is made of. Not for services whose
     /// `RestrictAddressFamilies=` leaves out AF_NETLINK, nor in some sandboxes.
     pub notification_sockets: bool,
-    /// [`Listing::queues`](crate::Listing::queues): an mqueue file system is mounted on `/dev/mqueue`, or Linux 5.2 and
-    /// CAP_SYS_ADMIN. In a process with a system call filter only a mounted one counts, because a filter may end the
-    /// process for trying.
+    /// [`Listing::queues`](crate::inspect::Listing::queues): an mqueue file system is mounted on `/dev/mqueue`, or
+    /// Linux 5.2 and CAP_SYS_ADMIN. In a process with a system call filter only a mounted one counts, because a filter
+    /// may end the process for trying.
     pub queue_listing: bool,
     /// Directory `/dev/shm` for named semaphores, named shared memory and shared queues.
     pub dev_shm: bool,

@@ -1,27 +1,25 @@
 //! POSIX message queues.
 
 mod attributes;
-mod batch;
+mod bulk;
 mod descriptor;
 pub(crate) mod diagnosis;
 mod name_guard;
 mod notify;
 mod options;
-mod receive;
-mod send;
-mod spin;
 mod status;
 mod status_text;
-mod stream;
+mod transfer;
 mod wait;
 
+pub use attributes::Attributes;
 pub(crate) use notify::notification_socket;
+#[cfg(feature = "std")]
+pub use notify::{Ended, NotificationThread};
 pub use notify::{NotificationSocket, Notified};
 pub use notify::{Notify, PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, SI_MESGQ};
 pub use options::MessageQueueOptions;
 pub use status::{Delivery, Registration, Status};
-#[cfg(feature = "std")]
-pub use notify::{Ended, NotificationThread};
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -31,8 +29,8 @@ use rustix::fs::fstat;
 use rustix::io::Errno;
 
 use crate::error::{Cause, Error, Operation, Result};
-use crate::open_flags::OpenFlags;
 use crate::name::{Name, OwnedName};
+use crate::open_flags::OpenFlags;
 use crate::sys;
 use name_guard::QueueName;
 
@@ -43,7 +41,7 @@ use name_guard::QueueName;
 ///
 /// ```
 /// use core::time::Duration;
-/// use rawipc::{MessageBuffer, MessageQueue, Priority, name};
+/// use rawipc::{MessageBuffer, MessageQueue, name, Priority};
 ///
 /// let queue = MessageQueue::options().read(true).write(true).create(true)
 ///     .max_messages(8).max_message_size(64).mode(0o600)

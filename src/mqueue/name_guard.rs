@@ -3,9 +3,9 @@
 use rustix::fd::{AsRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, Result};
 
+use crate::creation::Creator;
 use crate::dev_shm::Identity;
 use crate::name::OwnedName;
-use crate::creation::Creator;
 use crate::sys;
 
 /// The name a handle knows, if any; removed when this is dropped, if the handle is to do so, in the process that

@@ -9,11 +9,11 @@ use rustix::io::Errno;
 use super::diagnosis::{self, Sizes};
 use super::name_guard::QueueName;
 use super::{MessageQueue, Operation};
+use crate::creation::{MODE_BITS, RACES, create_unique, flags, ownership};
 use crate::dev_shm::set_group;
 use crate::error::{Argument, Cause, Error, Result};
-use crate::open_flags::OpenFlags;
 use crate::name::{Name, OwnedName};
-use crate::creation::{MODE_BITS, RACES, create_unique, flags, ownership};
+use crate::open_flags::OpenFlags;
 use crate::sys;
 
 /// How to open or create a message queue; made by [`MessageQueue::options`].

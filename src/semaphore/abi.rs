@@ -47,7 +47,7 @@ impl Abi {
     /// then. A call decides with [`NamedSemaphoreOptions::abi`](super::NamedSemaphoreOptions::abi).
     ///
     /// ```
-    /// use rawipc::Abi;
+    /// use rawipc::semaphore::abi::Abi;
     /// # #[cfg(all(target_env = "gnu", not(rawipc_semaphores)))]
     /// assert_eq!(Abi::of_machine(), Abi::GNU);
     /// ```

@@ -7,14 +7,14 @@ use rustix::io::{Errno, Result, read, write};
 use super::abi::{Abi, GNU_SHARED};
 use crate::dev_shm::{self, FilePath, Identity, Unfit};
 use crate::error::SemaphoreFault;
-use crate::name::NAME_MAX;
+use crate::name::Name;
 use crate::shm::{Mapping, within_file_limit};
 
 /// How many bytes a semaphore has at most.
 pub(super) const SIZE: usize = 32;
 
 /// The most bytes that may follow the slash in the name of one of glibc's semaphores.
-pub(crate) const GNU_NAME_MAX: usize = NAME_MAX - GNU_PREFIX.len();
+pub(crate) const GNU_NAME_MAX: usize = Name::MAX_LEN - GNU_PREFIX.len();
 
 /// What glibc puts before the name.
 const GNU_PREFIX: &[u8] = b"sem.";

@@ -30,13 +30,12 @@ use abi::Gnu64;
 #[cfg(not(loom))]
 use abi::{Gnu32, Musl, Private};
 use abi::{Layout, Native};
+use protocol::Protocol;
+use protocol::VALUE_MAX;
 #[cfg(all(not(loom), target_has_atomic = "64"))]
 use protocol::gnu64;
 #[cfg(not(loom))]
 use protocol::{gnu32, musl};
-use protocol::Protocol;
-#[cfg(not(loom))]
-use protocol::VALUE_MAX;
 
 /// A semaphore in memory, in the layout of the C library that the program is compiled for. See [`SemaphoreOf`].
 ///
@@ -138,6 +137,10 @@ macro_rules! constructors {
 constructors!(#[cfg(target_has_atomic = "64")] Gnu64 in gnu64, Gnu32 in gnu32, Musl in musl);
 
 impl<L: Layout> SemaphoreOf<L> {
+    /// The highest value of a semaphore, 2³¹ − 1.
+    #[doc(alias = "SEM_VALUE_MAX")]
+    pub const MAX_VALUE: u32 = VALUE_MAX;
+
     /// Joins a semaphore that lies somewhere already: a C program's `sem_t`, for example as a field of its struct.
     ///
     /// Use a layout in [`Private`] if C initialised it with `pshared` 0, else the layout itself.

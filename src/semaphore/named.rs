@@ -8,10 +8,10 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use super::abi::Abi;
-use super::file::prefix;
 #[cfg(target_has_atomic = "64")]
 use super::abi::Gnu64;
 use super::abi::{Gnu32, Musl};
+use super::file::prefix;
 use super::options::NamedSemaphoreOptions;
 use super::permit::{GiveBack, Permit};
 use super::protocol::Protocol;
@@ -33,7 +33,7 @@ use crate::time::Deadline;
 ///
 /// ```
 /// use core::time::Duration;
-/// use rawipc::{NamedSemaphore, name};
+/// use rawipc::{name, NamedSemaphore};
 /// let done = NamedSemaphore::options().create(true).initial_value(0)
 ///     .unlink_on_drop(true).open(name!("/rawipc-doc-done"))?;
 /// done.post()?;
@@ -83,6 +83,10 @@ macro_rules! in_layout {
 }
 
 impl NamedSemaphore {
+    /// The highest value of a semaphore, 2³¹ − 1.
+    #[doc(alias = "SEM_VALUE_MAX")]
+    pub const MAX_VALUE: u32 = super::Semaphore::MAX_VALUE;
+
     /// Options for opening or creating a semaphore; nothing is chosen yet but the mode 0o600 and the value 0.
     pub const fn options() -> NamedSemaphoreOptions {
         NamedSemaphoreOptions::new()
@@ -238,7 +242,7 @@ impl NamedSemaphore {
     /// reach no process that opens the name from now on. Open the name again.
     ///
     /// ```
-    /// use rawipc::{NamedSemaphore, name};
+    /// use rawipc::{name, NamedSemaphore};
     /// let options = NamedSemaphore::options().create(true).unlink_on_drop(true);
     /// let serve = || options.open(name!("/rawipc-doc-sem-restart"));
     /// let server = serve()?;

@@ -16,14 +16,14 @@ use rustix::fs::{Stat, fstat};
 use rustix::io::Errno;
 
 use super::SharedQueue;
-use super::protocol::arming::{Arming, Ringer, Rung};
 use super::bell::{self, Bell, Mark};
-use super::protocol::layout::{self, MAX_BELLS};
 use super::member::Member;
+use super::protocol::arming::{Arming, Ringer, Rung};
+use super::protocol::layout::{self, MAX_BELLS};
 use super::protocol::wait::{GIVING, Wait};
-use crate::error::{Cause, Error, Limit, Operation, Refused, Result};
-use crate::futex::primitive::Ordering::Relaxed;
 use crate::creation::{Creator, MODE_BITS, RACES};
+use crate::error::{Cause, Error, Limit, Operation, RejectedError, Result};
+use crate::futex::primitive::Ordering::Relaxed;
 use crate::sync::{Others, Owner};
 
 /// A descriptor for event loops that becomes readable when a message is in the queue; made by [`new`](Self::new) or
@@ -34,7 +34,7 @@ use crate::sync::{Others, Owner};
 /// more for each further doorbell that is armed.
 ///
 /// ```
-/// # use rawipc::{ErrorKind, MessageBuffer, Priority, SharedQueue, name};
+/// # use rawipc::{ErrorKind, MessageBuffer, name, Priority, SharedQueue};
 /// # use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// # let queue = SharedQueue::options().read(true).write(true).max_message_size(64).unlink_on_drop(true)
 /// #     .create_unique(name!("/rawipc-doc-doorbell"))?;
@@ -170,15 +170,15 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
     /// RLIMIT_MSGQUEUE, in an epoll instance. They are two descriptors. It is not armed yet.
     ///
     /// # Errors
-    /// As [`MessageQueueOptions::open`](crate::MessageQueueOptions::open);
+    /// As [`MessageQueueOptions::open`](crate::mqueue::MessageQueueOptions::open);
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if 128 doorbells of the queue belong to living processes. The
     /// queue is given back.
-    pub fn new(queue: Q) -> core::result::Result<Self, Refused<Q>> {
+    pub fn new(queue: Q) -> core::result::Result<Self, RejectedError<Q>> {
         match Self::parts(queue.borrow()) {
             Ok((place, owner, bell, poll)) => {
                 Ok(Self { queue, place, owner, bell, poll, creator: Creator::this_process() })
             }
-            Err(error) => Err(Refused { error, value: queue }),
+            Err(error) => Err(RejectedError { error, value: queue }),
         }
     }
 

@@ -7,13 +7,13 @@ use core::time::Duration;
 use rustix::io::{self, Errno};
 
 use super::SharedQueue;
-use super::protocol::session::Client;
 use super::member::Member;
+use super::protocol::session::Client;
 use super::protocol::view::Block;
 use super::protocol::wait::{GIVING, Limit, Wait};
-use crate::priority::Priority;
 use crate::atomic_copy;
-use crate::error::{Cause, Error, Operation, Refused, Result};
+use crate::error::{Cause, Error, Operation, RejectedError, Result};
+use crate::priority::Priority;
 use crate::sync::Owner;
 use crate::time::Deadline;
 
@@ -23,7 +23,7 @@ impl SharedQueue {
     /// The room counts as a message until the reservation is published or dropped.
     ///
     /// ```
-    /// # use rawipc::{Priority, SharedQueue, name};
+    /// # use rawipc::{name, Priority, SharedQueue};
     /// # let queue = SharedQueue::options().read(true).write(true).unlink_on_drop(true)
     /// #     .create_unique(name!("/rawipc-doc-reserve"))?;
     /// let mut frame = queue.reserve()?;
@@ -31,7 +31,7 @@ impl SharedQueue {
     /// frame.write_at(6, b"body")?;
     /// frame.publish(10, Priority::MIN)?;
     ///
-    /// let frame = queue.borrow()?;
+    /// let frame = queue.receive_in_place()?;
     /// let mut body = [0; 4];
     /// frame.read_at(6, &mut body)?;
     /// assert_eq!((&body, frame.len()), (b"body", 10));
@@ -76,32 +76,32 @@ impl SharedQueue {
     ///
     /// # Errors
     /// As [`receive`](Self::receive), but for the buffer.
-    pub fn borrow(&self) -> Result<Borrowed<'_>> {
-        self.borrow_within(Limit::None)
+    pub fn receive_in_place(&self) -> Result<InFlight<'_>> {
+        self.receive_in_place_within(Limit::None)
     }
 
     /// Receives a message without a copy if there is one.
     ///
     /// # Errors
     /// As [`try_receive`](Self::try_receive), but for the buffer.
-    pub fn try_borrow(&self) -> Result<Borrowed<'_>> {
-        self.borrow_within(Limit::Now)
+    pub fn try_receive_in_place(&self) -> Result<InFlight<'_>> {
+        self.receive_in_place_within(Limit::Now)
     }
 
     /// Receives a message without a copy, waiting at most so long, by the monotonic clock.
     ///
     /// # Errors
     /// As [`receive_timeout`](Self::receive_timeout), but for the buffer.
-    pub fn borrow_timeout(&self, timeout: Duration) -> Result<Borrowed<'_>> {
-        self.borrow_within(Limit::Within(timeout))
+    pub fn receive_in_place_timeout(&self, timeout: Duration) -> Result<InFlight<'_>> {
+        self.receive_in_place_within(Limit::Within(timeout))
     }
 
     /// Receives a message without a copy, waiting until the deadline.
     ///
     /// # Errors
     /// As [`receive_deadline`](Self::receive_deadline), but for the buffer.
-    pub fn borrow_deadline(&self, deadline: Deadline) -> Result<Borrowed<'_>> {
-        self.borrow_within(Limit::Until(deadline))
+    pub fn receive_in_place_deadline(&self, deadline: Deadline) -> Result<InFlight<'_>> {
+        self.receive_in_place_within(Limit::Until(deadline))
     }
 
     fn reserve_within(&self, limit: Limit) -> Result<Reservation<'_>> {
@@ -111,12 +111,13 @@ impl SharedQueue {
         Ok(Reservation(InHand { queue: self, block, owner: client.me }))
     }
 
-    fn borrow_within(&self, limit: Limit) -> Result<Borrowed<'_>> {
+    fn receive_in_place_within(&self, limit: Limit) -> Result<InFlight<'_>> {
         self.check_receiving(usize::MAX)?;
         let client = self.member.client(Operation::Receive)?;
-        let found = client.borrow(&mut self.wait(limit)).map_err(|errno| self.failed(Operation::Receive, errno))?;
+        let found =
+            client.receive_in_place(&mut self.wait(limit)).map_err(|errno| self.failed(Operation::Receive, errno))?;
         let hand = InHand { queue: self, block: found.block, owner: client.me };
-        Ok(Borrowed { hand, length: found.length, priority: found.priority })
+        Ok(InFlight { hand, length: found.length, priority: found.priority })
     }
 }
 
@@ -218,11 +219,12 @@ impl Reservation<'_> {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use rawipc::{ErrorKind, Priority, Refused, SharedQueue};
+    /// # use rawipc::{ErrorKind, Priority, SharedQueue};
+    /// # use rawipc::error::RejectedError;
     /// # let queue = SharedQueue::options().read(true).write(true).create_anonymous()?;
     /// let mut frame = queue.reserve()?;
     /// frame.write_at(0, b"header")?;
-    /// while let Err(Refused { error, value }) = frame.publish(6, Priority::MIN) {
+    /// while let Err(RejectedError { error, value }) = frame.publish(6, Priority::MIN) {
     ///     if error.kind() != ErrorKind::TimedOut {
     ///         return Err(error);
     ///     }
@@ -232,7 +234,7 @@ impl Reservation<'_> {
     /// ```
     ///
     /// In a function that returns another error than this crate's, write `.map_err(rawipc::Error::from)?`.
-    pub fn publish(self, length: usize, priority: Priority) -> core::result::Result<(), Refused<Self>> {
+    pub fn publish(self, length: usize, priority: Priority) -> core::result::Result<(), RejectedError<Self>> {
         self.publish_timeout(length, priority, GIVING)
     }
 
@@ -246,7 +248,7 @@ impl Reservation<'_> {
         length: usize,
         priority: Priority,
         timeout: Duration,
-    ) -> core::result::Result<(), Refused<Self>> {
+    ) -> core::result::Result<(), RejectedError<Self>> {
         let queue = self.0.queue;
         let publish =
             |client: Client<'_, Member>, wait: &mut Wait<'_>| client.publish(self.0.block, length, priority, wait);
@@ -256,21 +258,22 @@ impl Reservation<'_> {
                 queue.ring_if(ring);
                 Ok(())
             }
-            Err(error) => Err(Refused { error, value: self }),
+            Err(error) => Err(RejectedError { error, value: self }),
         }
     }
 }
 
-/// A message that was received and is read where it lies; made by [`SharedQueue::borrow`]. Dropping it frees its room.
+/// A message that was received and is read where it lies; made by [`SharedQueue::receive_in_place`]. Dropping it frees
+/// its room.
 ///
 /// If the process dies with it, the message is the queue's again. In a child of `fork` it is the parent's still.
-pub struct Borrowed<'queue> {
+pub struct InFlight<'queue> {
     hand: InHand<'queue>,
     length: usize,
     priority: Priority,
 }
 
-impl Borrowed<'_> {
+impl InFlight<'_> {
     /// The priority it was sent with.
     #[must_use]
     pub const fn priority(&self) -> Priority {
@@ -315,7 +318,7 @@ impl Borrowed<'_> {
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) in a child of `fork`;
     /// [`Malformed`](crate::ErrorKind::Malformed) if a peer has damaged the queue. The message is given back to the
     /// caller then; what is said of `?` at [`Reservation::publish`] holds here too.
-    pub fn put_back(self) -> core::result::Result<(), Refused<Self>> {
+    pub fn put_back(self) -> core::result::Result<(), RejectedError<Self>> {
         self.put_back_timeout(GIVING)
     }
 
@@ -324,7 +327,7 @@ impl Borrowed<'_> {
     ///
     /// # Errors
     /// The same.
-    pub fn put_back_timeout(self, timeout: Duration) -> core::result::Result<(), Refused<Self>> {
+    pub fn put_back_timeout(self, timeout: Duration) -> core::result::Result<(), RejectedError<Self>> {
         let queue = self.hand.queue;
         let put_back = |client: Client<'_, Member>, wait: &mut Wait<'_>| client.put_back(self.hand.block, wait);
         match self.hand.give(Operation::Receive, timeout, put_back) {
@@ -334,7 +337,7 @@ impl Borrowed<'_> {
                 queue.ring_if(queue.member.bells().may_be_armed());
                 Ok(())
             }
-            Err(error) => Err(Refused { error, value: self }),
+            Err(error) => Err(RejectedError { error, value: self }),
         }
     }
 }
@@ -345,9 +348,9 @@ impl fmt::Debug for Reservation<'_> {
     }
 }
 
-impl fmt::Debug for Borrowed<'_> {
+impl fmt::Debug for InFlight<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = formatter.debug_struct("Borrowed");
+        let mut debug = formatter.debug_struct("InFlight");
         debug.field("length", &self.length).field("priority", &self.priority).finish_non_exhaustive()
     }
 }

@@ -8,13 +8,13 @@ use rustix::io::{self, Errno};
 
 use super::PREFIX;
 use super::protocol::arming::Bells;
-use super::protocol::session::{Client, Place};
 use super::protocol::layout::{HEADER, Header};
+use super::protocol::session::{Client, Place};
 use super::protocol::view::{Memory, View};
 use super::protocol::wait::For;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
-use crate::sync::{Everybody, Others, Owner, Participant};
 use crate::shm::{Mapping, SharedMemory};
+use crate::sync::{Everybody, Others, Owner, Participant};
 
 /// A participant and what it takes part in.
 pub(super) struct Member {

@@ -1,23 +1,19 @@
 //! Message queues in shared memory.
 
-mod batch;
 mod bell;
+mod bulk;
 mod doorbell;
 mod in_place;
-mod inspection;
 mod member;
 mod options;
 mod protocol;
-mod receive;
-mod send;
-mod spin;
 mod status;
-mod stream;
+mod transfer;
 
 pub use doorbell::Doorbell;
-pub use in_place::{Borrowed, Reservation};
-pub use inspection::SharedQueueStatus;
+pub use in_place::{InFlight, Reservation};
 pub use options::SharedQueueOptions;
+pub use status::SharedQueueStatus;
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -28,12 +24,12 @@ use rustix::io::Errno;
 
 use crate::dev_shm::FilePath;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
-use crate::open_flags::OpenFlags;
 use crate::futex::{AdaptiveSpin, WaitTuning};
 use crate::name::Name;
+use crate::open_flags::OpenFlags;
 use crate::sync::error_of;
-pub(crate) use protocol::layout::MAGIC;
 use member::Member;
+pub(crate) use protocol::layout::MAGIC;
 use protocol::view::Damaged;
 use protocol::wait::{LOCK_IS_HELD, Limit, Wait};
 
@@ -53,7 +49,7 @@ const TUNING: WaitTuning = WaitTuning { spin: 500, ..WaitTuning::ROBUST };
 ///
 /// ```
 /// use core::time::Duration;
-/// use rawipc::{MessageBuffer, Priority, SharedQueue, name};
+/// use rawipc::{MessageBuffer, name, Priority, SharedQueue};
 ///
 /// let queue = SharedQueue::options().read(true).write(true).create(true)
 ///     .max_messages(8).max_message_size(64).mode(0o600)
@@ -75,7 +71,7 @@ const TUNING: WaitTuning = WaitTuning { spin: 500, ..WaitTuning::ROBUST };
 /// | `send_timeout`, `receive_timeout` | for at most `timeout`, by the monotonic clock | for the grace longer |
 /// | `send_deadline`, `receive_deadline` | until the deadline, on the clock that it names | for the grace longer |
 /// | `publish`, `put_back`, [`Doorbell::arm`] | never | for at most one second, or a `timeout` |
-/// | dropping a [`Reservation`] or a [`Borrowed`] message, cloning the handle | never | the grace |
+/// | dropping a [`Reservation`] or a [`InFlight`] message, cloning the handle | never | the grace |
 /// | opening, creating, adopting | never | 50 ms |
 ///
 /// A peer is in the middle of a call for less than a microsecond, unless it is stopped, preempted or killed there. Then
@@ -172,7 +168,7 @@ impl SharedQueue {
     /// on. Open the name again. Messages that are in this queue can still be received by it.
     ///
     /// ```
-    /// use rawipc::{SharedQueue, name};
+    /// use rawipc::{name, SharedQueue};
     /// let serve = || SharedQueue::options().read(true).create(true).unlink_on_drop(true)
     ///     .open(name!("/rawipc-doc-shared-restart"));
     /// let connect = || SharedQueue::options().write(true).open(name!("/rawipc-doc-shared-restart"));

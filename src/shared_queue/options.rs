@@ -4,22 +4,22 @@ use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::{self, Errno};
 
-use super::protocol::layout::{MAX_MESSAGE_SIZE, MAX_MESSAGES, Sizes};
 use super::member::{self, Member};
+use super::protocol::layout::{MAX_MESSAGE_SIZE, MAX_MESSAGES, Sizes};
 use super::protocol::view::Memory;
 use super::protocol::wait::LOCK_GRACE;
 use super::{PREFIX, SharedQueue};
+use crate::creation::{MODE_BITS, create_unique, flags, open_or_create, ownership};
 use crate::dev_shm::{self, Creation, FilePath, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result, SharedFault, saturate};
-use crate::open_flags::OpenFlags;
 use crate::name::Name;
-use crate::creation::{MODE_BITS, create_unique, flags, open_or_create, ownership};
+use crate::open_flags::OpenFlags;
 use crate::shm::{Mapping, SharedMemory, reserve, size_error};
 
 /// How to open or create a shared queue; made by [`SharedQueue::options`].
 ///
 /// ```
-/// use rawipc::{SharedQueue, name};
+/// use rawipc::{name, SharedQueue};
 /// let frames = SharedQueue::options().write(true).create_new(true).max_messages(4).max_message_size(8192)
 ///     .exact_mode(0o660).unlink_on_drop(true).open(name!("/rawipc-doc-shared-options"))?;
 /// assert_eq!(frames.mode()?, 0o660);
@@ -68,9 +68,10 @@ impl SharedQueueOptions {
     /// Opens or creates the queue of this name.
     ///
     /// Creation is atomic: no process sees a half-made queue, and a process killed meanwhile leaves nothing of this
-    /// name (but perhaps a private one, as with [`NamedSemaphoreOptions::open`](crate::NamedSemaphoreOptions::open)).
-    /// However many processes open or create it at once, all get the same one. The space for all messages is reserved.
-    /// Sizes and mode say nothing about a queue that exists. The file is `/dev/shm/mq.NAME`.
+    /// name (but perhaps a private one, as with
+    /// [`NamedSemaphoreOptions::open`](crate::semaphore::NamedSemaphoreOptions::open)). However many processes open or
+    /// create it at once, all get the same one. The space for all messages is reserved. Sizes and mode say nothing
+    /// about a queue that exists. The file is `/dev/shm/mq.NAME`.
     ///
     /// # Errors
     /// | kind | when |
@@ -109,7 +110,7 @@ impl SharedQueueOptions {
     /// Creates a queue without a name, whose memory nobody can cut off: passed on by `fork`, or as a descriptor over a
     /// socket, which `SharedQueue::try_from` takes over.
     ///
-    /// Only the machine's memory bounds it, see [`AnonymousOptions::create`](crate::AnonymousOptions::create).
+    /// Only the machine's memory bounds it, see [`AnonymousOptions::create`](crate::shm::AnonymousOptions::create).
     ///
     /// # Errors
     /// As [`open`](Self::open).

@@ -60,7 +60,7 @@ use crate::time::Deadline;
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering};
-/// use rawipc::{Shared, name, shareable};
+/// use rawipc::{name, shareable, Shared};
 ///
 /// shareable! {
 ///     struct Statistics {
@@ -116,7 +116,7 @@ impl<T: Shareable> Shared<T> {
     ///
     /// ```
     /// # use core::sync::atomic::AtomicU64;
-    /// # use rawipc::{Shared, name};
+    /// # use rawipc::{name, Shared};
     /// let options = Shared::<AtomicU64>::options().unlink_on_drop(true);
     /// let server = options.open(name!("/rawipc-doc-shared-linked"), |_| {})?;
     /// let client = Shared::<AtomicU64>::options().open_existing(name!("/rawipc-doc-shared-linked"))?;

@@ -22,8 +22,8 @@ use rustix::io::{self, Errno};
 
 use super::lock::{Lock, Taken};
 use super::peers::Owner;
-use super::peers::{Everybody, Participant, error_of};
 use super::peers::Table;
+use super::peers::{Everybody, Participant, error_of};
 use crate::error::{Argument, Cause, Error, Operation, Result, SharedFault};
 use crate::futex::primitive::AtomicU32;
 use crate::futex::primitive::Ordering::{Acquire, Release};
@@ -57,7 +57,7 @@ const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-/// use rawipc::{RobustMutex, SharedMemory, name};
+/// use rawipc::{name, RobustMutex, SharedMemory};
 ///
 /// let memory = SharedMemory::options().write(true).create(true).size(4096)
 ///     .unlink_on_drop(true).open(name!("/rawipc-doc-robust"))?;

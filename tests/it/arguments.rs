@@ -3,9 +3,9 @@
 use std::ops::ControlFlow::Continue;
 use std::time::Duration;
 
-use rawipc::{
-    Bounds, Clock, Deadline, ErrorKind, Incomplete, MessageBuffer, Name, Priority, Receiver, Result, Sender, Time, name,
-};
+use rawipc::error::{Bounds, TransferError};
+use rawipc::time::{Clock, Time};
+use rawipc::{Deadline, ErrorKind, MessageBuffer, Name, Priority, Receiver, Result, Sender, name};
 
 use super::{Queue, QueueOptions, name_of, own_forms, small};
 
@@ -57,7 +57,7 @@ pub fn past(clock: Clock) -> Deadline {
     if clock == Clock::Realtime { Deadline::Realtime(start) } else { Deadline::Monotonic(start) }
 }
 
-fn error_of<T>(result: core::result::Result<T, Incomplete>) -> Result<()> {
+fn error_of<T>(result: core::result::Result<T, TransferError>) -> Result<()> {
     result.map(drop).map_err(|incomplete| incomplete.error)
 }
 
@@ -80,8 +80,8 @@ macro_rules! sending {
             form("send_deadline(10 s, realtime)", Waits, |queue, bytes| {
                 queue.send_deadline(bytes, MIN, Deadline::realtime_after(LATE))
             }),
-            form("send_many", Ends, |queue, bytes| queue.send_many(&[&*bytes, b"second"], MIN).map(drop)),
-            form("send_many(nothing)", Ends, |queue: &$handle, _| queue.send_many::<&[u8]>(&[], MIN).map(drop))
+            form("try_send_many", Ends, |queue, bytes| queue.try_send_many(&[&*bytes, b"second"], MIN).map(drop)),
+            form("try_send_many(nothing)", Ends, |queue: &$handle, _| queue.try_send_many::<&[u8]>(&[], MIN).map(drop))
                 .of_any_length(),
             form("send_truncated", Waits, |queue: &$handle, bytes| queue.send_truncated(bytes, MIN).map(drop))
                 .of_any_length(),
@@ -95,8 +95,10 @@ macro_rules! sending {
                 error_of(queue.send_all_deadline(bytes, MIN, Deadline::realtime_after(LATE)))
             })
             .of_any_length(),
-            form("fill", Ends, |queue: &$handle, bytes| error_of(queue.fill(bytes, MIN))).of_any_length(),
-            form("fill(nothing)", Ends, |queue: &$handle, _| error_of(queue.fill(&[], MIN))).of_any_length(),
+            form("try_send_all", Ends, |queue: &$handle, bytes| error_of(queue.try_send_all(bytes, MIN)))
+                .of_any_length(),
+            form("try_send_all(nothing)", Ends, |queue: &$handle, _| error_of(queue.try_send_all(&[], MIN)))
+                .of_any_length(),
         ]
     };
 }
@@ -126,8 +128,8 @@ macro_rules! receiving {
             form("receive_deadline(10 s, realtime)", Waits, |queue, buffer| {
                 queue.receive_deadline(buffer, Deadline::realtime_after(LATE)).map(drop)
             }),
-            form("receive_many", Ends, |queue, buffer| queue.receive_many(buffer, |_| Continue(())).map(drop)),
-            form("drain", Ends, |queue, buffer| error_of(queue.drain(buffer))),
+            form("try_receive_many", Ends, |queue, buffer| queue.try_receive_many(buffer, |_| Continue(())).map(drop)),
+            form("try_receive_all", Ends, |queue, buffer| error_of(queue.try_receive_all(buffer))),
         ]
     };
 }
@@ -142,7 +144,7 @@ struct Stage {
 impl Stage {
     fn new(nonblocking: bool, length: usize) -> Self {
         let queue = small().max_messages(2).max_message_size(SIZE).create_unique(name!("/rawipc-test-")).unwrap();
-        assert_eq!(queue.send_many(&["1"; 2][..length], MIN), Ok(length));
+        assert_eq!(queue.try_send_many(&["1"; 2][..length], MIN), Ok(length));
         Self { queue, nonblocking, length }
     }
 
@@ -204,10 +206,11 @@ impl Stage {
 
 fn queue_checks_arguments_before_it_waits() {
     let spin_until_room = form("spin_until_room", Ends, |queue: &Queue, _| queue.spin_until_room(3).map(drop));
-    let spin_until_message = form("spin_until_message", Ends, |queue: &Queue, _| queue.spin_until_message(3).map(drop));
+    let spin_until_readable =
+        form("spin_until_readable", Ends, |queue: &Queue, _| queue.spin_until_readable(3).map(drop));
     let (mut to_send, mut to_receive) = own_forms();
     to_send.extend(sending!(Queue).into_iter().chain([spin_until_room.of_any_length()]));
-    to_receive.extend(receiving!(Queue).into_iter().chain([spin_until_message.of_any_length()]));
+    to_receive.extend(receiving!(Queue).into_iter().chain([spin_until_readable.of_any_length()]));
     let (too_long, too_small) = ((SIZE + 1, MessageTooLong), (SIZE - 1, BufferTooSmall));
     for (nonblocking, length) in [(false, 0), (false, 2), (true, 0), (true, 2)] {
         let stage = Stage::new(nonblocking, length);

@@ -4,9 +4,10 @@ use std::sync::Barrier;
 use std::sync::atomic::AtomicU32;
 use std::thread;
 
+use rawipc::mqueue::Notified;
 use rawipc::{
-    ErrorKind, MessageQueue, Name, NamedSemaphore, NotificationSocket, Notified, Priority, Shared, SharedMemory,
-    SharedQueue, name,
+    ErrorKind, MessageQueue, Name, NamedSemaphore, NotificationSocket, Priority, Shared, SharedMemory, SharedQueue,
+    name,
 };
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::getpid;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use rawipc::error::{Operation, RejectedError};
 use rawipc::fd::{AsFd, AsRawFd, OwnedFd};
-use rawipc::{Errno, ErrorKind, MessageQueue, OpenFlags, Operation, Priority, Receiver, Refused, Sender};
+use rawipc::{Errno, ErrorKind, MessageQueue, OpenFlags, Priority, Receiver, Sender};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, fstat, open};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
@@ -79,7 +80,7 @@ fn assert_refused(descriptor: OwnedFd) {
     let before = fstat(&descriptor).unwrap();
     let refused = MessageQueue::try_from(descriptor).unwrap_err();
     assert_eq!(refused.to_string(), refused.error.to_string());
-    let Refused { error, value } = refused;
+    let RejectedError { error, value } = refused;
     let part = "the descriptor is not a message queue (EBADF)";
     assert_error(error, ErrorKind::InvalidInput, Errno::BADF, Operation::AdoptQueue, part);
     assert_eq!((value.as_raw_fd(), fstat(&value).unwrap().st_ino), (number, before.st_ino));

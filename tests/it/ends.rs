@@ -3,8 +3,10 @@
 use std::ops::ControlFlow::Continue;
 use std::time::Duration;
 
+use rawipc::endpoint::StopReason;
+use rawipc::error::Operation;
 use rawipc::fd::AsFd;
-use rawipc::{Deadline, Errno, ErrorKind, OpenFlags, Operation, Priority, Receiver, Sender, Stop};
+use rawipc::{Deadline, Errno, ErrorKind, OpenFlags, Priority, Receiver, Sender};
 use rustix::fs::fstat;
 
 use super::{FreeName, Queue, exists, name_of, open_ends, small, small_queue};
@@ -55,7 +57,7 @@ fn send_and_receive_in_every_way<Q: rawipc::Queue>(sender: &Sender<Q>, receiver:
     sender.send_deadline(b"4", Priority::MIN, Deadline::after(soon)).unwrap();
     sender.send_all(&[b'5'; 65], Priority::MIN).unwrap();
     sender.send_all_deadline(b"6", Priority::MIN, Deadline::after(soon)).unwrap();
-    assert_eq!(sender.fill(&[b'7'; 64], Priority::MIN), Ok(64));
+    assert_eq!(sender.try_send_all(&[b'7'; 64], Priority::MIN), Ok(64));
     assert_eq!(receiver.buffer::<63>().unwrap_err().kind(), ErrorKind::BufferTooSmall);
     let buffer = &mut receiver.buffer::<64>().unwrap();
     assert_eq!(receiver.receive(buffer).unwrap().payload(), b"1");
@@ -63,12 +65,15 @@ fn send_and_receive_in_every_way<Q: rawipc::Queue>(sender: &Sender<Q>, receiver:
     assert_eq!(receiver.receive_timeout(buffer, soon).unwrap().payload(), b"3");
     assert_eq!(receiver.receive_deadline(buffer, Deadline::after(soon)).unwrap().payload(), b"4");
     let mut buffer = [0; 200];
-    let drained = receiver.drain(&mut buffer).unwrap();
-    assert_eq!((drained.payload, drained.stop), (&[&[b'5'; 65][..], b"6", &[b'7'; 64]].concat()[..], Stop::Empty));
+    let drained = receiver.try_receive_all(&mut buffer).unwrap();
+    assert_eq!(
+        (drained.payload, drained.stop),
+        (&[&[b'5'; 65][..], b"6", &[b'7'; 64]].concat()[..], StopReason::Empty)
+    );
     assert_eq!(sender.send_truncated(&[b'8'; 65], Priority::MIN), Ok(64));
     assert_eq!(receiver.try_receive(&mut buffer).unwrap().payload(), [b'8'; 64]);
-    assert_eq!(sender.send_many(&["9", "10"], Priority::MIN), Ok(2));
-    assert_eq!(receiver.receive_many(&mut buffer, |_| Continue(())), Ok(2));
+    assert_eq!(sender.try_send_many(&["9", "10"], Priority::MIN), Ok(2));
+    assert_eq!(receiver.try_receive_many(&mut buffer, |_| Continue(())), Ok(2));
     assert_eq!(receiver.try_receive(&mut buffer).unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 

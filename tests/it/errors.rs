@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rawipc::{Deadline, Errno, Error, ErrorKind, MessageQueue, Name, Operation, Priority, Time, name};
+use rawipc::error::Operation;
+use rawipc::time::Time;
+use rawipc::{Deadline, Errno, Error, ErrorKind, MessageQueue, Name, Priority, name};
 
 use crate::harness::queues::{FreeName, Untouched, assert_bounds, assert_error};
 use crate::harness::{exists, name_of, small, small_queue};
@@ -30,7 +32,9 @@ pub mod io {
     use std::io;
     use std::time::{Duration, UNIX_EPOCH};
 
-    use rawipc::{Deadline, Error, ErrorKind, Incomplete, MessageQueue, Name, Priority, Receiver, Time, name};
+    use rawipc::error::TransferError;
+    use rawipc::time::Time;
+    use rawipc::{Deadline, Error, ErrorKind, MessageQueue, Name, Priority, Receiver, name};
 
     use crate::harness::{name_of, small_queue};
 
@@ -96,7 +100,7 @@ pub mod io {
     fn incomplete_transfers_keep_their_error() {
         let queue = small_queue();
         queue.set_nonblocking(true).unwrap();
-        let incomplete: Incomplete = queue.send_all(&[0; 9 * 64], Priority::MIN).unwrap_err();
+        let incomplete: TransferError = queue.send_all(&[0; 9 * 64], Priority::MIN).unwrap_err();
         assert_eq!(incomplete.source().unwrap().to_string(), incomplete.error.to_string());
         assert_eq!(Error::from(incomplete).kind(), ErrorKind::WouldBlock);
         assert_eq!(io::Error::from(incomplete).kind(), io::ErrorKind::WouldBlock);

@@ -5,8 +5,9 @@ use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use rawipc::semaphore::abi::Abi;
 use rawipc::{
-    Abi, MessageQueue, NamedSemaphore, NotificationSocket, Priority, RobustMutex, Semaphore, Shared, SharedMemory,
+    MessageQueue, NamedSemaphore, NotificationSocket, Priority, RobustMutex, Semaphore, Shared, SharedMemory,
 };
 use rustix::process::{Pid, Signal, kill_process};
 

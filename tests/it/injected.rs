@@ -1,6 +1,7 @@
 //! Failures that this kernel never shows by itself, made by a system call filter.
 
-use rawipc::{Errno, ErrorKind, Limit, MessageQueue, Operation, Priority};
+use rawipc::error::{Limit, Operation};
+use rawipc::{Errno, ErrorKind, MessageQueue, Priority};
 
 use crate::harness::kernel::{fail_calls, in_child};
 use crate::harness::queues::{FreeName, Untouched, assert_error};

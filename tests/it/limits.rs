@@ -1,6 +1,8 @@
 //! Defaults and limits, in a private IPC namespace where they can be set.
 
-use rawipc::{Errno, ErrorKind, Limit, MessageQueue, MessageQueueOptions, Operation, Result};
+use rawipc::error::{Limit, Operation};
+use rawipc::mqueue::MessageQueueOptions;
+use rawipc::{Errno, ErrorKind, MessageQueue, Result};
 use rustix::mount::{MountFlags, mount};
 use rustix::process::{Resource, getrlimit};
 

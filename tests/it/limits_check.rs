@@ -1,6 +1,8 @@
 //! Whether a queue is within the limits: what `Limits::check` and `QueueSizes::cost` say against what the kernel does.
 
-use rawipc::{Error, ErrorKind, Limit, Limits, MessageQueue, Operation, QueueSizes};
+use rawipc::error::{Limit, Operation};
+use rawipc::inspect::{Limits, QueueSizes};
+use rawipc::{Error, ErrorKind, MessageQueue};
 use rustix::process::{Resource, Rlimit, Uid, geteuid, getrlimit, setrlimit};
 use rustix::thread::{UnshareFlags, set_thread_res_uid, unshare_unsafe};
 
@@ -139,7 +141,7 @@ fn the_check_says_what_creating_says() -> Ending {
     let error = Limits::current().unwrap().check(sizes(20, 1000)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded(Limit::QueueBytes));
     let needed = 20 * (1000 + 12 * size_of::<usize>() as u64);
-    assert_eq!(error.bounds(), Some(rawipc::Bounds { given: needed, bound: 21_919 }));
+    assert_eq!(error.bounds(), Some(rawipc::error::Bounds { given: needed, bound: 21_919 }));
     Ok(())
 }
 

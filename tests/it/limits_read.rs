@@ -3,10 +3,9 @@
 
 use std::fs;
 
-use rawipc::{
-    Errno, ErrorKind, Limits, NAME_MAX, Operation, Platform, Priority, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION,
-    VERSION_NUMBERS,
-};
+use rawipc::error::Operation;
+use rawipc::inspect::{Limits, Platform, QueueSizes};
+use rawipc::{Errno, ErrorKind, Name, Priority, Semaphore, VERSION};
 use rustix::mount::{MountFlags, mount};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -153,15 +152,13 @@ fn a_missing_dev_shm_is_seen() -> Ending {
 fn the_constants_are_the_c_librarys() {
     // SAFETY: takes a number only.
     let configured = |name| unsafe { libc::sysconf(name) };
-    assert_eq!(SEMAPHORE_VALUE_MAX as libc::c_long, configured(libc::_SC_SEM_VALUE_MAX));
+    assert_eq!(Semaphore::MAX_VALUE as libc::c_long, configured(libc::_SC_SEM_VALUE_MAX));
     let priorities = configured(libc::_SC_MQ_PRIO_MAX);
     // musl and glibc say 32,768, the number of priorities.
     assert_eq!(libc::c_long::from(Priority::MAX.get()) + 1, priorities);
-    assert_eq!(NAME_MAX as i32, libc::NAME_MAX);
+    assert_eq!(Name::MAX_LEN as i32, libc::NAME_MAX);
 }
 
 fn the_version_is_the_packages() {
-    let (major, minor, patch) = VERSION_NUMBERS;
     assert_eq!(VERSION, env!("CARGO_PKG_VERSION"));
-    assert!(VERSION.starts_with(&format!("{major}.{minor}.{patch}")), "{VERSION}");
 }

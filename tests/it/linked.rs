@@ -81,7 +81,7 @@ fn message_queue_is_linked_without_right_to_open() -> Ending {
 fn message_queue_is_linked_keeps_its_registration() -> Ending {
     private_ipc()?;
     let queue = serve();
-    queue.notify(rawipc::Notify::None).unwrap();
+    queue.notify(rawipc::mqueue::Notify::None).unwrap();
     assert!(queue.is_linked().unwrap());
     assert!(queue.status().unwrap().registration.is_some());
     Ok(())

@@ -8,7 +8,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use rawipc::{Errno, ErrorKind, Listing, Name, ObjectKind, Operation, SharedQueue, Time, name};
+use rawipc::error::Operation;
+use rawipc::inspect::{Listing, ObjectKind};
+use rawipc::time::Time;
+use rawipc::{Errno, ErrorKind, Name, SharedQueue, name};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, mknodat, utimensat};
 
 use crate::harness::queues::text;

@@ -3,10 +3,11 @@
 use std::fs;
 use std::mem::MaybeUninit;
 
-use rawipc::{
-    Clock, Delivery, Errno, ErrorKind, Listing, MessageQueue, Name, NotificationSocket, Notified, Notify, ObjectKind,
-    Operation, Priority, Registration, Time,
-};
+use rawipc::error::Operation;
+use rawipc::inspect::{Listing, ObjectKind};
+use rawipc::mqueue::{Delivery, Notified, Notify, Registration};
+use rawipc::time::{Clock, Time};
+use rawipc::{Errno, ErrorKind, MessageQueue, Name, NotificationSocket, Priority};
 use rustix::fs::{Gid, Uid, fchmod, fchown};
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
@@ -249,7 +250,7 @@ fn any_sufficient_buffer_will_do() -> Ending {
 }
 
 /// What an entry says of the queue of this name.
-fn status_of(name: &str) -> rawipc::Result<rawipc::Status> {
+fn status_of(name: &str) -> rawipc::Result<rawipc::mqueue::Status> {
     let mut buffer = [MaybeUninit::uninit(); Listing::BUFFER_SIZE];
     let mut listing = Listing::queues(&mut buffer).unwrap();
     while let Some(entry) = listing.next() {

@@ -3,7 +3,8 @@
 use std::fs;
 use std::mem::MaybeUninit;
 
-use rawipc::{Listing, ObjectKind, Result};
+use rawipc::Result;
+use rawipc::inspect::{Listing, ObjectKind};
 use rustix::mount::{MountFlags, mount};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 

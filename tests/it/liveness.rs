@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use rawipc::error::Operation;
 use rawipc::fd::{AsFd, OwnedFd};
-use rawipc::{Errno, ErrorKind, Mapping, Operation, Priority, RobustMutex, SharedMemory, SharedQueue, name};
+use rawipc::{Errno, ErrorKind, Mapping, Priority, RobustMutex, SharedMemory, SharedQueue, name};
 use rustix::fs::{MemfdFlags, memfd_create, statfs};
 use rustix::mount::{MountFlags, mount};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
@@ -184,11 +185,11 @@ fn robust_mutex_notices_death_in_memfd() {
 /// What is in the hand of one that lives is nobody else's; when that one is killed, it is there again.
 fn assert_queue_redelivers(queue: &SharedQueue, other: &SharedQueue) {
     queue.send(b"once", Priority::MIN).unwrap();
-    let message = other.borrow().unwrap();
+    let message = other.receive_in_place().unwrap();
     let late = queue.receive_timeout(&mut [0; 64], Duration::from_millis(100)).unwrap_err();
     assert_eq!(late.kind(), ErrorKind::TimedOut, "it is in hand");
     message.put_back().unwrap();
-    killed_child(|| std::mem::forget(other.borrow().unwrap()));
+    killed_child(|| std::mem::forget(other.receive_in_place().unwrap()));
     assert_eq!(queue.receive_timeout(&mut [0; 64], BOUND).unwrap().payload(), b"once");
 }
 

@@ -6,8 +6,9 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use rawipc::error::{Limit, Operation};
 use rawipc::fd::AsFd;
-use rawipc::{Errno, ErrorKind, Limit, MessageQueue, Operation, Priority, RobustMutex, SharedMemory};
+use rawipc::{Errno, ErrorKind, MessageQueue, Priority, RobustMutex, SharedMemory};
 
 use crate::harness::exists;
 use crate::harness::kernel::in_child;
@@ -237,7 +238,7 @@ fn shared_queue_takes_no_other_file_for_a_death() {
     let queue = small().create_unique(rawipc::name!("/rawipc-test-")).unwrap();
     let other = queue.try_clone().unwrap();
     queue.send(b"in hand", Priority::MIN).unwrap();
-    let message = other.borrow().unwrap();
+    let message = other.receive_in_place().unwrap();
     replace_descriptors(&queue);
     let error = queue.receive_timeout(&mut [0; 64], Duration::from_millis(100)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");

@@ -102,7 +102,7 @@ fn assert_has(queue: &SharedQueue, messages: &[&[u8]]) {
     assert_eq!(queue.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
     (0..8).for_each(|_| queue.try_send(b"", Priority::MIN).unwrap());
     assert_eq!(queue.try_send(b"", Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
-    (0..8).for_each(|_| drop(queue.try_borrow().unwrap()));
+    (0..8).for_each(|_| drop(queue.try_receive_in_place().unwrap()));
 }
 
 fn a_queue_gets_over_every_word_that_names_nobody_alive() {
@@ -216,7 +216,7 @@ fn mutex() -> (Arena, RobustMutex, Words) {
     (arena, other, words)
 }
 
-fn lock(mutex: &RobustMutex, way: usize) -> rawipc::Result<rawipc::RobustGuard<'_>> {
+fn lock(mutex: &RobustMutex, way: usize) -> rawipc::Result<rawipc::sync::RobustGuard<'_>> {
     match way {
         0 => mutex.try_lock(),
         1 => mutex.lock(),

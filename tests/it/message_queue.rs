@@ -18,13 +18,15 @@ mod typed;
 #[path = "waits.rs"]
 mod waits;
 
-pub use rawipc::{MessageQueue as Queue, MessageQueueOptions as QueueOptions};
+pub use rawipc::MessageQueue as Queue;
+pub use rawipc::mqueue::MessageQueueOptions as QueueOptions;
 
 use std::time::Duration;
 
 use arguments::{Form, past};
 use rawipc::fd::OwnedFd;
-use rawipc::{Clock, ErrorKind, Name, NotificationSocket, Receiver, Result, Sender};
+use rawipc::time::Clock;
+use rawipc::{ErrorKind, Name, NotificationSocket, Receiver, Result, Sender};
 
 use crate::harness::Test;
 pub use crate::harness::queues::{FreeName, exists, name_of, small, small_queue};

@@ -5,7 +5,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::thread;
 
-use rawipc::{Errno, ErrorKind, Operation, Priority, Shared, SharedMemory, SharedQueue, name, shareable};
+use rawipc::error::Operation;
+use rawipc::{Errno, ErrorKind, Priority, Shared, SharedMemory, SharedQueue, name, shareable};
 
 use crate::harness::Ending;
 use crate::harness::kernel::{as_nobody, in_child, require_users};

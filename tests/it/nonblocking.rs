@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use rawipc::{Clock, Deadline, ErrorKind, MessageQueue, Priority, Time, name};
+use rawipc::time::{Clock, Time};
+use rawipc::{Deadline, ErrorKind, MessageQueue, Priority, name};
 
 use crate::harness::waiting::PATIENCE;
 use crate::harness::{name_of, small, small_queue};

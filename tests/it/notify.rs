@@ -3,10 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{
-    Delivery, Errno, ErrorKind, MessageQueue, NotificationSocket, Notified, Notify, Operation,
-    PORTABLE_REALTIME_SIGNALS, Priority, REALTIME_SIGNALS, SI_MESGQ,
-};
+use rawipc::error::Operation;
+use rawipc::mqueue::{Delivery, Notified, Notify, PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, SI_MESGQ};
+use rawipc::{Errno, ErrorKind, MessageQueue, NotificationSocket, Priority};
 
 use crate::harness::queues::assert_error;
 use crate::harness::waiting::{Waiter, wait_until};

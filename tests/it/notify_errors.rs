@@ -2,7 +2,9 @@
 
 use std::os::fd::AsRawFd;
 
-use rawipc::{Errno, Error, ErrorKind, Limit, MessageQueue, NotificationSocket, Notify, Operation};
+use rawipc::error::{Limit, Operation};
+use rawipc::mqueue::Notify;
+use rawipc::{Errno, Error, ErrorKind, MessageQueue, NotificationSocket};
 use rustix::process::Resource;
 
 use crate::harness::kernel::{fail_calls, set_limit};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rawipc::{
-    Deadline, Delivery, Errno, ErrorKind, MessageBuffer, MessageQueue, NotificationSocket, Notified, Operation, Result,
-};
+use rawipc::error::Operation;
+use rawipc::mqueue::{Delivery, Notified};
+use rawipc::{Deadline, Errno, ErrorKind, MessageBuffer, MessageQueue, NotificationSocket, Result};
 
 use crate::harness::kernel::in_child;
 use crate::harness::queues::assert_error;

@@ -2,7 +2,8 @@
 
 use std::thread;
 
-use rawipc::{ErrorKind, MessageBuffer, MessageQueue, Name, NotificationSocket, Notified, OpenFlags, Priority};
+use rawipc::mqueue::Notified;
+use rawipc::{ErrorKind, MessageBuffer, MessageQueue, Name, NotificationSocket, OpenFlags, Priority};
 
 use crate::harness::queues::text;
 use crate::harness::waiting::PATIENCE;

@@ -6,7 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering::SeqCst};
 
-use rawipc::{Delivery, MessageQueue, Notify, PORTABLE_REALTIME_SIGNALS, SI_MESGQ, name};
+use rawipc::mqueue::{Delivery, Notify, PORTABLE_REALTIME_SIGNALS, SI_MESGQ};
+use rawipc::{MessageQueue, name};
 
 use crate::harness::waiting::wait_until;
 use crate::harness::{name_of, small, small_queue};

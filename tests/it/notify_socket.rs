@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use rawipc::error::Operation;
 use rawipc::fd::{AsFd, AsRawFd};
-use rawipc::{Delivery, Errno, ErrorKind, MessageQueue, NotificationSocket, Notified, Notify, Operation};
+use rawipc::mqueue::{Delivery, Notified, Notify};
+use rawipc::{Errno, ErrorKind, MessageQueue, NotificationSocket};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{FdFlags, fcntl_getfd};
 

@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader, Write, stdin};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
-use rawipc::{Delivery, MessageQueue, Name, NotificationSocket, Notify, OpenFlags, Priority, Registration, Result};
+use rawipc::mqueue::{Delivery, Notify, Registration};
+use rawipc::{MessageQueue, Name, NotificationSocket, OpenFlags, Priority, Result};
 
 use crate::harness::queues::text;
 use crate::harness::{Peer, Role, Test, role};

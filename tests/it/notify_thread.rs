@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
-use rawipc::{
-    Delivery, Ended, Errno, ErrorKind, Limit, MessageQueue, NotificationSocket, NotificationThread, Notify, Operation,
-};
+use rawipc::error::{Limit, Operation};
+use rawipc::mqueue::{Delivery, Ended, NotificationThread, Notify};
+use rawipc::{Errno, ErrorKind, MessageQueue, NotificationSocket};
 
 use crate::harness::kernel::{fail_calls, in_child};
 use crate::harness::queues::assert_error;

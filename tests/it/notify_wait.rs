@@ -7,9 +7,10 @@ use std::ptr::null_mut;
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-use rawipc::{
-    Deadline, Errno, ErrorKind, MessageQueue, NotificationSocket, Notified, Operation, Result, Time, retry_on_interrupt,
-};
+use rawipc::error::Operation;
+use rawipc::mqueue::Notified;
+use rawipc::time::Time;
+use rawipc::{Deadline, Errno, ErrorKind, MessageQueue, NotificationSocket, Result, retry_on_interrupt};
 use rustix::event::{Timespec, epoll};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
 

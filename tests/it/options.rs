@@ -4,9 +4,8 @@ use std::collections::HashSet;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd};
 
-use rawipc::{
-    ErrorKind, MessageBuffer, MessageQueue, MessageQueueOptions, Name, OpenFlags, Priority, SharedQueue, name,
-};
+use rawipc::mqueue::MessageQueueOptions;
+use rawipc::{ErrorKind, MessageBuffer, MessageQueue, Name, OpenFlags, Priority, SharedQueue, name};
 
 use crate::harness::kernel::set_umask;
 use crate::harness::queues::FreeName;

@@ -1,7 +1,8 @@
 //! Who removes a queue's name, and when; closing.
 
+use rawipc::error::Operation;
 use rawipc::fd::{AsRawFd, OwnedFd};
-use rawipc::{ErrorKind, MessageQueue, Operation, Priority};
+use rawipc::{ErrorKind, MessageQueue, Priority};
 
 use crate::harness::kernel::{as_nobody, in_child};
 use crate::harness::queues::{FreeName, assert_error, inode};

@@ -4,9 +4,13 @@
 use std::sync::atomic::AtomicU32;
 
 use rawipc::ErrorKind::{LimitExceeded, OutOfMemory, PermissionDenied, Unsupported};
+use rawipc::error::Limit;
+use rawipc::inspect::Platform;
+use rawipc::shared_queue::SharedQueueOptions;
+use rawipc::shm::SharedMemoryOptions;
 use rawipc::{
-    Errno, Error, ErrorKind, Limit, MessageQueue, Name, NamedSemaphore, NotificationSocket, Platform, Result, Shared,
-    SharedMemory, SharedMemoryOptions, SharedQueue, SharedQueueOptions, name,
+    Errno, Error, ErrorKind, MessageQueue, Name, NamedSemaphore, NotificationSocket, Result, Shared, SharedMemory,
+    SharedQueue, name,
 };
 use rustix::mount::{MountFlags, mount};
 use rustix::process::Resource;

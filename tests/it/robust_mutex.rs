@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{Deadline, Errno, Error, ErrorKind, Limit, Operation, RobustMutex, SharedMemory, Time, WaitTuning};
+use rawipc::error::{Limit, Operation};
+use rawipc::time::Time;
+use rawipc::{Deadline, Errno, Error, ErrorKind, RobustMutex, SharedMemory, WaitTuning};
 
 use crate::harness::kernel::in_child;
 use crate::harness::random::Random;

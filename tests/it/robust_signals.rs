@@ -93,7 +93,7 @@ fn a_handler_does_not_interrupt_publishing_and_putting_back() {
     lock.store(other, Relaxed);
     interrupted_in_vain(|| reservation.publish(5, Priority::MIN), || lock.store(0, Relaxed)).unwrap();
 
-    let borrowed = queue.try_borrow().unwrap();
+    let borrowed = queue.try_receive_in_place().unwrap();
     lock.store(other, Relaxed);
     interrupted_in_vain(|| borrowed.put_back(), || lock.store(0, Relaxed)).unwrap();
     assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"whole");

@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use rawipc::{Mapping, Name, RobustGuard, RobustMutex, SharedMemory};
+use rawipc::sync::RobustGuard;
+use rawipc::{Mapping, Name, RobustMutex, SharedMemory};
 
 use crate::harness::waiting::PATIENCE;
 use crate::harness::{Peer, Role, role};

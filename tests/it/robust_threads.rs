@@ -114,10 +114,10 @@ fn what_is_in_hand_is_one_threads_in_every_way_to_take_it() {
     let consume = move || {
         for turn in 0..TURNS {
             let borrow = || match turn % 4 {
-                0 => queue.borrow(),
-                1 => queue.borrow_timeout(PATIENCE),
-                2 => queue.borrow_deadline(Deadline::after(PATIENCE)),
-                _ => queue.try_borrow().or_else(|_| queue.borrow()),
+                0 => queue.receive_in_place(),
+                1 => queue.receive_in_place_timeout(PATIENCE),
+                2 => queue.receive_in_place_deadline(Deadline::after(PATIENCE)),
+                _ => queue.try_receive_in_place().or_else(|_| queue.receive_in_place()),
             };
             let put_back = borrow().unwrap();
             count.add_one();
@@ -143,7 +143,7 @@ fn what_was_written_before_sending_is_read_after_receiving() {
             match number % 4 {
                 0 => queue.send(&message, priority).unwrap(),
                 1 => while queue.try_send(&message, priority).is_err() {},
-                2 => while queue.send_many(&[message], priority).unwrap() == 0 {},
+                2 => while queue.try_send_many(&[message], priority).unwrap() == 0 {},
                 _ => {
                     let mut reservation = queue.reserve().unwrap();
                     reservation.write_at(0, &message).unwrap();
@@ -156,7 +156,7 @@ fn what_was_written_before_sending_is_read_after_receiving() {
         for turn in 0..TURNS {
             let mut message = [0; size_of::<usize>()];
             if turn % 2 == 0 {
-                queue.borrow().unwrap().read_at(0, &mut message).unwrap();
+                queue.receive_in_place().unwrap().read_at(0, &mut message).unwrap();
             } else {
                 let mut buffer = [0; 64];
                 message.copy_from_slice(queue.receive(&mut buffer).unwrap().payload());

@@ -5,7 +5,9 @@ use std::mem::MaybeUninit;
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{Layout, Native, Private, Semaphore, SemaphoreOf};
+use rawipc::Semaphore;
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::semaphore::abi::{Layout, Native, Private};
 
 use crate::semaphore_support::{Sleeper, sleeper};
 

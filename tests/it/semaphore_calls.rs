@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::time::Duration;
 
-use rawipc::{Abi, Clock, Deadline, Gnu32, Gnu64, Layout, Musl, Name, NamedSemaphore, SemaphoreOf, Time, WaitTuning};
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::semaphore::abi::{Abi, Gnu32, Gnu64, Layout, Musl};
+use rawipc::time::{Clock, Time};
+use rawipc::{Deadline, Name, NamedSemaphore, WaitTuning};
 
 use crate::harness::tracer::{Call, be_traced, calls_of, piece};
 use crate::harness::{Ending, Lacking, Role, role};
@@ -174,7 +177,7 @@ fn use_without_waiting<L: Layout>(semaphore: &SemaphoreOf<L>) {
         assert!(semaphore.wait_deadline(Deadline::Realtime(time)).is_err());
         assert!(semaphore.wait_tuned(Some(Deadline::Monotonic(time)), WaitTuning::DEFAULT).is_err());
     }
-    let most = rawipc::SEMAPHORE_VALUE_MAX;
+    let most = rawipc::Semaphore::MAX_VALUE;
     semaphore.post_many(most).expect("there is room");
     assert!(semaphore.post().is_err() && semaphore.post_many(1).is_err());
     assert_eq!((semaphore.value(), semaphore.waiters()), (most, 0));

@@ -2,10 +2,10 @@
 
 use std::thread;
 
-use rawipc::{
-    Abi, Errno, Error, ErrorKind, Gnu32, Gnu64, Layout, Limit, Musl, Name, NamedSemaphore, NamedSemaphoreOptions,
-    Operation, Private, SEMAPHORE_VALUE_MAX, SemaphoreOf, name,
-};
+use rawipc::error::{Limit, Operation};
+use rawipc::semaphore::abi::{Abi, Gnu32, Gnu64, Layout, Musl, Private};
+use rawipc::semaphore::{NamedSemaphoreOptions, SemaphoreOf};
+use rawipc::{Errno, Error, ErrorKind, Name, NamedSemaphore, Semaphore, name};
 use rustix::process::Resource;
 
 use crate::harness::Ending;
@@ -34,7 +34,7 @@ crate::tests!(
 
 fn a_value_above_the_maximum_is_refused() {
     for abi in ABIS {
-        for value in [SEMAPHORE_VALUE_MAX + 1, u32::MAX] {
+        for value in [Semaphore::MAX_VALUE + 1, u32::MAX] {
             let name = FreeName::new();
             let options = NamedSemaphore::options().abi(abi).initial_value(value);
             let part = format!("the value {value} is above 2147483647 (EINVAL)");
@@ -52,7 +52,7 @@ fn a_value_above_the_maximum_is_refused() {
 
 /// In a process of its own, where nobody sees the panics' texts.
 fn a_value_above_the_maximum_is_a_panic_of_new() -> Ending {
-    for value in [SEMAPHORE_VALUE_MAX + 1, u32::MAX] {
+    for value in [Semaphore::MAX_VALUE + 1, u32::MAX] {
         assert!(std::panic::catch_unwind(|| SemaphoreOf::<Gnu64>::new(value)).is_err());
         assert!(std::panic::catch_unwind(|| SemaphoreOf::<Private<Musl>>::new(value)).is_err());
         assert!(std::panic::catch_unwind(|| SemaphoreOf::<Gnu32>::new(value)).is_err());
@@ -82,7 +82,7 @@ fn assert_overflow(error: Error) {
 
 fn a_post_at_the_maximum_is_refused() {
     fn check<L: Layout>(semaphore: &SemaphoreOf<L>) {
-        let maximum = SEMAPHORE_VALUE_MAX;
+        let maximum = Semaphore::MAX_VALUE;
         assert_overflow(semaphore.post_many(4).unwrap_err());
         assert_overflow(semaphore.post_many(u32::MAX).unwrap_err());
         assert_eq!((semaphore.value(), semaphore.waiters()), (maximum - 3, 0));
@@ -99,12 +99,12 @@ fn a_post_at_the_maximum_is_refused() {
         semaphore.post().unwrap();
         assert_eq!(semaphore.value(), maximum - 1);
     }
-    in_every_layout!(SEMAPHORE_VALUE_MAX - 3, semaphore => check(semaphore));
+    in_every_layout!(Semaphore::MAX_VALUE - 3, semaphore => check(semaphore));
     for abi in ABIS {
-        let semaphore = created(abi, SEMAPHORE_VALUE_MAX);
+        let semaphore = created(abi, Semaphore::MAX_VALUE);
         assert_overflow(semaphore.post().unwrap_err());
         assert_overflow(semaphore.post_many(1).unwrap_err());
-        assert_eq!(semaphore.value(), SEMAPHORE_VALUE_MAX);
+        assert_eq!(semaphore.value(), Semaphore::MAX_VALUE);
     }
 }
 
@@ -126,12 +126,12 @@ fn many_posters_at_the_maximum_leave_it_there() {
         });
         // Beside another that is being refused, a post may be refused one early; it is never accepted one late.
         assert!((1..=3).contains(&posted), "{posted} posts were accepted");
-        assert_eq!(semaphore.value(), SEMAPHORE_VALUE_MAX - 3 + posted as u32);
+        assert_eq!(semaphore.value(), Semaphore::MAX_VALUE - 3 + posted as u32);
         (posted..3).for_each(|_| semaphore.post().unwrap());
         assert_overflow(semaphore.post().unwrap_err());
-        assert_eq!((semaphore.value(), semaphore.waiters()), (SEMAPHORE_VALUE_MAX, 0));
+        assert_eq!((semaphore.value(), semaphore.waiters()), (Semaphore::MAX_VALUE, 0));
     }
-    in_every_layout!(SEMAPHORE_VALUE_MAX - 3, semaphore => check(semaphore));
+    in_every_layout!(Semaphore::MAX_VALUE - 3, semaphore => check(semaphore));
 }
 
 /// What is done with the error of a result, if it has one.
@@ -164,10 +164,10 @@ fn posters_and_takers_at_the_maximum_lose_nothing() {
             (sum(posters), sum(takers))
         });
         assert_eq!(taken, 2 * TURNS, "there is always a token");
-        let expected = SEMAPHORE_VALUE_MAX as usize + posted - taken;
+        let expected = Semaphore::MAX_VALUE as usize + posted - taken;
         assert_eq!((semaphore.value() as usize, semaphore.waiters()), (expected, 0));
     }
-    in_every_layout!(SEMAPHORE_VALUE_MAX, semaphore => check(semaphore));
+    in_every_layout!(Semaphore::MAX_VALUE, semaphore => check(semaphore));
 }
 
 fn names_are_as_long_as_the_c_library_allows() {

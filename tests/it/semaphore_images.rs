@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use rawipc::{Abi, NamedSemaphore, SEMAPHORE_VALUE_MAX};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{NamedSemaphore, Semaphore};
 
 use crate::harness::languages::python_with;
 use crate::harness::{Ending, Lacking};
@@ -37,7 +38,7 @@ fn the_layouts_are_as_written_down() {
 fn compare(library: Library) -> Ending {
     let abi = library.abi();
     let options = NamedSemaphore::options().abi(abi);
-    for value in [0, 5, SEMAPHORE_VALUE_MAX] {
+    for value in [0, 5, Semaphore::MAX_VALUE] {
         let (ours, theirs) = (FreeName::new(), FreeName::new());
         let semaphore = options.create_new(true).initial_value(value).open(&ours).unwrap();
         library.run(&["create", theirs.as_str(), &value.to_string()])?;

@@ -1,6 +1,6 @@
 //! Stress: this crate's processes with those of the C libraries and of Python on one semaphore, and alone.
 
-use rawipc::Abi;
+use rawipc::semaphore::abi::Abi;
 
 use crate::harness::{Ending, Lacking};
 use crate::semaphore_peers::Library::{self, Glibc, Glibc32, Multiprocessing, Musl, PosixIpc, Rawipc};

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{Abi, Name, NamedSemaphore, WaitTuning};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Name, NamedSemaphore, WaitTuning};
 
 use crate::harness::random::Random;
 use crate::harness::waiting::wait_until;

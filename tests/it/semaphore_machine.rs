@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use rawipc::{Abi, Errno, ErrorKind, NamedSemaphore};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Errno, ErrorKind, NamedSemaphore};
 use rustix::mount::{MountPropagationFlags, mount_change};
 
 use crate::documents::migration::build;
@@ -138,7 +139,7 @@ fn named_semaphore_default_is_what_a_build_decides() -> Ending {
         fn main() {
             let name = rawipc::Name::new(std::env::args().nth(1).unwrap().leak().as_bytes()).unwrap();
             rawipc::NamedSemaphore::options().create_new(true).open(name).unwrap();
-            print!(\"{}\", rawipc::Abi::of_machine());
+            print!(\"{}\", rawipc::semaphore::abi::Abi::of_machine());
         }";
     for (library, abi) in [("gnu", Abi::GNU), ("musl", Abi::Musl)] {
         let flags = format!("--cfg rawipc_semaphores=\"{library}\"");

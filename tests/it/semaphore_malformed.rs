@@ -6,7 +6,10 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use rawipc::{Abi, Errno, ErrorKind, NamedSemaphore, NamedSemaphoreOptions, Operation};
+use rawipc::error::Operation;
+use rawipc::semaphore::NamedSemaphoreOptions;
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Errno, ErrorKind, NamedSemaphore};
 
 use crate::harness::queues::assert_error;
 use crate::semaphore_support::{ABIS, FreeName, Snapshot};

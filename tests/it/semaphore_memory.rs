@@ -4,10 +4,11 @@ use std::ptr::null_mut;
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{
-    Clock, Deadline, Errno, ErrorKind, Gnu32, Gnu64, Layout, Musl, Operation, Private, Semaphore, SemaphoreOf, Time,
-    WaitTuning,
-};
+use rawipc::error::Operation;
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::semaphore::abi::{Gnu32, Gnu64, Layout, Musl, Private};
+use rawipc::time::{Clock, Time};
+use rawipc::{Deadline, Errno, ErrorKind, Semaphore, WaitTuning};
 
 use crate::harness::Ending;
 use crate::harness::kernel::in_child;

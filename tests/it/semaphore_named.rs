@@ -6,10 +6,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{
-    Abi, Deadline, Errno, ErrorKind, Name, NamedSemaphore, NamedSemaphoreOptions, Operation, SharedMemory, WaitTuning,
-    name,
-};
+use rawipc::error::Operation;
+use rawipc::semaphore::NamedSemaphoreOptions;
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Deadline, Errno, ErrorKind, Name, NamedSemaphore, SharedMemory, WaitTuning, name};
 
 use crate::harness::Ending;
 use crate::harness::kernel::{in_child, set_umask};
@@ -46,7 +46,7 @@ fn mode_of(file: &Path) -> u32 {
 
 fn a_created_one_is_found_by_its_name_in_its_place() {
     for (abi, size) in [(Abi::Gnu64, 32), (Abi::Gnu32, 16), (Abi::Musl, 4 * size_of::<usize>() as u64)] {
-        for value in [0, 1, 7, rawipc::SEMAPHORE_VALUE_MAX] {
+        for value in [0, 1, 7, rawipc::Semaphore::MAX_VALUE] {
             let name = FreeName::new();
             let first = exclusive().abi(abi).initial_value(value).open(&name).unwrap();
             assert_eq!((first.value(), first.waiters(), first.abi()), (value, 0, abi));

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rawipc::Abi;
+use rawipc::semaphore::abi::Abi;
 
 use crate::harness::kernel::{die_in, die_with_parent};
 use crate::harness::languages::{c_compiler, compiled, python_with, source};

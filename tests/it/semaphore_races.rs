@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{Abi, ErrorKind, Name, NamedSemaphore};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{ErrorKind, Name, NamedSemaphore};
 
 use crate::harness::waiting::wait_until;
 use crate::harness::{Peer, Role, role};

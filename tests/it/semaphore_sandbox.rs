@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use rawipc::{Abi, Errno, ErrorKind, Limit, NamedSemaphore, Operation, name};
+use rawipc::error::{Limit, Operation};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Errno, ErrorKind, NamedSemaphore, name};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
 use crate::harness::kernel::private_ipc_and_mounts;

@@ -17,7 +17,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{Abi, Deadline, ErrorKind, Name, NamedSemaphore};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Deadline, ErrorKind, Name, NamedSemaphore};
 
 use crate::harness::random::Random;
 use crate::harness::waiting::{PATIENCE, pause};

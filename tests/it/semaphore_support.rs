@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering::Relaxed, Orde
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rawipc::{Abi, Layout, Name, NamedSemaphore, NamedSemaphoreOptions, SemaphoreOf};
+use rawipc::semaphore::abi::{Abi, Layout};
+use rawipc::semaphore::{NamedSemaphoreOptions, SemaphoreOf};
+use rawipc::{Name, NamedSemaphore};
 
 use crate::creation::is_private;
 use crate::harness::waiting::wait_until;
@@ -22,11 +24,12 @@ pub const ABIS: [Abi; 3] = [Abi::Gnu64, Abi::Gnu32, Abi::Musl];
 macro_rules! in_every_layout {
     ($value:expr, $semaphore:ident => $action:expr) => {
         $crate::in_every_layout!(@of $value, $semaphore => $action,
-            rawipc::Gnu64, rawipc::Gnu32, rawipc::Musl,
-            rawipc::Private<rawipc::Gnu64>, rawipc::Private<rawipc::Gnu32>, rawipc::Private<rawipc::Musl>)
+            Gnu64, Gnu32, Musl, Private<Gnu64>, Private<Gnu32>, Private<Musl>)
     };
     (@of $value:expr, $semaphore:ident => $action:expr, $($layout:ty),*) => {$({
-        let $semaphore = &rawipc::SemaphoreOf::<$layout>::new($value);
+        #[allow(unused_imports)]
+        use rawipc::semaphore::abi::{Gnu32, Gnu64, Musl, Private};
+        let $semaphore = &rawipc::semaphore::SemaphoreOf::<$layout>::new($value);
         $action
     })*};
 }

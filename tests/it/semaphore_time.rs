@@ -5,10 +5,11 @@ use std::sync::Once;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{
-    Abi, Clock, Deadline, Errno, Error, ErrorKind, Layout, NamedSemaphore, Operation, SemaphoreOf, Time, WaitTuning,
-    retry_on_interrupt,
-};
+use rawipc::error::Operation;
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::semaphore::abi::{Abi, Layout};
+use rawipc::time::{Clock, Time};
+use rawipc::{Deadline, Errno, Error, ErrorKind, NamedSemaphore, WaitTuning, retry_on_interrupt};
 
 use crate::harness::queues::assert_error;
 use crate::harness::waiting::{PATIENCE, wait_until, with_enough_time};

@@ -20,13 +20,15 @@ mod typed;
 #[path = "waits.rs"]
 mod waits;
 
-pub use rawipc::{SharedQueue as Queue, SharedQueueOptions as QueueOptions};
+pub use rawipc::SharedQueue as Queue;
+pub use rawipc::shared_queue::SharedQueueOptions as QueueOptions;
 
 use std::time::Duration;
 
 use arguments::Otherwise::{Fails, Waits};
 use arguments::{Form, form, past};
-use rawipc::{Clock, Deadline, ErrorKind, Name, Priority, Receiver, Result, Sender};
+use rawipc::time::Clock;
+use rawipc::{Deadline, ErrorKind, Name, Priority, Receiver, Result, Sender};
 
 use crate::harness::Test;
 pub use crate::shared_queue_support::{FreeName, exists, name_of, small, small_queue};
@@ -54,17 +56,17 @@ fn own_forms() -> (Vec<Form<Queue>>, Vec<Form<Queue>>) {
         }),
     ];
     let to_receive = [
-        form("borrow", Waits, |queue: &Queue, _| queue.borrow().map(drop)),
-        form("try_borrow", Fails(ErrorKind::WouldBlock), |queue, _| queue.try_borrow().map(drop)),
-        form("borrow_timeout(0)", Fails(ErrorKind::TimedOut), |queue, _| {
-            queue.borrow_timeout(Duration::ZERO).map(drop)
+        form("receive_in_place", Waits, |queue: &Queue, _| queue.receive_in_place().map(drop)),
+        form("try_receive_in_place", Fails(ErrorKind::WouldBlock), |queue, _| queue.try_receive_in_place().map(drop)),
+        form("receive_in_place_timeout(0)", Fails(ErrorKind::TimedOut), |queue, _| {
+            queue.receive_in_place_timeout(Duration::ZERO).map(drop)
         }),
-        form("borrow_timeout(10 s)", Waits, |queue, _| queue.borrow_timeout(LATE).map(drop)),
-        form("borrow_deadline(past)", Fails(ErrorKind::TimedOut), |queue, _| {
-            queue.borrow_deadline(past(Clock::Monotonic)).map(drop)
+        form("receive_in_place_timeout(10 s)", Waits, |queue, _| queue.receive_in_place_timeout(LATE).map(drop)),
+        form("receive_in_place_deadline(past)", Fails(ErrorKind::TimedOut), |queue, _| {
+            queue.receive_in_place_deadline(past(Clock::Monotonic)).map(drop)
         }),
-        form("borrow_deadline(10 s, realtime)", Waits, |queue, _| {
-            queue.borrow_deadline(Deadline::realtime_after(LATE)).map(drop)
+        form("receive_in_place_deadline(10 s, realtime)", Waits, |queue, _| {
+            queue.receive_in_place_deadline(Deadline::realtime_after(LATE)).map(drop)
         }),
     ];
     let any_length = |form: Form<Queue>| form.of_any_length();

@@ -2,9 +2,11 @@
 
 use std::mem::{MaybeUninit, forget};
 
-use rawipc::{
-    Doorbell, Errno, ErrorKind, Limit, Listing, MessageQueue, MessageQueueOptions, Name, Priority, SharedQueue, name,
-};
+use rawipc::error::Limit;
+use rawipc::inspect::Listing;
+use rawipc::mqueue::MessageQueueOptions;
+use rawipc::shared_queue::Doorbell;
+use rawipc::{Errno, ErrorKind, MessageQueue, Name, Priority, SharedQueue, name};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use crate::harness::kernel::{

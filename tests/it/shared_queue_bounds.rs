@@ -85,9 +85,9 @@ fn tries(queue: &SharedQueue) -> [Result<(), Error>; 6] {
         queue.try_send(b"x", Priority::MIN),
         queue.try_receive(&mut [0; 64]).map(drop),
         queue.try_reserve().map(drop),
-        queue.try_borrow().map(drop),
-        queue.send_many(&["x"], Priority::MIN).map(drop),
-        queue.fill(b"x", Priority::MIN).map(drop).map_err(|incomplete| incomplete.error),
+        queue.try_receive_in_place().map(drop),
+        queue.try_send_many(&["x"], Priority::MIN).map(drop),
+        queue.try_send_all(b"x", Priority::MIN).map(drop).map_err(|incomplete| incomplete.error),
     ]
 }
 
@@ -149,7 +149,7 @@ fn shared_queue_failed_publish_keeps_the_reservation() {
 fn shared_queue_failed_put_back_keeps_the_message() {
     let scene = Scene::new();
     scene.queue.send(b"job", Priority::MIN).unwrap();
-    let borrowed = scene.queue.borrow().unwrap();
+    let borrowed = scene.queue.receive_in_place().unwrap();
     let refused = scene.beside_stopped(|| borrowed.put_back_timeout(ZERO).unwrap_err());
     assert_peer_inside(refused.error, ErrorKind::TimedOut);
     refused.value.put_back().unwrap();
@@ -161,7 +161,7 @@ fn shared_queue_drops_end_beside_a_stopped_peer() {
     scene.queue.set_lock_grace(ZERO);
     let (capacity, reservation) = (8, scene.queue.reserve().unwrap());
     scene.queue.send(b"", Priority::MIN).unwrap();
-    let borrowed = scene.queue.borrow().unwrap();
+    let borrowed = scene.queue.receive_in_place().unwrap();
     scene.beside_stopped(|| assert_eq!(sleeps_during(|| drop((reservation, borrowed))), 0));
     // What could not be given back is found by a call that needs it.
     for _ in 0..capacity {
@@ -252,7 +252,7 @@ fn shared_queue_opened_by_a_pinned_thread_spins() -> Ending {
     }
     let time = |queue: &SharedQueue| {
         let start = Instant::now();
-        assert!(!queue.spin_until_message(1_000_000).unwrap());
+        assert!(!queue.spin_until_readable(1_000_000).unwrap());
         start.elapsed()
     };
     let unpinned = time(&small_queue());

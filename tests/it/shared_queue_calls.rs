@@ -43,7 +43,7 @@ fn trace(_: &[String]) {
         }
         assert!(queue.try_receive(&mut buffer).is_err());
         queue.reserve().unwrap().publish(3, Priority::MIN).unwrap();
-        drop(queue.borrow().unwrap());
+        drop(queue.receive_in_place().unwrap());
     });
     piece(2, || {
         drop(mutex.lock().unwrap());
@@ -59,7 +59,7 @@ fn trace(_: &[String]) {
     let many = small().max_messages(4096).max_message_size(32).create_unique(name!("/rawipc-test-")).unwrap();
     for _ in 0..3000 {
         many.try_send(b"", Priority::MIN).unwrap();
-        core::mem::forget(many.try_borrow().unwrap());
+        core::mem::forget(many.try_receive_in_place().unwrap());
     }
     piece(7, || assert!(many.try_receive(&mut buffer).is_err()));
 }
@@ -103,7 +103,7 @@ fn nothing_allocates() {
         assert_eq!(queue.receive(&mut buffer).unwrap().payload(), b"hello");
         assert!(queue.receive_timeout(&mut buffer, Duration::from_millis(1)).is_err());
         queue.reserve().unwrap().publish(1, Priority::MIN).unwrap();
-        queue.borrow().unwrap().put_back().unwrap();
+        queue.receive_in_place().unwrap().put_back().unwrap();
         queue
     });
     without_allocation(|| {

@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::{Deadline, ErrorKind, Incomplete, Mapping, Priority, SharedQueue};
+use rawipc::error::TransferError;
+use rawipc::{Deadline, ErrorKind, Mapping, Priority, SharedQueue};
 
 use crate::harness::waiting::PATIENCE;
 use crate::shared_queue_hostile::{CONTROL, queue_of, write};
@@ -119,7 +120,7 @@ fn what_was_received_is_not_there_again_whatever_happens_to_its_room() {
 fn what_could_not_be_put_back_is_gone_and_leaves_its_room() {
     let (queue, mapping) = queue();
     queue.send(b"first", Priority::MIN).unwrap();
-    let borrowed = queue.borrow().unwrap();
+    let borrowed = queue.receive_in_place().unwrap();
     write(&mapping, MESSAGES, 3);
     assert!(is_malformed(borrowed.put_back().map_err(rawipc::Error::from)));
     assert_holds(&queue, &[]);
@@ -128,8 +129,8 @@ fn what_could_not_be_put_back_is_gone_and_leaves_its_room() {
 /// By what sends and receives more than one message: the second one meets the damage.
 fn what_was_done_before_the_damage_is_told() {
     let sends: [fn(&SharedQueue) -> usize; 4] = [
-        |queue| queue.send_many(&[[7; 1500]; 3], Priority::MIN).unwrap() * 1500,
-        |queue| told(queue.fill(&[7; 4500], Priority::MIN).map(drop)),
+        |queue| queue.try_send_many(&[[7; 1500]; 3], Priority::MIN).unwrap() * 1500,
+        |queue| told(queue.try_send_all(&[7; 4500], Priority::MIN).map(drop)),
         |queue| told(queue.send_all(&[7; 4500], Priority::MIN)),
         |queue| told(queue.send_all_deadline(&[7; 4500], Priority::MIN, Deadline::after(PATIENCE))),
     ];
@@ -141,8 +142,8 @@ fn what_was_done_before_the_damage_is_told() {
         assert_holds(&queue, &[&[7; 1500]]);
     }
     let receives: [fn(&SharedQueue) -> usize; 2] = [
-        |queue| queue.receive_many(&mut [0; 1500], |_| ControlFlow::Continue(())).unwrap() * 5,
-        |queue| told(queue.drain(&mut [0; 4500]).map(drop)),
+        |queue| queue.try_receive_many(&mut [0; 1500], |_| ControlFlow::Continue(())).unwrap() * 5,
+        |queue| told(queue.try_receive_all(&mut [0; 4500]).map(drop)),
     ];
     for receive in receives {
         let (queue, mapping) = queue();
@@ -158,8 +159,8 @@ fn what_was_done_before_the_damage_is_told() {
 }
 
 /// How much was done until damage was met.
-fn told(result: Result<(), Incomplete>) -> usize {
-    let Incomplete { bytes, error } = result.unwrap_err();
+fn told(result: Result<(), TransferError>) -> usize {
+    let TransferError { bytes, error } = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Malformed);
     bytes
 }

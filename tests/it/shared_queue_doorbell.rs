@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{Doorbell, Errno, ErrorKind, MessageBuffer, MessageQueue, Name, Priority, SharedQueue};
+use rawipc::shared_queue::Doorbell;
+use rawipc::{Errno, ErrorKind, MessageBuffer, MessageQueue, Name, Priority, SharedQueue};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
@@ -115,7 +116,7 @@ fn a_doorbell_rings_whatever_becomes_of_others() {
                 assert!(!doorbell.arm().unwrap());
                 queue.send(b"ring", Priority::MIN).unwrap();
                 missed += u32::from(!is_rung(&doorbell));
-                drop(queue.try_borrow().unwrap());
+                drop(queue.try_receive_in_place().unwrap());
             }
         }
         done.store(true, Relaxed);
@@ -139,7 +140,7 @@ fn a_consumer_killed_while_it_drops_its_doorbell_costs_others_nothing() -> Endin
         });
         queue.send(b"ring", Priority::MIN).unwrap();
         assert!(is_rung(&doorbell));
-        drop(queue.try_borrow().unwrap());
+        drop(queue.try_receive_in_place().unwrap());
     }
     Ok(())
 }
@@ -204,12 +205,12 @@ fn a_message_that_is_put_back_rings() {
     let other = queue.try_clone().unwrap();
     let mut doorbell = other.doorbell().unwrap();
     queue.send(b"hello", Priority::MIN).unwrap();
-    let borrowed = queue.borrow().unwrap();
+    let borrowed = queue.receive_in_place().unwrap();
     assert!(!doorbell.arm().unwrap(), "another consumer has it");
     borrowed.put_back().unwrap();
     assert!(is_rung(&doorbell) && doorbell.arm().unwrap());
     // Nobody has armed it.
-    queue.borrow().unwrap().put_back().unwrap();
+    queue.receive_in_place().unwrap().put_back().unwrap();
     assert!(!is_rung(&doorbell));
 }
 
@@ -242,7 +243,7 @@ fn doorbell_rings_beside_a_consumer_that_finds_messages() {
         // The same, but the sender of the first message has not rung yet.
         queue.try_receive(&mut [0; 64]).unwrap();
         queue.send(b"in hand", Priority::MIN).unwrap();
-        let borrowed = queue.borrow().unwrap();
+        let borrowed = queue.receive_in_place().unwrap();
         assert!(!idle.arm().unwrap());
         write(&queue, ARMED, &0_u32.to_ne_bytes());
         borrowed.put_back().unwrap();
@@ -336,7 +337,7 @@ fn arming_finds_what_a_dead_consumer_had_in_hand() {
     assert!(!others.arm().unwrap());
     queue.send(b"hello", Priority::MIN).unwrap();
     assert!(others.arm().unwrap());
-    in_child(|| std::mem::forget(queue.borrow().unwrap()));
+    in_child(|| std::mem::forget(queue.receive_in_place().unwrap()));
     assert!(queue.is_empty().unwrap(), "nobody has noticed");
     // As if it had been armed while the dead one was alive.
     let arm = |count: u32| {
@@ -347,7 +348,7 @@ fn arming_finds_what_a_dead_consumer_had_in_hand() {
     assert!(is_rung(&others) && !is_rung(&doorbell));
     // So it is by one who opens the queue.
     assert!(others.arm().unwrap());
-    in_child(|| std::mem::forget(queue.borrow().unwrap()));
+    in_child(|| std::mem::forget(queue.receive_in_place().unwrap()));
     arm(10);
     drop(queue.try_clone().unwrap());
     assert!(is_rung(&others) && !is_rung(&doorbell));

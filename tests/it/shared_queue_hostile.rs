@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use rawipc::fd::{AsFd, OwnedFd};
-use rawipc::{ErrorKind, Mapping, Priority, SharedMemory, SharedQueue, SharedQueueOptions, WaitTuning};
+use rawipc::shared_queue::SharedQueueOptions;
+use rawipc::{ErrorKind, Mapping, Priority, SharedMemory, SharedQueue, WaitTuning};
 
 use crate::harness::random::Random;
 use crate::harness::waiting::PATIENCE;
@@ -61,7 +62,7 @@ fn use_it(queue: &SharedQueue, random: &mut Random) {
             queue.try_receive(&mut buffer).map(|message| message.payload().len()),
             queue.send_timeout(&message, priority, Duration::from_millis(1)).map(|()| 0),
             queue.receive_timeout(&mut buffer, Duration::from_millis(1)).map(|message| message.payload().len()),
-            queue.try_borrow().and_then(|borrowed| {
+            queue.try_receive_in_place().and_then(|borrowed| {
                 borrowed.read_at(0, &mut [0; 1]).ok();
                 let length = borrowed.len();
                 borrowed.put_back().map(|()| length).map_err(rawipc::Error::from)

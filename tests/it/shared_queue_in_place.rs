@@ -31,7 +31,7 @@ fn a_message_is_written_and_read_where_it_lies() {
     reservation.write_at(0, b"head").unwrap();
     reservation.bytes()[4].store(b'!', Relaxed);
     reservation.publish(5, Priority::from(4)).unwrap();
-    let borrowed = queue.borrow().unwrap();
+    let borrowed = queue.receive_in_place().unwrap();
     assert_eq!((borrowed.len(), borrowed.is_empty(), borrowed.priority()), (5, false, Priority::from(4)));
     let mut bytes = [0; 3];
     borrowed.read_at(2, &mut bytes).unwrap();
@@ -41,7 +41,7 @@ fn a_message_is_written_and_read_where_it_lies() {
     queue.reserve_timeout(PATIENCE).unwrap().publish(0, Priority::MIN).unwrap();
     assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"");
     queue.try_send(b"sent", Priority::MIN).unwrap();
-    assert!(queue.borrow_timeout(Duration::ZERO).unwrap().bytes().len() == 4);
+    assert!(queue.receive_in_place_timeout(Duration::ZERO).unwrap().bytes().len() == 4);
     assert!(queue.is_empty().unwrap());
 }
 
@@ -66,16 +66,16 @@ fn what_is_dropped_is_not_sent() {
 fn what_is_borrowed_takes_room_until_it_is_dropped() {
     let queue = small().max_messages(1).create_anonymous().unwrap();
     queue.send(b"one", Priority::MIN).unwrap();
-    let borrowed = queue.borrow().unwrap();
+    let borrowed = queue.receive_in_place().unwrap();
     assert_eq!(queue.len().unwrap(), 0);
-    assert_eq!(queue.try_borrow().unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(queue.try_receive_in_place().unwrap_err().kind(), ErrorKind::WouldBlock);
     assert_eq!(queue.try_send(b"two", Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
     thread::scope(|scope| {
         let waiter = scope.spawn(|| queue.send(b"two", Priority::MIN));
         drop(borrowed);
         waiter.join().unwrap().unwrap();
     });
-    assert_eq!(queue.borrow().unwrap().len(), 3);
+    assert_eq!(queue.receive_in_place().unwrap().len(), 3);
 }
 
 fn what_is_put_back_is_in_its_old_place() {
@@ -83,8 +83,8 @@ fn what_is_put_back_is_in_its_old_place() {
     for message in [b"a", b"b", b"c"] {
         queue.send(message, Priority::from(1)).unwrap();
     }
-    let first = queue.borrow().unwrap();
-    let second = queue.borrow().unwrap();
+    let first = queue.receive_in_place().unwrap();
+    let second = queue.receive_in_place().unwrap();
     second.put_back().unwrap();
     first.put_back().unwrap();
     queue.send(b"d", Priority::from(2)).unwrap();
@@ -101,7 +101,7 @@ fn nothing_outside_of_a_block_can_be_reached() {
     }
     reservation.write_at(64, b"").unwrap();
     reservation.publish(10, Priority::MIN).unwrap();
-    let borrowed = queue.borrow().unwrap();
+    let borrowed = queue.receive_in_place().unwrap();
     for (offset, length) in [(10, 1), (0, 11), (usize::MAX, 2)] {
         let error = borrowed.read_at(offset, &mut vec![0; length]).unwrap_err();
         assert_eq!((error.kind(), error.bounds().map(|bounds| bounds.bound)), (ErrorKind::InvalidInput, Some(10)));
@@ -111,7 +111,7 @@ fn nothing_outside_of_a_block_can_be_reached() {
 fn what_a_parent_has_in_hand_is_not_its_childs() {
     let queue = small().max_messages(2).create_anonymous().unwrap();
     queue.send(b"kept", Priority::MIN).unwrap();
-    let mut hands = Some((queue.reserve().unwrap(), queue.borrow().unwrap()));
+    let mut hands = Some((queue.reserve().unwrap(), queue.receive_in_place().unwrap()));
     in_child(|| {
         let (reservation, borrowed) = hands.take().unwrap();
         assert_eq!(borrowed.put_back().unwrap_err().error.kind(), ErrorKind::PermissionDenied);
@@ -122,14 +122,14 @@ fn what_a_parent_has_in_hand_is_not_its_childs() {
     let (reservation, borrowed) = hands.take().unwrap();
     borrowed.put_back().unwrap();
     reservation.publish(0, Priority::MAX).unwrap();
-    assert_eq!((0..2).map(|_| queue.borrow().unwrap().len()).collect::<Vec<_>>(), [0, 4]);
+    assert_eq!((0..2).map(|_| queue.receive_in_place().unwrap().len()).collect::<Vec<_>>(), [0, 4]);
     // A child that dies with something in hand gives it back.
     queue.send(b"left", Priority::MIN).unwrap();
     in_child(|| {
-        std::mem::forget(queue.borrow().unwrap());
+        std::mem::forget(queue.receive_in_place().unwrap());
         std::mem::forget(queue.reserve().unwrap());
     });
-    assert_eq!(queue.try_borrow().unwrap().len(), 4);
+    assert_eq!(queue.try_receive_in_place().unwrap().len(), 4);
     (0..2).for_each(|_| queue.try_send(b"x", Priority::MIN).unwrap());
 }
 
@@ -150,8 +150,12 @@ fn ends_have_every_way_that_fits_their_direction() {
         reservation.unwrap().publish(length, Priority::MIN).unwrap();
     }
     assert!(doorbell.arm().unwrap());
-    let ways =
-        [receiver.borrow(), receiver.try_borrow(), receiver.borrow_timeout(PATIENCE), receiver.borrow_deadline(soon)];
+    let ways = [
+        receiver.receive_in_place(),
+        receiver.try_receive_in_place(),
+        receiver.receive_in_place_timeout(PATIENCE),
+        receiver.receive_in_place_deadline(soon),
+    ];
     assert_eq!(ways.map(|borrowed| borrowed.unwrap().len()), [1, 2, 3, 4]);
 }
 
@@ -164,7 +168,7 @@ fn debug_shows_the_queue_and_what_is_in_hand() {
     let reservation = queue.reserve().unwrap();
     assert_eq!(format!("{reservation:?}"), "Reservation { capacity: 64, .. }");
     reservation.publish(3, Priority::MIN).unwrap();
-    let shown = format!("{:?}", queue.borrow().unwrap());
-    assert!(shown.starts_with("Borrowed { length: 3, priority: ") && shown.ends_with(", .. }"), "{shown}");
+    let shown = format!("{:?}", queue.receive_in_place().unwrap());
+    assert!(shown.starts_with("InFlight { length: 3, priority: ") && shown.ends_with(", .. }"), "{shown}");
     assert!(format!("{:?}", queue.doorbell().unwrap()).starts_with("Doorbell { poll: "));
 }

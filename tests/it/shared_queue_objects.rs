@@ -3,10 +3,9 @@
 use std::fs;
 use std::thread;
 
+use rawipc::error::{Limit, Operation};
 use rawipc::fd::{AsFd, OwnedFd};
-use rawipc::{
-    Errno, ErrorKind, Limit, MessageBuffer, Name, OpenFlags, Operation, Priority, SharedMemory, SharedQueue, name,
-};
+use rawipc::{Errno, ErrorKind, MessageBuffer, Name, OpenFlags, Priority, SharedMemory, SharedQueue, name};
 
 use crate::harness::Ending;
 use crate::harness::kernel::{in_child, set_umask};
@@ -95,7 +94,7 @@ fn a_handle_keeps_to_its_direction() {
         reader.send(b"x", Priority::MIN).unwrap_err(),
         reader.reserve().unwrap_err(),
         writer.receive(&mut [0; 64]).unwrap_err(),
-        writer.borrow().unwrap_err(),
+        writer.receive_in_place().unwrap_err(),
     ] {
         assert_eq!((error.kind(), error.errno()), (ErrorKind::BadDescriptor, Errno::BADF));
         assert!(error.to_string().ends_with("the queue is not open in this direction (EBADF)"), "{error}");

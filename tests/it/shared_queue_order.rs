@@ -79,7 +79,7 @@ fn a_random_run_in_a_deep_queue_keeps_the_order() {
                 continue;
             }
             if random.below(8) == 0 {
-                queue.try_borrow().unwrap().put_back().unwrap();
+                queue.try_receive_in_place().unwrap().put_back().unwrap();
             }
             let (priority, first) = there.pop_first().unwrap();
             assert_eq!(receive(&queue), (first, u16::MAX - priority));

@@ -33,7 +33,7 @@ fn hold(arguments: &[String]) {
     let [name, way] = arguments else { panic!("a name and a way to end") };
     let queue = SharedQueue::options().read(true).write(true).open(Name::new(name.as_str()).expect("a name"));
     let queue = queue.expect("the queue is there");
-    let hands = (queue.borrow().expect("there is a message"), queue.try_reserve());
+    let hands = (queue.receive_in_place().expect("there is a message"), queue.try_reserve());
     std::io::stdout().write_all(&[1]).expect("the test listens");
     std::io::stdout().flush().expect("the test listens");
     let _ = std::io::stdin().read(&mut [0]);

@@ -65,7 +65,7 @@ fn whole(length: usize, number: u8) -> Vec<u8> {
     (0..length).map(|at| (at as u8).wrapping_mul(31).wrapping_add(number)).collect()
 }
 
-fn options() -> rawipc::SharedQueueOptions {
+fn options() -> rawipc::shared_queue::SharedQueueOptions {
     SharedQueue::options().read(true).write(true).max_messages(MESSAGES).max_message_size(SIZE).unlink_on_drop(true)
 }
 
@@ -90,7 +90,7 @@ fn be_stepped_through(arguments: &[String]) {
     progress(&mapping).store(1, SeqCst);
     let done = match call {
         Call::Receive => queue.try_receive(&mut buffer[..]).is_ok(),
-        Call::PutBack => queue.try_borrow().and_then(|borrowed| Ok(borrowed.put_back()?)).is_ok(),
+        Call::PutBack => queue.try_receive_in_place().and_then(|borrowed| Ok(borrowed.put_back()?)).is_ok(),
         _ => queue.try_send(&message, Priority::from(5)).is_ok(),
     };
     progress(&mapping).store(if done { 2 } else { 3 }, SeqCst);

@@ -9,7 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use rawipc::{Doorbell, Name, SharedQueue, SharedQueueOptions, name};
+use rawipc::shared_queue::{Doorbell, SharedQueueOptions};
+use rawipc::{Name, SharedQueue, name};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::shm_support;

@@ -4,8 +4,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::FromRawFd as _;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use rawipc::error::Operation;
 use rawipc::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
-use rawipc::{Errno, ErrorKind, Operation, SharedMemory};
+use rawipc::{Errno, ErrorKind, SharedMemory};
 use rustix::fs::{FallocateFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,

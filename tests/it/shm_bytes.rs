@@ -6,7 +6,8 @@ use std::sync::atomic::{
 };
 use std::thread;
 
-use rawipc::{Errno, ErrorKind, Mapping, Operation};
+use rawipc::error::Operation;
+use rawipc::{Errno, ErrorKind, Mapping};
 
 use crate::harness::queues::{assert_bounds, assert_error};
 use crate::harness::random::Random;

@@ -5,7 +5,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
-use rawipc::{Errno, ErrorKind, Limit, Operation, SharedMemory, SharedMemoryOptions, name};
+use rawipc::error::{Limit, Operation};
+use rawipc::shm::SharedMemoryOptions;
+use rawipc::{Errno, ErrorKind, SharedMemory, name};
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use rustix::process::Resource;
 

@@ -1,6 +1,7 @@
 //! A `/dev/shm` that is full: an error where space is asked for, nothing left behind, and no SIGBUS later.
 
-use rawipc::{Errno, ErrorKind, Limit, Operation, Shared, SharedMemory, name};
+use rawipc::error::{Limit, Operation};
+use rawipc::{Errno, ErrorKind, Shared, SharedMemory, name};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
 use crate::harness::Ending;

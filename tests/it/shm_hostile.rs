@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use rawipc::{ErrorKind, Shared, SharedMemory, SharedOptions, shareable};
+use rawipc::shm::SharedOptions;
+use rawipc::{ErrorKind, Shared, SharedMemory, shareable};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::harness::random::Random;

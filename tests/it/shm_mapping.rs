@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::thread;
 
-use rawipc::{
-    Advice, Errno, ErrorKind, Limit, Mapping, Operation, ReadOnlyMapping, Semaphore, Shareable, Shared, SharedMemory,
-    name, shareable,
-};
+use rawipc::error::{Limit, Operation};
+use rawipc::shm::{Advice, ReadOnlyMapping};
+use rawipc::{Errno, ErrorKind, Mapping, Semaphore, Shareable, Shared, SharedMemory, name, shareable};
 use rustix::process::Resource;
 
 use crate::harness::kernel::{in_child, set_limit};

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use rawipc::{Errno, ErrorKind, Name, Operation, SharedMemory, name};
+use rawipc::error::Operation;
+use rawipc::{Errno, ErrorKind, Name, SharedMemory, name};
 
 use crate::harness::kernel::set_umask;
 use crate::harness::queues::assert_error;

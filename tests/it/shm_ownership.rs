@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rawipc::error::{Operation, RejectedError};
 use rawipc::fd::{AsFd, AsRawFd, OwnedFd};
-use rawipc::{Errno, ErrorKind, MessageQueue, Operation, Refused, SharedMemory};
+use rawipc::{Errno, ErrorKind, MessageQueue, SharedMemory};
 use rustix::fs::{Mode, OFlags, fstat, open};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 
@@ -148,7 +149,7 @@ fn what_is_no_memory_is_refused_and_given_back() {
     for descriptor in [pipe, directory, device, queue] {
         fcntl_setfd(&descriptor, FdFlags::empty()).unwrap();
         let (number, status) = (descriptor.as_raw_fd(), fstat(&descriptor).unwrap());
-        let Refused { error, value } = SharedMemory::try_from(descriptor).unwrap_err();
+        let RejectedError { error, value } = SharedMemory::try_from(descriptor).unwrap_err();
         let part = "opening the shared memory: it is not a regular file (EINVAL)";
         assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, Operation::OpenMemory, part);
         assert_eq!((value.as_raw_fd(), fstat(&value).unwrap().st_ino), (number, status.st_ino));

@@ -8,7 +8,8 @@ use std::io::{PipeReader, Read, Write, pipe};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use rawipc::{ErrorKind, Name, Shared, SharedOptions, shareable};
+use rawipc::shm::SharedOptions;
+use rawipc::{ErrorKind, Name, Shared, shareable};
 
 use crate::harness::random::Random;
 use crate::harness::waiting::{PATIENCE, wait_until};

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use rawipc::{Advice, Errno, ErrorKind, Mapping, Operation, SharedMemory};
+use rawipc::error::Operation;
+use rawipc::shm::Advice;
+use rawipc::{Errno, ErrorKind, Mapping, SharedMemory};
 
 use crate::harness::queues::{assert_bounds, assert_error};
 use crate::shm_support::{content, memory, name_of, page, pattern};

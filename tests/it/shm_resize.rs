@@ -5,10 +5,9 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::thread;
 
+use rawipc::error::{Limit, Operation};
 use rawipc::fd::OwnedFd;
-use rawipc::{
-    Errno, ErrorKind, Limit, MessageBuffer, Operation, Priority, Shared, SharedMemory, SharedQueue, name, shareable,
-};
+use rawipc::{Errno, ErrorKind, MessageBuffer, Priority, Shared, SharedMemory, SharedQueue, name, shareable};
 use rustix::fs::{SealFlags, fcntl_add_seals, fstat};
 
 use crate::harness::Ending;

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, O
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{Errno, ErrorKind, Operation, Shared, SharedMemory, SharedOptions, shareable};
+use rawipc::error::Operation;
+use rawipc::shm::SharedOptions;
+use rawipc::{Errno, ErrorKind, Shared, SharedMemory, shareable};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::harness::queues::{assert_bounds, assert_error};

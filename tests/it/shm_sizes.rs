@@ -1,6 +1,7 @@
 //! Changing an object's size, and copying out of and into it by system calls.
 
-use rawipc::{Errno, ErrorKind, Operation, SharedMemory, name};
+use rawipc::error::Operation;
+use rawipc::{Errno, ErrorKind, SharedMemory, name};
 
 use crate::harness::queues::{assert_bounds, assert_error};
 use crate::harness::random::Random;

@@ -8,7 +8,8 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rawipc::{Name, SharedMemory, SharedMemoryOptions, name};
+use rawipc::shm::SharedMemoryOptions;
+use rawipc::{Name, SharedMemory, name};
 use rustix::mount::{MountFlags, mount};
 
 use crate::harness::kernel::private_ipc_and_mounts;

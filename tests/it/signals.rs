@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{Deadline, Errno, Error, ErrorKind, MessageQueue, Operation, Priority, name, retry_on_interrupt};
+use rawipc::error::Operation;
+use rawipc::{Deadline, Errno, Error, ErrorKind, MessageQueue, Priority, name, retry_on_interrupt};
 
 use crate::harness::queues::assert_error;
 use crate::harness::waiting::{PATIENCE, Waiter, wait_until, with_enough_time};

@@ -1,8 +1,8 @@
 //! The status of one queue: its bytes, and who is registered how.
 
-use rawipc::{
-    Delivery, Errno, ErrorKind, MessageQueue, NotificationSocket, Notify, Operation, Priority, Registration, Status,
-};
+use rawipc::error::Operation;
+use rawipc::mqueue::{Delivery, Notify, Registration, Status};
+use rawipc::{Errno, ErrorKind, MessageQueue, NotificationSocket, Priority};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use crate::harness::kernel::in_child;
@@ -32,8 +32,8 @@ fn its_bytes_are_the_sum_of_all_lengths() {
     // Also for a handle that only reads, or is another's.
     let reader = MessageQueue::options().read(true).open(name_of(&queue)).unwrap();
     assert_eq!(reader.status().unwrap().bytes, 6);
-    queue.drain(&mut [0; 256]).unwrap();
-    queue.drain(&mut [0; 256]).unwrap();
+    queue.try_receive_all(&mut [0; 256]).unwrap();
+    queue.try_receive_all(&mut [0; 256]).unwrap();
     assert_eq!(bytes(), 0);
 }
 

@@ -3,7 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{Deadline, ErrorKind, Incomplete, MessageBuffer, Operation, Priority, Stop, name};
+use rawipc::endpoint::StopReason;
+use rawipc::error::{Operation, TransferError};
+use rawipc::{Deadline, ErrorKind, MessageBuffer, Priority, name};
 
 use super::{Queue, name_of, small, small_queue};
 use crate::harness::queues::assert_bounds;
@@ -117,14 +119,14 @@ fn fill_and_drain_resume_until_the_end_mark() {
     let payload = random.bytes(1001);
     let (mut sent, mut ended, mut received) = (0, false, Vec::new());
     loop {
-        sent += queue.fill(&payload[sent..], Priority::MIN).unwrap();
+        sent += queue.try_send_all(&payload[sent..], Priority::MIN).unwrap();
         if sent == payload.len() && !ended {
             ended = queue.try_send(b"", Priority::MIN).is_ok();
         }
         let mut buffer = vec![0; 4 + random.below(12)];
-        let drained = queue.drain(&mut buffer[..]).unwrap();
+        let drained = queue.try_receive_all(&mut buffer[..]).unwrap();
         received.extend_from_slice(drained.payload);
-        if drained.stop == Stop::End {
+        if drained.stop == StopReason::End {
             break;
         }
     }
@@ -133,12 +135,12 @@ fn fill_and_drain_resume_until_the_end_mark() {
 
 fn fill_never_waits_and_sends_nothing_of_nothing() {
     let queue = narrow_queue();
-    assert_eq!(queue.fill(b"", Priority::MIN), Ok(0));
+    assert_eq!(queue.try_send_all(b"", Priority::MIN), Ok(0));
     assert!(queue.is_empty().unwrap());
-    assert_eq!(queue.fill(b"fourteen bytes", Priority::from(3)), Ok(12));
-    assert_eq!(queue.fill(b"es", Priority::MIN), Ok(0));
+    assert_eq!(queue.try_send_all(b"fourteen bytes", Priority::from(3)), Ok(12));
+    assert_eq!(queue.try_send_all(b"es", Priority::MIN), Ok(0));
     assert_eq!(queue.receive(&mut [0; 4]).unwrap().priority(), Priority::from(3));
-    assert_eq!(queue.fill(b"es", Priority::MIN), Ok(2));
+    assert_eq!(queue.try_send_all(b"es", Priority::MIN), Ok(2));
     assert_eq!(messages(&queue), [&b"teen"[..], b" byt", b"es"]);
 }
 
@@ -147,29 +149,29 @@ fn drain_stops_at_the_end_when_empty_and_when_full() {
     let send = |messages: &[&[u8]]| messages.iter().for_each(|message| queue.send(message, Priority::MIN).unwrap());
     let mut buffer = [0; 12];
     let drain = |queue: &Queue, buffer: &mut [u8]| {
-        let drained = queue.drain(buffer).unwrap();
+        let drained = queue.try_receive_all(buffer).unwrap();
         (drained.payload.to_vec(), drained.stop)
     };
-    assert_eq!(drain(&queue, &mut buffer), (vec![], Stop::Empty));
+    assert_eq!(drain(&queue, &mut buffer), (vec![], StopReason::Empty));
     send(&[b"a", b"", b"b"]);
-    assert_eq!(drain(&queue, &mut buffer), (b"a".to_vec(), Stop::End));
-    assert_eq!(drain(&queue, &mut buffer), (b"b".to_vec(), Stop::Empty));
+    assert_eq!(drain(&queue, &mut buffer), (b"a".to_vec(), StopReason::End));
+    assert_eq!(drain(&queue, &mut buffer), (b"b".to_vec(), StopReason::Empty));
     send(&[b"", b"c"]);
-    assert_eq!(drain(&queue, &mut buffer), (vec![], Stop::End));
+    assert_eq!(drain(&queue, &mut buffer), (vec![], StopReason::End));
     send(&[b"d", b"e"]);
     // After two messages of a byte each, three bytes are left: not enough for a third.
-    assert_eq!(drain(&queue, &mut buffer[..5]), (b"cd".to_vec(), Stop::Full));
-    assert_eq!(drain(&queue, &mut buffer[..5]), (b"e".to_vec(), Stop::Empty));
+    assert_eq!(drain(&queue, &mut buffer[..5]), (b"cd".to_vec(), StopReason::Full));
+    assert_eq!(drain(&queue, &mut buffer[..5]), (b"e".to_vec(), StopReason::Empty));
     send(&[b"f"]);
     let mut vector = heapless::Vec::<u8, 8>::from_slice(b"old").unwrap();
-    assert_eq!(queue.drain(&mut vector).unwrap().payload, b"f");
+    assert_eq!(queue.try_receive_all(&mut vector).unwrap().payload, b"f");
     assert_eq!(vector, b"f");
 }
 
 fn drain_refuses_a_buffer_without_room_for_one_message() {
     let queue = small_queue();
     queue.send(b"kept", Priority::MAX).unwrap();
-    let incomplete: Incomplete = queue.drain(&mut [0; 63]).unwrap_err();
+    let incomplete: TransferError = queue.try_receive_all(&mut [0; 63]).unwrap_err();
     assert_eq!((incomplete.bytes, incomplete.error.kind()), (0, ErrorKind::BufferTooSmall));
     assert_bounds(incomplete.error, 63, 64);
     assert_eq!(messages(&queue), [b"kept"]);
@@ -180,8 +182,8 @@ fn fill_and_drain_leave_the_wrong_direction_alone() {
     queue.send(b"kept", Priority::MAX).unwrap();
     let reader = Queue::options().read(true).open(name_of(&queue)).unwrap();
     let writer = Queue::options().write(true).open(name_of(&queue)).unwrap();
-    let filled = reader.fill(b"x", Priority::MIN).unwrap_err();
-    let drained = writer.drain(&mut [0; 64]).unwrap_err();
+    let filled = reader.try_send_all(b"x", Priority::MIN).unwrap_err();
+    let drained = writer.try_receive_all(&mut [0; 64]).unwrap_err();
     for (incomplete, operation) in [(filled, Operation::Send), (drained, Operation::Receive)] {
         assert_eq!((incomplete.bytes, incomplete.error.operation()), (0, operation));
         assert_eq!(incomplete.error.kind(), ErrorKind::BadDescriptor);
@@ -192,10 +194,10 @@ fn fill_and_drain_leave_the_wrong_direction_alone() {
 fn fill_and_drain_work_on_a_nonblocking_queue() {
     let queue = small_queue();
     let other = small().nonblocking(true).open(name_of(&queue)).unwrap();
-    assert_eq!(other.fill(&[1; 1000], Priority::MIN), Ok(512));
-    assert_eq!(other.fill(&[1; 1000], Priority::MIN), Ok(0));
+    assert_eq!(other.try_send_all(&[1; 1000], Priority::MIN), Ok(512));
+    assert_eq!(other.try_send_all(&[1; 1000], Priority::MIN), Ok(0));
     let mut buffer = [0; 1000];
-    let drained = other.drain(&mut buffer).unwrap();
-    assert_eq!((drained.payload.len(), drained.stop), (512, Stop::Empty));
-    assert_eq!(other.drain(&mut buffer).unwrap().stop, Stop::Empty);
+    let drained = other.try_receive_all(&mut buffer).unwrap();
+    assert_eq!((drained.payload.len(), drained.stop), (512, StopReason::Empty));
+    assert_eq!(other.try_receive_all(&mut buffer).unwrap().stop, StopReason::Empty);
 }

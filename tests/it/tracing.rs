@@ -191,9 +191,9 @@ fn trace_streams(_: &[String]) {
     piece(1, || queue.send_truncated(&[1; 64], Priority::MIN)).unwrap();
     piece(2, || queue.send_truncated(&[1; 65], Priority::MIN)).unwrap();
     piece(3, || queue.send_all(&[1; 3 * 64], Priority::MIN)).unwrap();
-    piece(4, || queue.fill(&[1; 1000], Priority::MIN)).unwrap();
-    piece(5, || queue.fill(&[1; 1000], Priority::MIN)).unwrap();
-    piece(6, || queue.drain(&mut buffer).map(drop)).unwrap();
+    piece(4, || queue.try_send_all(&[1; 1000], Priority::MIN)).unwrap();
+    piece(5, || queue.try_send_all(&[1; 1000], Priority::MIN)).unwrap();
+    piece(6, || queue.try_receive_all(&mut buffer).map(drop)).unwrap();
 }
 
 fn streams_make_no_call_a_message_beside_its_own() -> Ending {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use rawipc::error::Operation;
 use rawipc::fd::AsFd;
-use rawipc::{Deadline, Errno, ErrorKind, Operation, Priority, TypedReceiver, TypedSender, name};
+use rawipc::{Deadline, Errno, ErrorKind, Priority, TypedReceiver, TypedSender, name};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{Queue, name_of, open_ends, small};

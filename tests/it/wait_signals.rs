@@ -94,7 +94,7 @@ fn lost_of(waiters: usize, kind: &str, microseconds: u32, name: &str) -> usize {
 
 /// With sleeps of a second, a signal after exactly a second was lost by every wait.
 fn semaphore_alarm_at_one_second_interrupts() {
-    let named = created(rawipc::Abi::NATIVE, 0);
+    let named = created(rawipc::semaphore::abi::Abi::NATIVE, 0);
     for kind in ["semaphore", "named"] {
         assert_eq!(lost_of(8, kind, 1_000_000, text_of(&named)), 0, "{kind}");
     }
@@ -138,7 +138,7 @@ pub fn sleeps_during(work: impl FnOnce()) -> i64 {
 
 /// Counts sleeps: each that is not the last one is a wake-up that an idle machine pays for.
 fn waits_wake_up_rarely_while_idle() {
-    let (arena, mut queue, semaphore) = (Arena::new(), small_queue(), created(rawipc::Abi::NATIVE, 0));
+    let (arena, mut queue, semaphore) = (Arena::new(), small_queue(), created(rawipc::semaphore::abi::Abi::NATIVE, 0));
     let mut mutex = arena.another();
     let guard = arena.mutex.lock().unwrap();
     let soon = Duration::from_millis(200);

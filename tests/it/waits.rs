@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rawipc::{Deadline, ErrorKind, Priority, Time, name};
+use rawipc::time::Time;
+use rawipc::{Deadline, ErrorKind, Priority, name};
 
 use super::{Queue, small, small_queue};
 use crate::harness::waiting::{PATIENCE, Waiter, with_enough_time};

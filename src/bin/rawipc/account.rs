@@ -3,7 +3,8 @@
 //! The kernel keeps the exact sum, over all IPC namespaces and also of queues whose names are gone, and shows it to
 //! nobody.
 
-use rawipc::{QueueSizes, Result};
+use rawipc::Result;
+use rawipc::inspect::QueueSizes;
 use rustix::process::{Resource, getrlimit, getuid};
 
 use crate::list::objects;

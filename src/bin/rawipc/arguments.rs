@@ -4,7 +4,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use rawipc::{Abi, Name, Priority, SEMAPHORE_VALUE_MAX};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Name, Priority, Semaphore};
 
 /// A name, with or without its slash.
 ///
@@ -61,7 +62,7 @@ pub(crate) fn priority(text: &str) -> Result<Priority, &'static str> {
 /// A semaphore's value.
 pub(crate) fn semaphore_value(text: &str) -> Result<u32, &'static str> {
     const WRONG: &str = "a semaphore's value is a whole number from 0 to 2147483647";
-    text.parse().ok().filter(|value| *value <= SEMAPHORE_VALUE_MAX).ok_or(WRONG)
+    text.parse().ok().filter(|value| *value <= Semaphore::MAX_VALUE).ok_or(WRONG)
 }
 
 /// How many tokens are given: at least one.

@@ -1,7 +1,7 @@
 //! `rawipc limits`.
 
 use clap::Args;
-use rawipc::{Limits, Platform};
+use rawipc::inspect::{Limits, Platform};
 
 use crate::account::{self, Account};
 use crate::failure::Failure;

@@ -1,6 +1,6 @@
 //! Times of the wall clock as text: UTC, since the time zone is the C library's knowledge.
 
-use rawipc::Time;
+use rawipc::time::Time;
 
 const SECONDS_A_DAY: i64 = 24 * 60 * 60;
 const DAYS_IN_400_YEARS: i64 = 146_097;

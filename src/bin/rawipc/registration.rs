@@ -1,6 +1,6 @@
 //! Who is registered for a queue's notification, in words and as JSON.
 
-use rawipc::{Delivery, Registration};
+use rawipc::mqueue::{Delivery, Registration};
 
 use crate::json::Object;
 

@@ -2,7 +2,9 @@
 
 use std::mem::MaybeUninit;
 
-use rawipc::{Listing, Name, ObjectKind, Operation, Result};
+use rawipc::error::Operation;
+use rawipc::inspect::{Listing, ObjectKind};
+use rawipc::{Name, Result};
 use strsim::osa_distance;
 
 /// An object that there is.

@@ -13,8 +13,8 @@ use core::ops::RangeInclusive;
 
 use rustix::fd::AsFd;
 
-use crate::mqueue::MessageQueue;
 use crate::error::{Argument, Error, Operation, Result};
+use crate::mqueue::MessageQueue;
 use crate::sys;
 
 /// The real-time signals: 34 to 64. 32 and 33 belong to the C libraries; musl takes 34 too.
@@ -63,7 +63,8 @@ impl MessageQueue {
     /// A signal comes with `si_code` [`SI_MESGQ`], the sender's PID and real user ID, and the value given here.
     ///
     /// ```
-    /// use rawipc::{ErrorKind, MessageQueue, Notify, name};
+    /// use rawipc::{ErrorKind, MessageQueue, name};
+    /// use rawipc::mqueue::Notify;
     /// let queue = MessageQueue::options().read(true).max_messages(1).max_message_size(8)
     ///     .unlink_on_drop(true).create_unique(name!("/rawipc-doc-notify"))?;
     /// queue.notify(Notify::None)?;

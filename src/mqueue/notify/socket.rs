@@ -10,10 +10,10 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{self, Errno};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socket_with};
 
-use crate::mqueue::MessageQueue;
 use super::super::wait::poll_time;
-use crate::error::{Argument, Error, Operation, Refused, Result};
 use crate::creation::Creator;
+use crate::error::{Argument, Error, Operation, RejectedError, Result};
+use crate::mqueue::MessageQueue;
 use crate::sys;
 use crate::time::Deadline;
 
@@ -37,7 +37,8 @@ pub enum Notified {
 /// not empty notifies nobody:
 ///
 /// ```
-/// use rawipc::{ErrorKind, MessageBuffer, MessageQueue, NotificationSocket, Notified, Priority, name};
+/// use rawipc::{ErrorKind, MessageBuffer, MessageQueue, name, NotificationSocket, Priority};
+/// use rawipc::mqueue::Notified;
 ///
 /// let queue = MessageQueue::options().read(true).write(true).max_messages(2).max_message_size(16)
 ///     .unlink_on_drop(true).create_unique(name!("/rawipc-doc-socket"))?;
@@ -91,12 +92,14 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`Unsupported`](crate::ErrorKind::Unsupported) where
     /// netlink sockets are not allowed or not known; [`LimitExceeded`](crate::ErrorKind::LimitExceeded) for lack of
     /// descriptors. The queue is given back.
-    pub fn new(queue: Q) -> core::result::Result<Self, Refused<Q>> {
+    pub fn new(queue: Q) -> core::result::Result<Self, RejectedError<Q>> {
         match notification_socket() {
             Ok(socket) => {
                 Ok(Self { queue, socket, creator: Creator::this_process(), registration: 0, unread: 0, arrived: false })
             }
-            Err(errno) => Err(Refused { error: Error::system(Operation::NotificationSocket, errno), value: queue }),
+            Err(errno) => {
+                Err(RejectedError { error: Error::system(Operation::NotificationSocket, errno), value: queue })
+            }
         }
     }
 

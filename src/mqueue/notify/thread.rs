@@ -43,7 +43,8 @@ impl MessageQueue {
     ///
     /// ```
     /// use std::sync::{Arc, mpsc};
-    /// use rawipc::{Ended, MessageBuffer, MessageQueue, Priority, name};
+    /// use rawipc::{MessageBuffer, MessageQueue, name, Priority};
+    /// use rawipc::mqueue::Ended;
     ///
     /// let queue = Arc::new(MessageQueue::options().read(true).write(true).max_messages(2).max_message_size(16)
     ///     .unlink_on_drop(true).create_unique(name!("/rawipc-doc-thread"))?);

@@ -125,7 +125,12 @@ impl Bells<'_> {
 
     /// Rings all armed doorbells, for a message that others can see already. If some could not be reached, `missed`
     /// becomes this sum, so that this handle does not try again before something is armed.
-    pub(in crate::shared_queue) fn ring<R: Ringer>(self, sum: u32, missed: &atomic::AtomicU32, ringer: &R) -> Result<(), R::Death> {
+    pub(in crate::shared_queue) fn ring<R: Ringer>(
+        self,
+        sum: u32,
+        missed: &atomic::AtomicU32,
+        ringer: &R,
+    ) -> Result<(), R::Death> {
         match self.ring_records(ringer)? {
             Rung::Done => disarm(self.sum, sum),
             Rung::Unreachable => missed.store(sum, atomic::Ordering::Relaxed),

@@ -4,10 +4,10 @@ use super::layout::{ARMED, Control, Side};
 use super::priority_order::Key;
 use super::slot_state::State;
 use super::view::{Block, Damaged, Result, View};
-use crate::priority::Priority;
 use crate::futex::Scope;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::futex::primitive::wake;
+use crate::priority::Priority;
 
 /// Somebody has been woken and has not come back yet.
 const WOKEN: u32 = 1 << 31;
@@ -166,7 +166,12 @@ impl<'memory> Locked<'memory> {
     /// Makes what lies in a block a message. Whether the doorbell is to be rung for it.
     // Of its own accord the compiler makes it a call, which costs a send a tenth of its instructions.
     #[inline(always)]
-    pub(in crate::shared_queue) fn publish(&mut self, block: Block<'_>, length: usize, priority: Priority) -> Result<bool> {
+    pub(in crate::shared_queue) fn publish(
+        &mut self,
+        block: Block<'_>,
+        length: usize,
+        priority: Priority,
+    ) -> Result<bool> {
         let (control, record) = (self.view.control, block.record);
         let number = control.next.load();
         control.next.store(number.wrapping_add(1));

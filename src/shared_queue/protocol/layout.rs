@@ -26,8 +26,8 @@ use core::sync::atomic::AtomicU8;
 
 use crate::futex::primitive::AtomicU32;
 use crate::futex::primitive::Ordering::Relaxed;
-use crate::sync::{Lock, Table};
 use crate::shm::shareable;
+use crate::sync::{Lock, Table};
 
 pub(crate) const MAGIC: [u8; 8] = *b"rawipc/Q";
 pub(in crate::shared_queue) const VERSION: u32 = 1;

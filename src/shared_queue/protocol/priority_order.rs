@@ -6,8 +6,8 @@
 
 use super::layout::Entry;
 use super::view::{Damaged, Result, View};
-use crate::priority::Priority;
 use crate::futex::primitive::Ordering::Relaxed;
+use crate::priority::Priority;
 
 /// The bits of a key that number the messages: enough for 17 years of a million a second.
 const NUMBER_BITS: u32 = 49;

@@ -3,10 +3,10 @@
 use core::cell::Cell;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::session::{Client, Place};
-use super::layout::Record;
 use super::guard::Locked;
+use super::layout::Record;
 use super::priority_order::Key;
+use super::session::{Client, Place};
 use super::slot_state::State;
 use super::view::{Damaged, Result, View};
 use super::wait::Wait;

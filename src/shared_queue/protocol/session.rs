@@ -5,13 +5,13 @@ use core::time::Duration;
 use rustix::io::{Errno, Result};
 
 use super::arming::Arming;
-use super::layout::Record;
 use super::guard::{Found, Locked, ToWake};
+use super::layout::Record;
 use super::slot_state::State;
 use super::view::{Block, Damaged, View};
 use super::wait::{For, Wait};
-use crate::priority::Priority;
 use crate::futex::primitive::Ordering::{Relaxed, Release};
+use crate::priority::Priority;
 use crate::sync::{Others, Owner, Taken};
 
 /// The longest message that is copied under the lock: up to here the copy takes less time than locking once more.
@@ -168,7 +168,7 @@ impl<'place, P: Place> Client<'place, P> {
     }
 
     /// Takes the first message in hand, to read it where it lies.
-    pub(in crate::shared_queue) fn borrow(self, wait: &mut Wait<'_>) -> Result<Found<'place>> {
+    pub(in crate::shared_queue) fn receive_in_place(self, wait: &mut Wait<'_>) -> Result<Found<'place>> {
         let (locked, messages) = self.lock_for(For::Message, || wait)?;
         let found = locked.first()?;
         self.take_in_hand(locked, messages, found.block.record)?;

@@ -13,8 +13,8 @@ use super::layout::{
 use crate::atomic_copy::Word;
 use crate::error;
 use crate::futex::primitive::AtomicU32;
-use crate::sync::Table;
 use crate::shm::Mapping;
+use crate::sync::Table;
 
 /// The queue's memory says what no participant leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl<'memory> Block<'memory> {
 
 /// A queue's memory for as long as its handle lives.
 pub(in crate::shared_queue) struct Memory {
-    /// Borrowed from the mapping, which is dropped after it.
+    /// InFlight from the mapping, which is dropped after it.
     view: View<'static>,
     table: &'static Table,
     mapping: Mapping,

@@ -5,9 +5,9 @@ use core::time::Duration;
 
 use rustix::io::{Errno, Result};
 
-use super::session::{Client, Place};
-use super::layout::Side;
 use super::guard::{Locked, ToWake};
+use super::layout::Side;
+use super::session::{Client, Place};
 use super::view::{self, View};
 use crate::futex::primitive::Ordering::{Acquire, Relaxed};
 use crate::futex::primitive::sleep;

@@ -2,12 +2,10 @@
 
 mod id;
 mod liveness_token;
-mod once;
+pub(super) mod once;
 mod peer;
-mod table;
+pub(super) mod table;
 
 pub(crate) use id::Owner;
 pub(crate) use peer::{Everybody, Participant, count, error_of};
 pub(crate) use table::Table;
-#[cfg(all(test, loom))]
-pub(super) use {once, table};

@@ -4,13 +4,13 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{self, Errno};
 
-use crate::sync::lock::Others;
 use super::id::{Owner, PARTICIPANTS, is_taken};
 use super::liveness_token::{Claim, Presence};
 use super::table::{self, Slot, Table};
 use crate::dev_shm::{self, DescriptorPath, FilePath, Identity};
 use crate::error::{Cause, Error, Limit, Need, Operation, Result};
 use crate::shm::SharedMemory;
+use crate::sync::lock::Others;
 use crate::sys;
 
 /// The bytes that are locked lie far beyond every file's end.

@@ -24,7 +24,10 @@ pub(in crate::sync) struct Slot<'table> {
 
 /// Locks a slot's byte by `lock`: first of the slots that were given up, then of any; of those the one that has been
 /// used least, so that generations last. `None` if none can be locked.
-pub(in crate::sync) fn take_slot(table: &[AtomicU32], lock: impl Fn(usize) -> Result<bool>) -> Result<Option<Slot<'_>>> {
+pub(in crate::sync) fn take_slot(
+    table: &[AtomicU32],
+    lock: impl Fn(usize) -> Result<bool>,
+) -> Result<Option<Slot<'_>>> {
     // A slot may be given up between the looks.
     for also_of_the_dead in [false, true, false] {
         let mut tried: Slots = 0;
@@ -77,7 +80,11 @@ pub(in crate::sync) fn leave(table: &[AtomicU32], me: Owner) {
 }
 
 /// Whether nobody is this owner any more: the kernel is asked by `is_held` if the table does not say so.
-pub(in crate::sync) fn is_dead(table: &[AtomicU32], owner: Owner, is_held: impl FnOnce(usize) -> Result<bool>) -> Result<bool> {
+pub(in crate::sync) fn is_dead(
+    table: &[AtomicU32],
+    owner: Owner,
+    is_held: impl FnOnce(usize) -> Result<bool>,
+) -> Result<bool> {
     let Some((slot, generation)) = owner.slot().zip(generation_of(table, owner)) else { return Ok(true) };
     if owner.is_of(generation.load(Acquire)) { Ok(!is_held(slot)?) } else { Ok(true) }
 }

@@ -10,9 +10,11 @@ use std::fs;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
+use rawipc::inspect::{Listing, ObjectKind};
+use rawipc::shared_queue::SharedQueueOptions;
+use rawipc::shm::{SharedMemoryOptions, SharedOptions};
 use rawipc::{
-    ErrorKind, Listing, MessageQueue, Name, NamedSemaphore, ObjectKind, Priority, Result, Shared, SharedMemory,
-    SharedMemoryOptions, SharedOptions, SharedQueue, SharedQueueOptions, shareable,
+    ErrorKind, MessageQueue, Name, NamedSemaphore, Priority, Result, Shared, SharedMemory, SharedQueue, shareable,
 };
 
 use crate::harness::{Role, Test};

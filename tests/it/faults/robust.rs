@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use rawipc::{
-    Deadline, Errno, ErrorKind, Mapping, Name, Operation, RobustGuard, RobustMutex, SharedMemory, WaitTuning, name,
-};
+use rawipc::error::Operation;
+use rawipc::sync::RobustGuard;
+use rawipc::{Deadline, Errno, ErrorKind, Mapping, Name, RobustMutex, SharedMemory, WaitTuning, name};
 
 use super::case::Left::{Before, Done};
 use super::case::Told::{As, Kind, Nothing, Usually};
@@ -20,7 +20,7 @@ pub fn cases() -> Vec<Case> {
 const NAME: &Name = name!("/rawipc-test-robust");
 const SOON: Duration = Duration::from_millis(10);
 
-/// Where the mutex has its lock and its participants, see `src/robust/mutex.rs`.
+/// Where the mutex has its lock and its participants, see `src/sync/mutex.rs`.
 const WORD: usize = 4;
 const TABLE: usize = 64;
 const WAITED_FOR: u32 = 1 << 31;

@@ -5,9 +5,10 @@ mod modes;
 mod passed;
 mod planted;
 
-use rawipc::{
-    MessageQueue, MessageQueueOptions, NamedSemaphore, NamedSemaphoreOptions, SharedMemory, SharedMemoryOptions,
-};
+use rawipc::mqueue::MessageQueueOptions;
+use rawipc::semaphore::NamedSemaphoreOptions;
+use rawipc::shm::SharedMemoryOptions;
+use rawipc::{MessageQueue, NamedSemaphore, SharedMemory};
 
 pub use hostile::ROLES;
 

@@ -5,7 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 
-use rawipc::{Abi, Error, ErrorKind, NamedSemaphore, Operation, Shared, SharedMemory};
+use rawipc::error::Operation;
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Error, ErrorKind, NamedSemaphore, Shared, SharedMemory};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::{Names, memory, semaphore};

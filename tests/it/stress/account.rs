@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-use rawipc::{
-    ErrorKind, Limit, MessageQueue, NamedSemaphore, NotificationSocket, Priority, Result, RobustMutex, SharedQueue,
-};
+use rawipc::error::Limit;
+use rawipc::{ErrorKind, MessageQueue, NamedSemaphore, NotificationSocket, Priority, Result, RobustMutex, SharedQueue};
 
 use super::actors::{HOARD, Stage, VALUE, remove};
 use super::ledger::{IN_HAND, Ledger, MESSAGES, RECEIVED, Record, SLOTS};

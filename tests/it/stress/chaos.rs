@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use rawipc::{Abi, MessageQueue, NamedSemaphore, Priority, SharedQueue};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{MessageQueue, NamedSemaphore, Priority, SharedQueue};
 
 use super::account::{Account, Totals};
 use super::actors::{Actor, Dead, KINDS, Kind, QUEUE, SEMAPHORE, SHARED_QUEUE, Stage};

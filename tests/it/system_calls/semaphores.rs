@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rawipc::{Deadline, Name, NamedSemaphore, NamedSemaphoreOptions, Semaphore, WaitTuning, name};
+use rawipc::semaphore::NamedSemaphoreOptions;
+use rawipc::{Deadline, Name, NamedSemaphore, Semaphore, WaitTuning, name};
 
 use super::{Play, play};
 
@@ -44,7 +45,7 @@ fn opening() -> Vec<Play> {
         play(
             "`NamedSemaphoreOptions::open` with `create_new`, `abi`",
             || (),
-            |()| removed(options().create_new(true).abi(rawipc::Abi::GNU)),
+            |()| removed(options().create_new(true).abi(rawipc::semaphore::abi::Abi::GNU)),
         ),
         play(
             "`NamedSemaphoreOptions::open` with `create_new`, `unlink_on_drop`",

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
-use rawipc::{ErrorKind, MessageQueue, Name, NotificationSocket, Notify, Priority, name};
+use rawipc::mqueue::Notify;
+use rawipc::{ErrorKind, MessageQueue, Name, NotificationSocket, Priority, name};
 
 use super::sandbox::{with_umask, without_privilege};
 use super::{FreeName, contents, name_of, run, run_with, tool};

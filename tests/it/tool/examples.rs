@@ -8,7 +8,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rawipc::{Listing, MessageQueue};
+use rawipc::MessageQueue;
+use rawipc::inspect::Listing;
 
 use super::limits::cover;
 use super::semaphore::send_signal;

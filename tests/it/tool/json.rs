@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use rawipc::{Notify, Priority, name};
+use rawipc::mqueue::Notify;
+use rawipc::{Priority, name};
 use tinyjson::JsonValue as Value;
 
 use super::limits::cover;

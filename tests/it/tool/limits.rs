@@ -1,6 +1,7 @@
 //! `limits`, and what `mq create` says when a user's queues cost too much.
 
-use rawipc::{MessageQueue, QueueSizes, name};
+use rawipc::inspect::QueueSizes;
+use rawipc::{MessageQueue, name};
 use rustix::mount::{MountFlags, mount};
 use rustix::process::Resource;
 

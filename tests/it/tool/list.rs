@@ -5,7 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use rawipc::{Abi, MessageQueue, Name, NamedSemaphore, Notify, Priority, SharedQueue, name};
+use rawipc::mqueue::Notify;
+use rawipc::semaphore::abi::Abi;
+use rawipc::{MessageQueue, Name, NamedSemaphore, Priority, SharedQueue, name};
 
 use super::limits::{cover, hide_queues};
 use super::sandbox::{without_mounting, without_privilege};

@@ -5,7 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Instant;
 
-use rawipc::{Abi, ErrorKind, Name, NamedSemaphore};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{ErrorKind, Name, NamedSemaphore};
 
 use super::sandbox::{with_umask, without_privilege};
 use super::{assert_json, eventually, run, tool};

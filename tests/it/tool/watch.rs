@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{ChildStdout, Stdio};
 use std::time::Instant;
 
-use rawipc::{Delivery, MessageQueue, Notify, Priority};
+use rawipc::mqueue::{Delivery, Notify};
+use rawipc::{MessageQueue, Priority};
 
 use super::sandbox::without_privilege;
 use super::{assert_json, contents, eventually, name_of, run, tool};

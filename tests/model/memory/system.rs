@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::{Mapping, Name, ReadOnlyMapping, Result, SharedMemory, retry_on_interrupt};
+use rawipc::shm::ReadOnlyMapping;
+use rawipc::{Mapping, Name, Result, SharedMemory, retry_on_interrupt};
 
 use super::operation::{Action, Opening, Operation};
 use super::{Answer, Digest, MemoryModel, NAMES, View};
@@ -52,7 +53,7 @@ impl MemorySystem {
 }
 
 impl Opening {
-    fn options(&self) -> rawipc::SharedMemoryOptions {
+    fn options(&self) -> rawipc::shm::SharedMemoryOptions {
         SharedMemory::options()
             .read(self.read)
             .write(self.write)

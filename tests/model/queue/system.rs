@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use rawipc::{Name, Notify, Result, retry_on_interrupt};
+use rawipc::mqueue::Notify;
+use rawipc::{Name, Result, retry_on_interrupt};
 
 use super::operation::{Action, Operation, Wait};
 use super::{Answer, NAMES, Queue, QueueModel, Socket, View, kernel};

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rawipc::{Abi, Deadline, Name, NamedSemaphore, Result, Time, retry_on_interrupt};
+use rawipc::semaphore::abi::Abi;
+use rawipc::time::Time;
+use rawipc::{Deadline, Name, NamedSemaphore, Result, retry_on_interrupt};
 
 use super::operation::{Action, Operation, Wait};
 use super::{NAMES, SemaphoreModel, View};

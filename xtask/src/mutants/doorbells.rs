@@ -13,14 +13,14 @@ pub const DOORBELLS: &[Bug] = &[
     ),
     bug(
         "a bell that was not reached is disarmed in its record",
-        "src/shared_queue/arming.rs",
+        "src/shared_queue/protocol/arming.rs",
         "if rung == Rung::Done {",
         "if rung <= Rung::Later {",
         Models("doorbell_stays_armed"),
     ),
     bug(
         "arming that finds a message disarms all doorbells",
-        "src/shared_queue/arming.rs",
+        "src/shared_queue/protocol/arming.rs",
         "record.armed.fetch_and(!ARMED, Relaxed);",
         "record.armed.fetch_and(!ARMED, Relaxed);\n            self.sum.fetch_and(!ARMED, Relaxed);",
         Models("doorbell_rings_each_of_two"),
@@ -48,7 +48,7 @@ pub const DOORBELLS: &[Bug] = &[
     ),
     bug(
         "the sum of doorbells is disarmed although one was armed meanwhile",
-        "src/shared_queue/arming.rs",
+        "src/shared_queue/protocol/arming.rs",
         "Rung::Done => disarm(self.sum, sum),",
         "Rung::Done => _ = self.sum.fetch_and(!ARMED, Relaxed),",
         Models("doorbell_rings_each_of_two"),

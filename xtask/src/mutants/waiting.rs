@@ -20,7 +20,7 @@ pub const WAITING: &[Bug] = &[
     ),
     bug(
         "a call waits for a stopped peer beyond its grace",
-        "src/shared_queue/wait.rs",
+        "src/shared_queue/protocol/wait.rs",
         "deadline.saturating_add(self.grace)",
         "deadline.saturating_add(self.grace + GIVING)",
         Tests("shared_queue_bounds"),
@@ -34,7 +34,7 @@ pub const WAITING: &[Bug] = &[
     ),
     bug(
         "the kernel is asked about each message in flight",
-        "src/shared_queue/repair.rs",
+        "src/shared_queue/protocol/recovery.rs",
         "            self.last.set(owner);",
         "            self.last.set(Owner::NOBODY);",
         Tests("shared_queue_calls"),

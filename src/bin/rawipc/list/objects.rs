@@ -2,10 +2,13 @@
 
 use std::mem::MaybeUninit;
 
-use rawipc::{
-    Abi, Attributes, Diagnosis, Entry, Error, ErrorKind, Listing, Name, NamedSemaphore, ObjectKind, Result,
-    SharedQueue, SharedQueueStatus, Status, Time,
-};
+use rawipc::inspect::{Entry, Listing, ObjectKind};
+use rawipc::mqueue::Status;
+use rawipc::semaphore::Diagnosis;
+use rawipc::semaphore::abi::Abi;
+use rawipc::shared_queue::SharedQueueStatus;
+use rawipc::time::Time;
+use rawipc::{Attributes, Error, ErrorKind, Name, NamedSemaphore, Result, SharedQueue};
 
 use crate::failure::Failure;
 use crate::{json, moment, registration};

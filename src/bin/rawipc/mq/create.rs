@@ -1,5 +1,6 @@
 use clap::Args;
-use rawipc::{Error, ErrorKind, Limit, Name};
+use rawipc::error::Limit;
+use rawipc::{Error, ErrorKind, Name};
 
 use super::queue::{Form, Sort};
 use crate::account::Account;

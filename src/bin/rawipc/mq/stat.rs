@@ -1,5 +1,6 @@
 use clap::Args;
-use rawipc::{ErrorKind, MessageQueue, Name, OpenFlags, Result, SharedQueue, Status};
+use rawipc::mqueue::Status;
+use rawipc::{ErrorKind, MessageQueue, Name, OpenFlags, Result, SharedQueue};
 
 use super::queue::Sort;
 use crate::failure::Failure;

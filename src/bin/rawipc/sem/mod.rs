@@ -13,7 +13,9 @@ mod wait;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use rawipc::{Abi, Name, NamedSemaphore, NamedSemaphoreOptions};
+use rawipc::semaphore::NamedSemaphoreOptions;
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Name, NamedSemaphore};
 
 use crate::arguments;
 use crate::failure::Failure;

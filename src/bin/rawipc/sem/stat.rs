@@ -1,5 +1,5 @@
 use clap::Args;
-use rawipc::Diagnosis;
+use rawipc::semaphore::Diagnosis;
 
 use super::Library;
 use crate::failure::Failure;

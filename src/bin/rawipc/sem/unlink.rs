@@ -1,5 +1,6 @@
 use clap::Args;
-use rawipc::{Abi, ErrorKind, Name, Result};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{ErrorKind, Name, Result};
 
 use super::Library;
 use crate::failure::Failure;

@@ -10,18 +10,18 @@ use std::vec::Vec;
 use rustix::io::Errno;
 
 use super::{BELLS, Scene, World};
-use crate::priority::Priority;
 use crate::futex::Scope;
 use crate::futex::exploration::{Search, assert_found, explore, is_planted, join};
 use crate::futex::model::AtomicU32;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::futex::primitive::{sleep, wake};
+use crate::priority::Priority;
+use crate::shared_queue::protocol::arming::{Arming, Bells, Ringer, Rung};
+use crate::shared_queue::protocol::layout::{ARMED, Bell};
+use crate::shared_queue::protocol::session::Client;
+use crate::shared_queue::protocol::wait::Wait;
 use crate::sync::loom_tests::participant;
 use crate::sync::{Others, Owner};
-use crate::shared_queue::arming::{Arming, Bells, Ringer, Rung};
-use crate::shared_queue::client::Client;
-use crate::shared_queue::format::{ARMED, Bell};
-use crate::shared_queue::wait::Wait;
 
 /// Two consumers and who sends.
 const CONSUMERS: Search = Search { last: Some(3), stale: Some(2) };
@@ -291,7 +291,7 @@ fn die_in(tower: &Tower, death: Death) -> bool {
         Death::Taken => {
             tower.send_and_ring(6, [true; BELLS], ALL_STEPS);
             // The other one may be faster.
-            let _ = tower.world.with(1, |client| client.borrow(&mut client.wait_for_lock()).map(drop));
+            let _ = tower.world.with(1, |client| client.receive_in_place(&mut client.wait_for_lock()).map(drop));
             return true;
         }
     }

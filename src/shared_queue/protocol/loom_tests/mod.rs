@@ -16,14 +16,14 @@ use std::vec::Vec;
 use loom::thread::JoinHandle;
 use rustix::io::Result;
 
-use super::session::{Client, Place};
 use super::layout::{Bell, Control, Entry, Line, Record, Side, Sizes, Wide};
+use super::session::{Client, Place};
 use super::view::{Block, View};
 use super::wait::{Limit, Wait};
-use crate::priority::Priority;
 use crate::futex::WaitTuning;
 use crate::futex::exploration::Guarded;
 use crate::futex::model::{AtomicU32, let_slices_end};
+use crate::priority::Priority;
 use crate::sync::loom_tests::{Graves, free_lock, participant, word_of};
 use crate::sync::{Others, Owner};
 

@@ -6,10 +6,10 @@ use std::vec::Vec;
 use rustix::io::Result;
 
 use super::{LONG, World, spawn, wait};
-use crate::priority::Priority;
 use crate::futex::exploration::{Search, explore, join};
 use crate::futex::primitive::Ordering::Release;
-use crate::shared_queue::state::State;
+use crate::priority::Priority;
+use crate::shared_queue::protocol::slot_state::State;
 
 /// Many steps are under the lock, where stopping matters to nobody.
 pub(super) const TWO_THREADS: Search = Search { last: Some(4), stale: Some(3) };
@@ -105,7 +105,7 @@ fn die_in(world: &World, death: Death) {
         Death::Taken => {
             // The other one may be faster, and then there is nobody to die.
             assert_eq!(world.send(2, LONG, 7), Ok(()));
-            let _ = client.borrow(&mut client.wait_for_lock());
+            let _ = client.receive_in_place(&mut client.wait_for_lock());
         }
         _ => {
             let mut locked = client.lock(&mut wait()).expect("the lock");
@@ -141,7 +141,7 @@ pub(super) fn death_after_giving_up(search: Search, heir: Heir) {
         assert_eq!(world.send(2, LONG, 7), Ok(()));
         let heir = spawn(&world, heir);
         world.with(9, |client| {
-            let found = client.borrow(&mut wait()).expect("a message");
+            let found = client.receive_in_place(&mut wait()).expect("a message");
             assert_eq!(world.rooms[found.block.index].get(), 7);
             client.abandon(found.block);
         });
@@ -161,7 +161,7 @@ fn giving_up(search: Search, heir: Heir) {
         assert_eq!(world.send(2, LONG, 7), Ok(()));
         let receiver = spawn(&world, |world| {
             world.with(1, |client| {
-                let found = client.borrow(&mut wait()).expect("a message");
+                let found = client.receive_in_place(&mut wait()).expect("a message");
                 assert_eq!(world.rooms[found.block.index].get(), 7);
                 client.abandon(found.block);
             });
@@ -205,7 +205,7 @@ fn block_given_up(search: Search) {
         let world = World::new(1);
         assert_eq!(world.send(2, LONG, 7), Ok(()));
         let found = world.with(9, |client| {
-            let found = client.borrow(&mut wait()).expect("a message");
+            let found = client.receive_in_place(&mut wait()).expect("a message");
             (found.block.index, found.length)
         });
         let sender = spawn(&world, |world| world.send(1, 1, 8));

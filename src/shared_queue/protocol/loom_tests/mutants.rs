@@ -4,13 +4,13 @@ use rustix::io::{Errno, Result};
 
 use super::models::{TWO_THREADS, death_after_giving_up};
 use super::{Client, Guarded, LONG, Scene, World, spawn, wait};
-use crate::priority::Priority;
 use crate::futex::Scope;
 use crate::futex::exploration::{assert_found, explore, is_planted, join};
 use crate::futex::primitive::Ordering::{Acquire, Relaxed};
 use crate::futex::primitive::sleep;
+use crate::priority::Priority;
+use crate::shared_queue::protocol::slot_state::State;
 use crate::sync::Others;
-use crate::shared_queue::state::State;
 
 #[test]
 fn a_sleep_begun_too_late_is_found() {
@@ -93,7 +93,7 @@ fn freed_before_read() {
         assert_eq!(world.send(0, LONG, 7), Ok(()));
         let sender = spawn(&world, |world| world.send(0, LONG, 8));
         let room: u32 = world.with(1, |client| {
-            let found = client.borrow(&mut wait()).expect("a message");
+            let found = client.receive_in_place(&mut wait()).expect("a message");
             client.release(found.block);
             let room: &Guarded = &world.rooms[found.block.index];
             room.get()

@@ -3,10 +3,10 @@
 use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 
-use rawipc::{
-    Clock, Deadline, Error, ErrorKind, Gnu32, Gnu64, MessageQueue, Musl, NotificationSocket, Priority, RobustMutex,
-    SemaphoreOf, Time,
-};
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::semaphore::abi::{Gnu32, Gnu64, Musl};
+use rawipc::time::{Clock, Time};
+use rawipc::{Deadline, Error, ErrorKind, MessageQueue, NotificationSocket, Priority, RobustMutex};
 use rustix::time::{ClockId, Timespec, clock_settime};
 
 use super::robust::{PLACE, holder, memory};

@@ -1,6 +1,7 @@
 //! Waits of queues: their four forms in both directions, by both clocks.
 
-use rawipc::{Clock, Deadline, Error, ErrorKind, MessageQueue, Priority, Time, retry_on_interrupt};
+use rawipc::time::{Clock, Time};
+use rawipc::{Deadline, Error, ErrorKind, MessageQueue, Priority, retry_on_interrupt};
 
 use super::support::{LONG, SHORT, kind, queue, timed};
 use crate::harness::{Peer, tests, wait_until};

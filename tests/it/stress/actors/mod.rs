@@ -16,7 +16,8 @@ pub use observer::for_each_object;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use rawipc::{Abi, ErrorKind, Name, Result, SharedQueue};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{ErrorKind, Name, Result, SharedQueue};
 
 use super::account::Account;
 use super::ledger::{Ledger, Slot, now};

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use rawipc::{Deadline, Result, RobustGuard, RobustMutex};
+use rawipc::sync::RobustGuard;
+use rawipc::{Deadline, Result, RobustMutex};
 
 use super::{Actor, CHANGING, Dead, Stage, is_too_early};
 use crate::robust_support::{Arena, BOUND};

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use rawipc::{Clock, ErrorKind, MessageQueue, Name, NotificationSocket, Status, Time};
+use rawipc::mqueue::Status;
+use rawipc::time::{Clock, Time};
+use rawipc::{ErrorKind, MessageQueue, Name, NotificationSocket};
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::fstat;
