@@ -3,7 +3,7 @@
 use core::ops::ControlFlow;
 
 use super::SharedQueue;
-use super::protocol::wait::Limit;
+use super::protocol::wait_limit::WaitLimit;
 use crate::buffer::{Buffer, Incoming, Message};
 use crate::error::{Error, ErrorKind, Result, TransferError};
 use crate::priority::Priority;
@@ -14,7 +14,7 @@ impl SharedQueue {
     /// Sends messages of one priority until all are sent or the queue is full; never waits. Returns how many were sent:
     /// go on with `messages[sent..]`. No system call unless somebody waits for a message.
     ///
-    /// Each message is sent as by [`try_send`](Self::try_send): others may send between them. For one payload that is
+    /// Each message is sent as by [`try_send`](Self::try_send): others may send between them. WaitFor one payload that is
     /// cut into messages, see [`try_send_all`](Self::try_send_all).
     ///
     /// ```
@@ -105,7 +105,7 @@ impl SharedQueue {
     /// # Errors
     /// As [`send`](Self::send), with the bytes sent so far: what is left is `payload[bytes..]`.
     pub fn send_all(&self, payload: &[u8], priority: Priority) -> core::result::Result<(), TransferError> {
-        cut(payload, || Ok(self.member.max_message_size()), |chunk| self.send(chunk, priority))
+        cut(payload, || Ok(self.attachment.max_message_size()), |chunk| self.send(chunk, priority))
     }
 
     /// Like [`send_all`](Self::send_all), until a deadline for the whole payload.
@@ -119,7 +119,7 @@ impl SharedQueue {
         deadline: Deadline,
     ) -> core::result::Result<(), TransferError> {
         let send = |chunk: &[u8]| self.send_deadline(chunk, priority, deadline);
-        cut(payload, || Ok(self.member.max_message_size()), send)
+        cut(payload, || Ok(self.attachment.max_message_size()), send)
     }
 
     /// Sends from a payload, cut into messages, until it is all sent or the queue is full; never waits. Returns how
@@ -146,7 +146,7 @@ impl SharedQueue {
     /// As [`send`](Self::send), with the bytes sent so far; a full queue is no error.
     pub fn try_send_all(&self, payload: &[u8], priority: Priority) -> core::result::Result<usize, TransferError> {
         self.check_sending(0).map_err(TransferError::at(0))?;
-        let size = self.member.max_message_size();
+        let size = self.attachment.max_message_size();
         sent(payload, size, self.send_while_room(payload.chunks(size), priority))
     }
 
@@ -171,10 +171,10 @@ impl SharedQueue {
         let mut is_first = true;
         loop {
             let free = incoming.free();
-            if !is_first && free < self.member.max_message_size() {
+            if !is_first && free < self.attachment.max_message_size() {
                 return Ok(StopReason::Full);
             }
-            match self.receive_into(incoming, Limit::Now) {
+            match self.receive_into(incoming, WaitLimit::Now) {
                 Ok(()) if incoming.free() == free => return Ok(StopReason::End),
                 Ok(()) => is_first = false,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(StopReason::Empty),

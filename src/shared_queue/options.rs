@@ -4,10 +4,10 @@ use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::{self, Errno};
 
-use super::member::{self, Member};
+use super::attachment::{self, Attachment};
 use super::protocol::layout::{MAX_MESSAGE_SIZE, MAX_MESSAGES, Sizes};
 use super::protocol::view::Memory;
-use super::protocol::wait::LOCK_GRACE;
+use super::protocol::wait_limit::LOCK_GRACE;
 use super::{PREFIX, SharedQueue};
 use crate::creation::{MODE_BITS, create_unique, flags, open_or_create, ownership};
 use crate::dev_shm::{self, Creation, FilePath, ObjectName};
@@ -119,8 +119,8 @@ impl SharedQueueOptions {
         options.check()?;
         let file = SharedMemory::anonymous(self.sizes().total()).create()?;
         file.seal_unshared_size()?;
-        let memory = member::format(file.map()?, self.sizes())?;
-        Ok(SharedQueue::new(Member::new(memory, file, Operation::CreateQueue, LOCK_GRACE)?, self.flags))
+        let memory = attachment::format(file.map()?, self.sizes())?;
+        Ok(SharedQueue::new(Attachment::new(memory, file, Operation::CreateQueue, LOCK_GRACE)?, self.flags))
     }
 
     fn check(&self) -> Result<()> {
@@ -156,7 +156,7 @@ impl SharedQueueOptions {
         let no_queue = |_| Error::caused(self.operation(), Errno::INVAL, Cause::Shared(SharedFault::NoQueue));
         let file = dev_shm::open_regular(path, OFlags::RDWR).map_err(|errno| self.system(errno))?.map_err(no_queue)?;
         let file = SharedMemory::from_parts(file, Some(ObjectName::kept(name)));
-        Ok(SharedQueue::new(Member::adopt(file, self.operation(), LOCK_GRACE)?, self.flags))
+        Ok(SharedQueue::new(Attachment::adopt(file, self.operation(), LOCK_GRACE)?, self.flags))
     }
 
     fn create_at(&self, name: &Name, path: &FilePath) -> Result<SharedQueue> {
@@ -172,13 +172,13 @@ impl SharedQueueOptions {
             unlink_on_drop: self.unlink_on_drop,
         };
         // The creator takes part before others can: there is nothing left to fail once they see the queue.
-        let (mut member, name) = dev_shm::create_whole(name, path, &creation, failed, |file, private| {
+        let (mut attachment, name) = dev_shm::create_whole(name, path, &creation, failed, |file, private| {
             let memory = self.fill(&file).map_err(failed)?;
             let name = private.and_then(|path| path.name(PREFIX)).map(|name| ObjectName::kept(name.name()));
-            Member::new(memory, SharedMemory::from_parts(file, name), Operation::CreateQueue, LOCK_GRACE)
+            Attachment::new(memory, SharedMemory::from_parts(file, name), Operation::CreateQueue, LOCK_GRACE)
         })?;
-        member.file_mut().set_name(name);
-        Ok(SharedQueue::new(member, self.flags))
+        attachment.file_mut().set_name(name);
+        Ok(SharedQueue::new(attachment, self.flags))
     }
 
     /// Makes a new file a queue.
@@ -186,6 +186,6 @@ impl SharedQueueOptions {
         let total = self.sizes().total();
         reserve(file, 0, total)?;
         let mapping = Mapping::of_file(file, usize::try_from(total).map_err(|_| Errno::NOMEM)?)?;
-        member::format(mapping, self.sizes()).map_err(|error| error.errno())
+        attachment::format(mapping, self.sizes()).map_err(|error| error.errno())
     }
 }

@@ -7,9 +7,9 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{OFlags, fstat};
 use rustix::io::{Errno, pread};
 
-use super::member::Member;
+use super::attachment::Attachment;
 use super::protocol::layout::{BELLS, CONTROL, Control, Header, MAGIC, Sizes, TABLE};
-use super::protocol::wait::LOCK_GRACE;
+use super::protocol::wait_limit::LOCK_GRACE;
 use super::{PREFIX, SharedQueue};
 use crate::creation::MODE_BITS;
 use crate::dev_shm::{self, FilePath};
@@ -27,9 +27,9 @@ impl SharedQueue {
     /// None: as those of [`MessageQueue`](crate::MessageQueue::attributes), so that a program can change its type.
     pub fn attributes(&self) -> Result<Attributes> {
         Ok(Attributes {
-            max_messages: self.member.max_messages(),
-            max_message_size: self.member.max_message_size(),
-            messages: self.member.messages(),
+            max_messages: self.attachment.max_messages(),
+            max_message_size: self.attachment.max_message_size(),
+            messages: self.attachment.messages(),
             nonblocking: self.nonblocking.load(Relaxed),
         })
     }
@@ -39,7 +39,7 @@ impl SharedQueue {
     /// # Errors
     /// As [`attributes`](Self::attributes).
     pub fn len(&self) -> Result<usize> {
-        Ok(self.member.messages())
+        Ok(self.attachment.messages())
     }
 
     /// Whether no message is in the queue.
@@ -55,7 +55,7 @@ impl SharedQueue {
     /// # Errors
     /// None in practice: the descriptor is open.
     pub fn mode(&self) -> Result<u32> {
-        self.member.file().mode()
+        self.attachment.file().mode()
     }
 
     /// The directions that this handle is for, and whether it is nonblocking.
@@ -81,7 +81,7 @@ impl SharedQueue {
 
     /// Returns how the queue of this name stands, without taking part in it: for monitoring tools.
     ///
-    /// Read permission is enough: a user of the queue's group may look at a queue of mode 0o640 that only its owner may
+    /// Read permission is wake_threshold: a user of the queue's group may look at a queue of mode 0o640 that only its owner may
     /// use. The caller takes no place among the participants, does not lock the queue, writes nothing, and neither
     /// delays its users nor is delayed by them. The queue is opened and closed again. Each call looks afresh, so
     /// nothing has to be done after `fork`. It may be called by any thread and in a signal handler.
@@ -143,7 +143,7 @@ impl SharedQueue {
 impl AsFd for SharedQueue {
     /// The memory's file: to be passed on, not to be polled.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.member.as_fd()
+        self.attachment.as_fd()
     }
 }
 
@@ -159,8 +159,8 @@ impl TryFrom<OwnedFd> for SharedQueue {
     /// [`open`](super::SharedQueueOptions::open) if there is no way to take part. It is given back.
     fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, RejectedError<OwnedFd>> {
         let memory = SharedMemory::try_from(descriptor)?;
-        match memory.try_clone().and_then(|file| Member::adopt(file, Operation::AdoptQueue, LOCK_GRACE)) {
-            Ok(member) => Ok(Self::new(member, OpenFlags::READ_WRITE)),
+        match memory.try_clone().and_then(|file| Attachment::adopt(file, Operation::AdoptQueue, LOCK_GRACE)) {
+            Ok(attachment) => Ok(Self::new(attachment, OpenFlags::READ_WRITE)),
             Err(error) => Err(RejectedError { error, value: memory.into() }),
         }
     }
@@ -174,7 +174,7 @@ pub struct SharedQueueStatus {
     pub max_messages: usize,
     /// The most bytes that a message can have.
     pub max_message_size: usize,
-    /// How many messages are in it. Messages that a receiver has in hand are not counted.
+    /// How many messages are in it. Messages that a receiver has in flight are not counted.
     pub messages: usize,
     /// How many handles take part in it, in all processes: at most 128.
     pub participants: usize,

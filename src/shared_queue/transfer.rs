@@ -7,8 +7,8 @@ use rustix::io::Errno;
 use super::SharedQueue;
 use super::protocol::guard::Found;
 use super::protocol::session::SHORT;
-use super::protocol::view::Block;
-use super::protocol::wait::{For, Limit};
+use super::protocol::view::Slot;
+use super::protocol::wait_limit::{WaitFor, WaitLimit};
 use crate::atomic_copy;
 use crate::buffer::{Buffer, Incoming, Message, MessageBuffer};
 use crate::error::{Cause, Error, Operation, Result, saturate};
@@ -37,7 +37,7 @@ impl SharedQueue {
     /// [`open`](super::SharedQueueOptions::open) says of that.
     #[inline]
     pub fn send(&self, message: &[u8], priority: Priority) -> Result<()> {
-        self.send_within(message, priority, Limit::None)
+        self.send_within(message, priority, WaitLimit::None)
     }
 
     /// Sends a message if the queue is not full.
@@ -47,7 +47,7 @@ impl SharedQueue {
     /// longer than the [`lock_grace`](Self::set_lock_grace); else as [`send`](Self::send).
     #[inline]
     pub fn try_send(&self, message: &[u8], priority: Priority) -> Result<()> {
-        self.send_within(message, priority, Limit::Now)
+        self.send_within(message, priority, WaitLimit::Now)
     }
 
     /// Sends a message, waiting at most so long while the queue is full. Measured by the monotonic clock: setting the
@@ -58,7 +58,7 @@ impl SharedQueue {
     /// [`send`](Self::send).
     #[inline]
     pub fn send_timeout(&self, message: &[u8], priority: Priority, timeout: Duration) -> Result<()> {
-        self.send_within(message, priority, Limit::Within(timeout))
+        self.send_within(message, priority, WaitLimit::Within(timeout))
     }
 
     /// Sends a message, waiting until the deadline while the queue is full. A deadline in the past tries once.
@@ -67,18 +67,18 @@ impl SharedQueue {
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`send`](Self::send).
     #[inline]
     pub fn send_deadline(&self, message: &[u8], priority: Priority, deadline: Deadline) -> Result<()> {
-        self.send_within(message, priority, Limit::Until(deadline))
+        self.send_within(message, priority, WaitLimit::Until(deadline))
     }
 
     #[inline]
-    fn send_within(&self, message: &[u8], priority: Priority, limit: Limit) -> Result<()> {
+    fn send_within(&self, message: &[u8], priority: Priority, limit: WaitLimit) -> Result<()> {
         self.check_sending(message.len())?;
-        let client = self.member.client(Operation::Send)?;
-        let fill = |block: Block<'_>| atomic_copy::store_words(block.words(), message);
+        let session = self.attachment.session(Operation::Send)?;
+        let fill = |slot: Slot<'_>| atomic_copy::store_words(slot.words(), message);
         let sent = if message.len() > SHORT {
-            client.send_long(message.len(), priority, &mut self.wait(limit), fill)
+            session.send_long(message.len(), priority, &mut self.wait(limit), fill)
         } else {
-            client.send(message.len(), priority, || self.wait(limit), fill)
+            session.send(message.len(), priority, || self.wait(limit), fill)
         };
         match sent {
             Ok(ring) => {
@@ -91,7 +91,7 @@ impl SharedQueue {
 
     #[inline]
     pub(super) fn check_sending(&self, length: usize) -> Result<()> {
-        if !self.access.contains(OpenFlags::WRITE) || length > self.member.max_message_size() {
+        if !self.access.contains(OpenFlags::WRITE) || length > self.attachment.max_message_size() {
             return Err(self.refused_sending(length));
         }
         Ok(())
@@ -103,7 +103,7 @@ impl SharedQueue {
         if !self.access.contains(OpenFlags::WRITE) {
             return Error::caused(Operation::Send, Errno::BADF, Cause::WrongDirection);
         }
-        let maximum = saturate(self.member.max_message_size() as u64);
+        let maximum = saturate(self.attachment.max_message_size() as u64);
         let cause = Cause::MessageTooLong { length: saturate(length as u64), maximum };
         Error::caused(Operation::Send, Errno::MSGSIZE, cause)
     }
@@ -128,7 +128,7 @@ impl SharedQueue {
     /// [`open`](super::SharedQueueOptions::open) says of that.
     #[inline]
     pub fn receive<'buffer, B: Buffer + ?Sized>(&self, buffer: &'buffer mut B) -> Result<Message<'buffer>> {
-        self.receive_within(buffer, Limit::None)
+        self.receive_within(buffer, WaitLimit::None)
     }
 
     /// Receives a message if there is one.
@@ -138,7 +138,7 @@ impl SharedQueue {
     /// longer than the [`lock_grace`](Self::set_lock_grace); else as [`receive`](Self::receive).
     #[inline]
     pub fn try_receive<'buffer, B: Buffer + ?Sized>(&self, buffer: &'buffer mut B) -> Result<Message<'buffer>> {
-        self.receive_within(buffer, Limit::Now)
+        self.receive_within(buffer, WaitLimit::Now)
     }
 
     /// Receives a message, waiting at most so long while the queue is empty. Measured by the monotonic clock: setting
@@ -153,7 +153,7 @@ impl SharedQueue {
         buffer: &'buffer mut B,
         timeout: Duration,
     ) -> Result<Message<'buffer>> {
-        self.receive_within(buffer, Limit::Within(timeout))
+        self.receive_within(buffer, WaitLimit::Within(timeout))
     }
 
     /// Receives a message, waiting until the deadline while the queue is empty. A deadline in the past tries once.
@@ -166,7 +166,7 @@ impl SharedQueue {
         buffer: &'buffer mut B,
         deadline: Deadline,
     ) -> Result<Message<'buffer>> {
-        self.receive_within(buffer, Limit::Until(deadline))
+        self.receive_within(buffer, WaitLimit::Until(deadline))
     }
 
     /// A buffer of `N` bytes, after making sure that it can hold this queue's messages.
@@ -174,7 +174,7 @@ impl SharedQueue {
     /// # Errors
     /// [`BufferTooSmall`](crate::ErrorKind::BufferTooSmall) with both sizes.
     pub fn buffer<const N: usize>(&self) -> Result<MessageBuffer<N>> {
-        if N < self.member.max_message_size() {
+        if N < self.attachment.max_message_size() {
             return Err(self.too_small(N));
         }
         Ok(MessageBuffer::new())
@@ -184,7 +184,7 @@ impl SharedQueue {
     fn receive_within<'buffer, B: Buffer + ?Sized>(
         &self,
         buffer: &'buffer mut B,
-        limit: Limit,
+        limit: WaitLimit,
     ) -> Result<Message<'buffer>> {
         let mut incoming = Incoming::new(buffer);
         self.receive_into(&mut incoming, limit)?;
@@ -193,16 +193,20 @@ impl SharedQueue {
 
     /// Receives a message behind those that are there.
     #[inline]
-    pub(super) fn receive_into<B: Buffer + ?Sized>(&self, incoming: &mut Incoming<'_, B>, limit: Limit) -> Result<()> {
+    pub(super) fn receive_into<B: Buffer + ?Sized>(
+        &self,
+        incoming: &mut Incoming<'_, B>,
+        limit: WaitLimit,
+    ) -> Result<()> {
         self.check_receiving(incoming.free())?;
-        let client = self.member.client(Operation::Receive)?;
-        let take = |found: Found<'_>| incoming.load(found.block.words(), found.length, found.priority);
-        client.receive(|| self.wait(limit), take).map_err(|errno| self.failed(Operation::Receive, errno))
+        let session = self.attachment.session(Operation::Receive)?;
+        let take = |found: Found<'_>| incoming.load(found.slot.words(), found.length, found.priority);
+        session.receive(|| self.wait(limit), take).map_err(|errno| self.failed(Operation::Receive, errno))
     }
 
     #[inline]
     pub(super) fn check_receiving(&self, free: usize) -> Result<()> {
-        if !self.access.contains(OpenFlags::READ) || free < self.member.max_message_size() {
+        if !self.access.contains(OpenFlags::READ) || free < self.attachment.max_message_size() {
             return Err(self.refused_receiving(free));
         }
         Ok(())
@@ -219,12 +223,12 @@ impl SharedQueue {
 
     #[cold]
     fn too_small(&self, size: usize) -> Error {
-        let needed = saturate(self.member.max_message_size() as u64);
+        let needed = saturate(self.attachment.max_message_size() as u64);
         let cause = Cause::BufferTooSmall { size: saturate(size as u64), needed };
         Error::caused(Operation::Receive, Errno::MSGSIZE, cause)
     }
 
-    /// Looks up to `looks` times whether there is a message; returns `true` if there is. No system call. For right
+    /// Looks up to `looks` times whether there is a message; returns `true` if there is. No system call. WaitFor right
     /// before a receive call of any form, so that it need not sleep; [`set_tuning`](Self::set_tuning) has every call do
     /// so by itself.
     ///
@@ -236,7 +240,7 @@ impl SharedQueue {
     #[doc(alias = "busy_poll")]
     pub fn spin_until_readable(&self, looks: u32) -> Result<bool> {
         self.check_receiving(usize::MAX)?;
-        Ok(self.spin_until(For::Message, looks))
+        Ok(self.spin_until(WaitFor::Message, looks))
     }
 
     /// Looks so often whether there is room for a message, until there is: whether there is. No system call. See
@@ -246,13 +250,13 @@ impl SharedQueue {
     /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if the handle is not for sending.
     pub fn spin_until_room(&self, looks: u32) -> Result<bool> {
         self.check_sending(0)?;
-        Ok(self.spin_until(For::Room, looks))
+        Ok(self.spin_until(WaitFor::Room, looks))
     }
 
-    fn spin_until(&self, what: For, looks: u32) -> bool {
+    fn spin_until(&self, what: WaitFor, looks: u32) -> bool {
         let looks = looks.min(self.spin.pauses(looks).max(1));
         (0..looks).any(|_| {
-            let found = self.member.seems_there(what);
+            let found = self.attachment.is_ready_hint(what);
             if !found {
                 spin_loop();
             }

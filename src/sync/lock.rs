@@ -15,13 +15,13 @@
 
 use rustix::io::{Errno, Result};
 
-use super::peers::Owner;
+use super::peers::PeerId;
 use crate::futex::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::futex::primitive::{AtomicU32, sleep, wake};
 use crate::futex::{Expiry, Scope, WaitPolicy, ignore_spurious, pause};
 use crate::shm::shareable;
 
-pub(super) const WAITED_FOR: u32 = 1 << 31;
+pub(super) const CONTENDED: u32 = 1 << 31;
 pub(super) const OWNER_DIED: u32 = 1 << 30;
 const NOT_RECOVERABLE: u32 = OWNER_DIED;
 
@@ -29,14 +29,14 @@ const NOT_RECOVERABLE: u32 = OWNER_DIED;
 const LONGEST_STEP: u32 = 4;
 
 /// Who takes part, as the lock needs to know it.
-pub(crate) trait Others {
+pub(crate) trait Liveness {
     /// Whether nobody is this owner any more. The kernel is asked.
-    fn is_dead(&self, owner: Owner) -> Result<bool>;
+    fn is_dead(&self, owner: PeerId) -> Result<bool>;
 }
 
 /// How the lock was got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum Acquired {
     /// Its last owner unlocked it.
     Clean,
     /// Its last owner died, or an earlier one and nobody has declared the state consistent since.
@@ -51,7 +51,7 @@ shareable! {
 }
 
 const fn has_owner(word: u32) -> bool {
-    word & Owner::MASK != 0
+    word & PeerId::MASK != 0
 }
 
 impl Lock {
@@ -59,35 +59,40 @@ impl Lock {
     ///
     /// Who reads the owner has to see that it is a participant, so this releases too.
     #[inline]
-    pub(crate) fn take_free(&self, me: Owner) -> bool {
+    pub(crate) fn try_lock_uncontended(&self, me: PeerId) -> bool {
         self.word.compare_exchange(0, me.bits(), AcqRel, Relaxed).is_ok()
     }
 
     /// Takes the lock if it is free, or if its owner is dead; EAGAIN if not, ENOTRECOVERABLE if nobody ever can.
-    pub(crate) fn try_take(&self, me: Owner, others: &impl Others) -> Result<Taken> {
-        if self.take_free(me) {
-            return Ok(Taken::Clean);
+    pub(crate) fn try_lock(&self, me: PeerId, peers: &impl Liveness) -> Result<Acquired> {
+        if self.try_lock_uncontended(me) {
+            return Ok(Acquired::Clean);
         }
         let word = self.word.load(Relaxed);
         if !has_owner(word) {
             return self.take_unowned(word, me.bits()).ok_or(Errno::AGAIN)?;
         }
-        self.take_over(me, 0, others)?.ok_or(Errno::AGAIN)
+        self.steal_from_dead(me, 0, peers)?.ok_or(Errno::AGAIN)
     }
 
     /// Takes the lock, waiting as limited; ETIMEDOUT or EINTR if it could not be had, ENOTRECOVERABLE if nobody can.
     #[cold]
-    pub(crate) fn take(&self, me: Owner, others: &impl Others, policy: &mut WaitPolicy<impl Expiry>) -> Result<Taken> {
+    pub(crate) fn lock(
+        &self,
+        me: PeerId,
+        peers: &impl Liveness,
+        policy: &mut WaitPolicy<impl Expiry>,
+    ) -> Result<Acquired> {
         if policy.check().is_err() {
             let expired = |errno| if errno == Errno::AGAIN { Errno::TIMEDOUT } else { errno };
-            return self.try_take(me, others).map_err(expired);
+            return self.try_lock(me, peers).map_err(expired);
         }
         if self.spin(me, policy.tuning().spin) {
-            return Ok(Taken::Clean);
+            return Ok(Acquired::Clean);
         }
         // Without sleeps that end by themselves, this is the only look.
         if policy.tuning().recheck_interval.is_none() {
-            if let Some(taken) = self.take_over(me, 0, others)? {
+            if let Some(taken) = self.steal_from_dead(me, 0, peers)? {
                 return Ok(taken);
             }
         }
@@ -100,20 +105,20 @@ impl Lock {
                     None => continue,
                 }
             }
-            let waited_for = word | WAITED_FOR;
-            if word != waited_for && self.word.compare_exchange(word, waited_for, Relaxed, Relaxed).is_err() {
+            let contended = word | CONTENDED;
+            if word != contended && self.word.compare_exchange(word, contended, Relaxed, Relaxed).is_err() {
                 continue;
             }
             let slice = match policy.next_slice() {
                 Ok(slice) => slice,
                 // The last look is for a dead owner.
-                Err(errno) => return self.take_over(me, slept, others)?.ok_or(errno),
+                Err(errno) => return self.steal_from_dead(me, slept, peers)?.ok_or(errno),
             };
-            let end = sleep(&self.word, waited_for, Scope::Shared, slice);
-            slept = WAITED_FOR;
+            let end = sleep(&self.word, contended, Scope::Shared, slice);
+            slept = CONTENDED;
             // A wait that is interrupted again and again, and begun again, must find a dead owner too.
             if matches!(end, Err(Errno::TIMEDOUT | Errno::INTR)) {
-                if let Some(taken) = self.take_over(me, slept, others)? {
+                if let Some(taken) = self.steal_from_dead(me, slept, peers)? {
                     return Ok(taken);
                 }
             }
@@ -123,24 +128,24 @@ impl Lock {
 
     /// Gives the lock back, with what it guards consistent.
     #[inline]
-    pub(crate) fn give_back(&self) {
-        if self.word.swap(0, Release) & WAITED_FOR != 0 {
+    pub(crate) fn unlock(&self) {
+        if self.word.swap(0, Release) & CONTENDED != 0 {
             wake(&self.word, 1, Scope::Shared);
         }
     }
 
     /// Gives the lock up for good.
     #[cold]
-    pub(crate) fn give_up(&self) {
+    pub(crate) fn unlock_not_recoverable(&self) {
         self.word.swap(NOT_RECOVERABLE, Release);
         wake(&self.word, i32::MAX as u32, Scope::Shared);
     }
 
     /// Takes a lock that was given up, to make anew what it guards; whether it was such a one.
     #[cold]
-    pub(crate) fn take_back(&self, me: Owner) -> bool {
+    pub(crate) fn recover_abandoned(&self, me: PeerId) -> bool {
         let word = self.word.load(Relaxed);
-        let new = me.bits() | word & (OWNER_DIED | WAITED_FOR);
+        let new = me.bits() | word & (OWNER_DIED | CONTENDED);
         let is_given_up = !has_owner(word) && word & OWNER_DIED != 0;
         is_given_up && self.word.compare_exchange(word, new, AcqRel, Relaxed).is_ok()
     }
@@ -156,20 +161,20 @@ impl Lock {
     }
 
     /// Whether somebody, dead or alive, has it now.
-    pub(crate) fn is_taken(&self) -> bool {
+    pub(crate) fn is_locked(&self) -> bool {
         has_owner(self.word.load(Relaxed))
     }
 
     /// Pauses so often and looks in between, as long as nobody sleeps. Each look takes the line of memory from the
     /// owner, who needs it, so they become rarer.
-    pub(crate) fn spin(&self, me: Owner, pauses: u32) -> bool {
+    pub(crate) fn spin(&self, me: PeerId, pauses: u32) -> bool {
         let (mut left, mut step) = (pauses, 1);
         while left > 0 {
             let word = self.word.load(Relaxed);
-            if word == 0 && self.take_free(me) {
+            if word == 0 && self.try_lock_uncontended(me) {
                 return true;
             }
-            if word & (WAITED_FOR | OWNER_DIED) != 0 {
+            if word & (CONTENDED | OWNER_DIED) != 0 {
                 return false;
             }
             pause(step);
@@ -180,21 +185,21 @@ impl Lock {
     }
 
     /// Takes the lock from what the word was seen to be, without an owner; `None` if it has changed.
-    fn take_unowned(&self, word: u32, new: u32) -> Option<Result<Taken>> {
+    fn take_unowned(&self, word: u32, new: u32) -> Option<Result<Acquired>> {
         if word & OWNER_DIED != 0 {
             return Some(Err(Errno::NOTRECOVERABLE));
         }
-        self.word.compare_exchange(word, new, AcqRel, Relaxed).ok().map(|_| Ok(Taken::Clean))
+        self.word.compare_exchange(word, new, AcqRel, Relaxed).ok().map(|_| Ok(Acquired::Clean))
     }
 
     /// Takes the lock from a dead owner. What that one wrote is seen: the kernel, which was asked, has ended it.
-    fn take_over(&self, me: Owner, slept: u32, others: &impl Others) -> Result<Option<Taken>> {
+    fn steal_from_dead(&self, me: PeerId, slept: u32, peers: &impl Liveness) -> Result<Option<Acquired>> {
         let word = self.word.load(Acquire);
-        if !has_owner(word) || Owner::of_word(word) == me || !others.is_dead(Owner::of_word(word))? {
+        if !has_owner(word) || PeerId::of_word(word) == me || !peers.is_dead(PeerId::of_word(word))? {
             return Ok(None);
         }
-        let new = me.bits() | OWNER_DIED | word & WAITED_FOR | slept;
+        let new = me.bits() | OWNER_DIED | word & CONTENDED | slept;
         // Ordering: of AcqRel the acquiring half: what made the owner known as dead has ordered all that it did.
-        Ok(self.word.compare_exchange(word, new, AcqRel, Relaxed).ok().map(|_| Taken::OwnerDied))
+        Ok(self.word.compare_exchange(word, new, AcqRel, Relaxed).ok().map(|_| Acquired::OwnerDied))
     }
 }

@@ -6,6 +6,6 @@ pub(crate) mod loom_tests;
 mod mutex;
 mod peers;
 
-pub(crate) use lock::{Lock, Others, Taken};
+pub(crate) use lock::{Acquired, Liveness, Lock};
 pub use mutex::{RobustGuard, RobustMutex};
-pub(crate) use peers::{Everybody, Owner, Participant, Table, count, error_of};
+pub(crate) use peers::{Peer, PeerId, PeerTable, Peers, count, error_of};

@@ -20,10 +20,10 @@ use core::time::Duration;
 
 use rustix::io::{self, Errno};
 
-use super::lock::{Lock, Taken};
-use super::peers::Owner;
-use super::peers::Table;
-use super::peers::{Everybody, Participant, error_of};
+use super::lock::{Acquired, Lock};
+use super::peers::PeerId;
+use super::peers::PeerTable;
+use super::peers::{Peer, Peers, error_of};
 use crate::error::{Argument, Cause, Error, Operation, Result, SharedFault};
 use crate::futex::primitive::AtomicU32;
 use crate::futex::primitive::Ordering::{Acquire, Release};
@@ -41,7 +41,7 @@ shareable! {
         magic: AtomicU32,
         lock: Lock,
         rest: [AtomicU32; 14],
-        table: Table,
+        table: PeerTable,
     }
 }
 
@@ -103,7 +103,7 @@ const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 ///
 /// # Threads, fork, signals
 /// A handle may be used by any number of threads, which exclude each other too. A thread that locks again what it has
-/// locked waits for itself. A child of `fork` is another participant: it does not have its parent's lock, and a guard
+/// locked waits for itself. A child of `fork` is another peer: it does not have its parent's lock, and a guard
 /// that it has inherited unlocks nothing there. A signal handler interrupts a wait:
 /// [`Interrupted`](crate::ErrorKind::Interrupted). With SA_RESTART it does so too, unless the wait has neither a time
 /// limit nor a [`recheck_interval`](WaitTuning::recheck_interval): such a wait goes on. A wait with an interval can
@@ -131,7 +131,7 @@ const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 #[doc(alias = "pthread_mutex_t")]
 pub struct RobustMutex {
     words: Placed<Words>,
-    participant: Participant,
+    peer: Peer,
     tuning: WaitTuning,
 }
 
@@ -164,7 +164,7 @@ impl RobustMutex {
         if !offset.is_multiple_of(align_of::<Words>()) {
             return Err(Error::argument(Operation::OpenMutex, Argument::Unaligned, align_of::<Words>() as u32));
         }
-        Participant::check_pages(memory, Operation::OpenMutex)?;
+        Peer::check_pages(memory, Operation::OpenMutex)?;
         // Whole pages are mapped.
         let start = offset % WHOLE_PAGES;
         let begin = (offset - start) as u64;
@@ -172,8 +172,8 @@ impl RobustMutex {
         let words = mapping.into_placed::<Words>(start)?;
         words.get().claim()?;
         let (memory, table) = (memory.try_clone()?, &words.get().table);
-        let participant = Participant::new(memory, b"", offset as u64, table, Operation::OpenMutex)?;
-        Ok(Self { words, participant, tuning: WaitTuning::ROBUST })
+        let peer = Peer::new(memory, b"", offset as u64, table, Operation::OpenMutex)?;
+        Ok(Self { words, peer, tuning: WaitTuning::ROBUST })
     }
 
     /// Locks it, waiting without a limit. No system call if it is free.
@@ -200,7 +200,7 @@ impl RobustMutex {
     #[doc(alias = "pthread_mutex_trylock")]
     #[inline]
     pub fn try_lock(&self) -> Result<RobustGuard<'_>> {
-        self.lock_by(|me| self.words.get().lock.try_take(me, &self.everybody()))
+        self.lock_by(|me| self.words.get().lock.try_lock(me, &self.everybody()))
     }
 
     /// Locks it, waiting at most so long, by the monotonic clock. A time-out of zero tries once.
@@ -230,7 +230,7 @@ impl RobustMutex {
     /// Whether somebody, dead or alive, has it at this moment.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.words.get().lock.is_taken()
+        self.words.get().lock.is_locked()
     }
 
     /// Returns how waits of this handle spin and sleep. The default makes no pauses and has a recheck interval of one
@@ -250,19 +250,22 @@ impl RobustMutex {
     }
 
     #[inline]
-    fn lock_by(&self, wait: impl FnOnce(Owner) -> io::Result<Taken>) -> Result<RobustGuard<'_>> {
-        let owner = self.participant.me(&self.words.get().table, Operation::Lock)?;
-        let taken =
-            if self.words.get().lock.take_free(owner) { Taken::Clean } else { wait(owner).map_err(lock_error)? };
-        Ok(RobustGuard { mutex: self, owner, inconsistent: taken == Taken::OwnerDied })
+    fn lock_by(&self, wait: impl FnOnce(PeerId) -> io::Result<Acquired>) -> Result<RobustGuard<'_>> {
+        let owner = self.peer.me(&self.words.get().table, Operation::Lock)?;
+        let taken = if self.words.get().lock.try_lock_uncontended(owner) {
+            Acquired::Clean
+        } else {
+            wait(owner).map_err(lock_error)?
+        };
+        Ok(RobustGuard { mutex: self, owner, inconsistent: taken == Acquired::OwnerDied })
     }
 
-    fn wait(&self, me: Owner, deadline: Option<Deadline>) -> io::Result<Taken> {
-        self.words.get().lock.take(me, &self.everybody(), &mut WaitPolicy::new(deadline, self.tuning))
+    fn wait(&self, me: PeerId, deadline: Option<Deadline>) -> io::Result<Acquired> {
+        self.words.get().lock.lock(me, &self.everybody(), &mut WaitPolicy::new(deadline, self.tuning))
     }
 
-    fn everybody(&self) -> Everybody<'_> {
-        Everybody { participant: &self.participant, table: &self.words.get().table }
+    fn everybody(&self) -> Peers<'_> {
+        Peers { peer: &self.peer, table: &self.words.get().table }
     }
 }
 
@@ -295,7 +298,7 @@ fn lock_error(errno: Errno) -> Error {
 
 impl Drop for RobustMutex {
     fn drop(&mut self) {
-        self.participant.leave(&self.words.get().table);
+        self.peer.leave(&self.words.get().table);
     }
 }
 
@@ -309,7 +312,7 @@ impl fmt::Debug for RobustMutex {
 #[must_use = "the mutex is unlocked at once if the guard is not kept"]
 pub struct RobustGuard<'mutex> {
     mutex: &'mutex RobustMutex,
-    owner: Owner,
+    owner: PeerId,
     inconsistent: bool,
 }
 
@@ -329,7 +332,7 @@ impl RobustGuard<'_> {
     /// POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_mutex_consistent.html)
     #[doc(alias = "pthread_mutex_consistent")]
     pub fn mark_consistent(&mut self) {
-        if self.inconsistent && self.mutex.participant.is_me(self.owner) {
+        if self.inconsistent && self.mutex.peer.is_me(self.owner) {
             self.mutex.words.get().lock.mark_consistent();
             self.inconsistent = false;
         }
@@ -341,10 +344,10 @@ impl Drop for RobustGuard<'_> {
     fn drop(&mut self) {
         let lock = &self.mutex.words.get().lock;
         // In a child of `fork` the lock is the parent's.
-        if !self.mutex.participant.is_me(self.owner) {
+        if !self.mutex.peer.is_me(self.owner) {
             return;
         }
-        if self.inconsistent { lock.give_up() } else { lock.give_back() }
+        if self.inconsistent { lock.unlock_not_recoverable() } else { lock.unlock() }
     }
 }
 

@@ -102,7 +102,7 @@ fn assert_has(queue: &SharedQueue, messages: &[&[u8]]) {
     assert_eq!(queue.try_receive(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
     (0..8).for_each(|_| queue.try_send(b"", Priority::MIN).unwrap());
     assert_eq!(queue.try_send(b"", Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
-    (0..8).for_each(|_| drop(queue.try_receive_in_place().unwrap()));
+    (0..8).for_each(|_| queue.try_receive_in_place().unwrap().complete());
 }
 
 fn a_queue_gets_over_every_word_that_names_nobody_alive() {

@@ -124,7 +124,7 @@ fn what_is_in_hand_is_one_threads_in_every_way_to_take_it() {
             put_back.put_back().unwrap();
             let borrowed = borrow().unwrap();
             count.add_one();
-            drop(borrowed);
+            borrowed.complete();
         }
     };
     thread::scope(|scope| {
@@ -156,7 +156,9 @@ fn what_was_written_before_sending_is_read_after_receiving() {
         for turn in 0..TURNS {
             let mut message = [0; size_of::<usize>()];
             if turn % 2 == 0 {
-                queue.receive_in_place().unwrap().read_at(0, &mut message).unwrap();
+                let in_flight = queue.receive_in_place().unwrap();
+                in_flight.read_at(0, &mut message).unwrap();
+                in_flight.complete();
             } else {
                 let mut buffer = [0; 64];
                 message.copy_from_slice(queue.receive(&mut buffer).unwrap().payload());

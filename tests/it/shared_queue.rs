@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use arguments::Otherwise::{Fails, Waits};
 use arguments::{Form, form, past};
+use rawipc::shared_queue::InFlight;
 use rawipc::time::Clock;
 use rawipc::{Deadline, ErrorKind, Name, Priority, Receiver, Result, Sender};
 
@@ -56,17 +57,21 @@ fn own_forms() -> (Vec<Form<Queue>>, Vec<Form<Queue>>) {
         }),
     ];
     let to_receive = [
-        form("receive_in_place", Waits, |queue: &Queue, _| queue.receive_in_place().map(drop)),
-        form("try_receive_in_place", Fails(ErrorKind::WouldBlock), |queue, _| queue.try_receive_in_place().map(drop)),
-        form("receive_in_place_timeout(0)", Fails(ErrorKind::TimedOut), |queue, _| {
-            queue.receive_in_place_timeout(Duration::ZERO).map(drop)
+        form("receive_in_place", Waits, |queue: &Queue, _| queue.receive_in_place().map(InFlight::complete)),
+        form("try_receive_in_place", Fails(ErrorKind::WouldBlock), |queue, _| {
+            queue.try_receive_in_place().map(InFlight::complete)
         }),
-        form("receive_in_place_timeout(10 s)", Waits, |queue, _| queue.receive_in_place_timeout(LATE).map(drop)),
+        form("receive_in_place_timeout(0)", Fails(ErrorKind::TimedOut), |queue, _| {
+            queue.receive_in_place_timeout(Duration::ZERO).map(InFlight::complete)
+        }),
+        form("receive_in_place_timeout(10 s)", Waits, |queue, _| {
+            queue.receive_in_place_timeout(LATE).map(InFlight::complete)
+        }),
         form("receive_in_place_deadline(past)", Fails(ErrorKind::TimedOut), |queue, _| {
-            queue.receive_in_place_deadline(past(Clock::Monotonic)).map(drop)
+            queue.receive_in_place_deadline(past(Clock::Monotonic)).map(InFlight::complete)
         }),
         form("receive_in_place_deadline(10 s, realtime)", Waits, |queue, _| {
-            queue.receive_in_place_deadline(Deadline::realtime_after(LATE)).map(drop)
+            queue.receive_in_place_deadline(Deadline::realtime_after(LATE)).map(InFlight::complete)
         }),
     ];
     let any_length = |form: Form<Queue>| form.of_any_length();

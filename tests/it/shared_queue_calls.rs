@@ -43,7 +43,7 @@ fn trace(_: &[String]) {
         }
         assert!(queue.try_receive(&mut buffer).is_err());
         queue.reserve().unwrap().publish(3, Priority::MIN).unwrap();
-        drop(queue.receive_in_place().unwrap());
+        queue.receive_in_place().unwrap().complete();
     });
     piece(2, || {
         drop(mutex.lock().unwrap());

@@ -4,16 +4,19 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{Deadline, ErrorKind, Priority, Receiver, Sender};
+use rawipc::{Deadline, ErrorKind, Priority, Receiver, Sender, SharedQueue};
 
 use crate::harness::kernel::in_child;
 use crate::harness::waiting::PATIENCE;
-use crate::shared_queue_support::{small, small_queue};
+use crate::shared_queue_support::{is_rung, small, small_queue};
 
 crate::tests!(
     a_message_is_written_and_read_where_it_lies,
     what_is_dropped_is_not_sent,
-    what_is_borrowed_takes_room_until_it_is_dropped,
+    shared_queue_in_flight_takes_room_until_complete,
+    shared_queue_in_flight_dropped_is_delivered_again,
+    shared_queue_in_flight_survives_a_panic,
+    shared_queue_in_flight_dropped_rings_a_doorbell,
     what_is_put_back_is_in_its_old_place,
     nothing_outside_of_a_block_can_be_reached,
     ends_have_every_way_that_fits_their_direction,
@@ -37,11 +40,13 @@ fn a_message_is_written_and_read_where_it_lies() {
     borrowed.read_at(2, &mut bytes).unwrap();
     assert_eq!(&bytes, b"ad!");
     assert_eq!(borrowed.bytes().iter().map(|byte| byte.load(Relaxed)).collect::<Vec<_>>(), b"head!");
-    drop(borrowed);
+    borrowed.complete();
     queue.reserve_timeout(PATIENCE).unwrap().publish(0, Priority::MIN).unwrap();
     assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"");
     queue.try_send(b"sent", Priority::MIN).unwrap();
-    assert!(queue.receive_in_place_timeout(Duration::ZERO).unwrap().bytes().len() == 4);
+    let in_flight = queue.receive_in_place_timeout(Duration::ZERO).unwrap();
+    assert_eq!(in_flight.bytes().len(), 4);
+    in_flight.complete();
     assert!(queue.is_empty().unwrap());
 }
 
@@ -63,7 +68,7 @@ fn what_is_dropped_is_not_sent() {
     (0..8).for_each(|_| queue.try_send(b"x", Priority::MIN).unwrap());
 }
 
-fn what_is_borrowed_takes_room_until_it_is_dropped() {
+fn shared_queue_in_flight_takes_room_until_complete() {
     let queue = small().max_messages(1).create_anonymous().unwrap();
     queue.send(b"one", Priority::MIN).unwrap();
     let borrowed = queue.receive_in_place().unwrap();
@@ -72,7 +77,7 @@ fn what_is_borrowed_takes_room_until_it_is_dropped() {
     assert_eq!(queue.try_send(b"two", Priority::MIN).unwrap_err().kind(), ErrorKind::WouldBlock);
     thread::scope(|scope| {
         let waiter = scope.spawn(|| queue.send(b"two", Priority::MIN));
-        drop(borrowed);
+        borrowed.complete();
         waiter.join().unwrap().unwrap();
     });
     assert_eq!(queue.receive_in_place().unwrap().len(), 3);
@@ -122,15 +127,64 @@ fn what_a_parent_has_in_hand_is_not_its_childs() {
     let (reservation, borrowed) = hands.take().unwrap();
     borrowed.put_back().unwrap();
     reservation.publish(0, Priority::MAX).unwrap();
-    assert_eq!((0..2).map(|_| queue.receive_in_place().unwrap().len()).collect::<Vec<_>>(), [0, 4]);
+    assert_eq!((0..2).map(|_| receive_length(&queue)).collect::<Vec<_>>(), [0, 4]);
     // A child that dies with something in hand gives it back.
     queue.send(b"left", Priority::MIN).unwrap();
     in_child(|| {
         std::mem::forget(queue.receive_in_place().unwrap());
         std::mem::forget(queue.reserve().unwrap());
     });
-    assert_eq!(queue.try_receive_in_place().unwrap().len(), 4);
+    assert_eq!(receive_length(&queue), 4);
     (0..2).for_each(|_| queue.try_send(b"x", Priority::MIN).unwrap());
+}
+
+fn receive_length(queue: &SharedQueue) -> usize {
+    let in_flight = queue.try_receive_in_place().unwrap();
+    let length = in_flight.len();
+    in_flight.complete();
+    length
+}
+
+fn shared_queue_in_flight_dropped_is_delivered_again() {
+    let queue = small_queue();
+    let other = queue.try_clone().unwrap();
+    for message in [b"a", b"b"] {
+        queue.send(message, Priority::MIN).unwrap();
+    }
+    drop(queue.receive_in_place().unwrap());
+    assert_eq!((queue.len(), queue.receive_in_place().unwrap().bytes()[0].load(Relaxed)), (Ok(2), b'a'));
+    // A waiting receiver gets it at once.
+    let first = queue.receive_in_place().unwrap();
+    other.try_receive(&mut [0; 64]).unwrap();
+    thread::scope(|scope| {
+        let waiter =
+            scope.spawn(|| other.receive_timeout(&mut [0; 64], PATIENCE).map(|message| message.payload().to_vec()));
+        drop(first);
+        assert_eq!(waiter.join().unwrap().unwrap(), b"a");
+    });
+    assert!(queue.is_empty().unwrap());
+}
+
+fn shared_queue_in_flight_survives_a_panic() {
+    let queue = small_queue();
+    queue.send(b"job", Priority::MIN).unwrap();
+    let result = std::panic::catch_unwind(|| {
+        let _job = queue.receive_in_place().unwrap();
+        std::panic::resume_unwind(Box::new("the job cannot be done"));
+    });
+    assert!(result.is_err());
+    assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), b"job");
+}
+
+fn shared_queue_in_flight_dropped_rings_a_doorbell() {
+    let queue = small_queue();
+    let other = queue.try_clone().unwrap();
+    let mut doorbell = other.doorbell().unwrap();
+    queue.send(b"job", Priority::MIN).unwrap();
+    let in_flight = queue.receive_in_place().unwrap();
+    assert!(!doorbell.arm().unwrap());
+    drop(in_flight);
+    assert!(is_rung(&doorbell));
 }
 
 fn ends_have_every_way_that_fits_their_direction() {
@@ -156,7 +210,7 @@ fn ends_have_every_way_that_fits_their_direction() {
         receiver.receive_in_place_timeout(PATIENCE),
         receiver.receive_in_place_deadline(soon),
     ];
-    assert_eq!(ways.map(|borrowed| borrowed.unwrap().len()), [1, 2, 3, 4]);
+    assert_eq!(ways.map(|in_flight| in_flight.unwrap().len()), [1, 2, 3, 4]);
 }
 
 fn debug_shows_the_queue_and_what_is_in_hand() {

@@ -14,7 +14,7 @@ use core::sync::atomic;
 use super::layout::{ARMED, Bell};
 use crate::futex::primitive::AtomicU32;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::sync::{Others, Owner};
+use crate::sync::{Liveness, PeerId};
 
 /// What arming a doorbell has led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(in crate::shared_queue) enum Arming {
     Armed,
     /// There is a message already.
     Ready,
-    /// There is one that dead processes had in hand: other doorbells may be armed, and no sender rings them for it.
+    /// There is one that dead processes had in flight: other doorbells may be armed, and no sender rings them for it.
     Reclaimed,
 }
 
@@ -63,8 +63,8 @@ impl Bells<'_> {
 
     /// Takes a record for a new doorbell: a free one, else that of a dead process. Returns its place, `None` if all
     /// belong to the living.
-    pub(in crate::shared_queue) fn claim(self, me: Owner, others: &impl Others) -> Option<usize> {
-        let is_dead = |owner| others.is_dead(Owner::of_word(owner)).unwrap_or(false);
+    pub(in crate::shared_queue) fn claim(self, me: PeerId, others: &impl Liveness) -> Option<usize> {
+        let is_dead = |owner| others.is_dead(PeerId::of_word(owner)).unwrap_or(false);
         for also_of_the_dead in [false, true] {
             for (place, record) in self.records.iter().enumerate() {
                 let owner = record.owner.load(Relaxed);
@@ -82,7 +82,7 @@ impl Bells<'_> {
     }
 
     /// Gives a record back.
-    pub(in crate::shared_queue) fn release(self, place: usize, me: Owner) {
+    pub(in crate::shared_queue) fn release(self, place: usize, me: PeerId) {
         self.disarm(place);
         if let Some(record) = self.records.get(place) {
             // If it is another's by now, a peer does not keep to the rules.

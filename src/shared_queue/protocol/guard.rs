@@ -1,9 +1,9 @@
 //! What may be done with a queue's words under the lock.
 
-use super::layout::{ARMED, Control, Side};
+use super::layout::{ARMED, Control, Waiters};
 use super::priority_order::Key;
 use super::slot_state::State;
-use super::view::{Block, Damaged, Result, View};
+use super::view::{Damaged, Result, Slot, View};
 use crate::futex::Scope;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::futex::primitive::wake;
@@ -12,12 +12,12 @@ use crate::priority::Priority;
 /// Somebody has been woken and has not come back yet.
 const WOKEN: u32 = 1 << 31;
 
-impl Side {
+impl Waiters {
     /// Records one who is going to sleep, and has seen nobody being woken; the event's value to sleep on.
     pub(in crate::shared_queue) fn begin_sleep(&self) -> u32 {
         self.sleepers.store((self.sleepers.load(Relaxed) & !WOKEN).saturating_add(1), Relaxed);
-        // Ordering: a block that was given up before the event changed is seen after this; no model sees a later event
-        // and an older block.
+        // Ordering: a slot that was given up before the event changed is seen after this; no model sees a later event
+        // and an older slot.
         self.event.load(Acquire)
     }
 
@@ -39,7 +39,7 @@ impl Side {
         true
     }
 
-    /// Wakes one more, without the lock: in place of a waiter that was woken and leaves, or for a block that was given
+    /// Wakes one more, without the lock: in place of a waiter that was woken and leaves, or for a slot that was given
     /// up. Who sleeps on an older event comes back.
     #[cold]
     pub(in crate::shared_queue) fn wake_another(&self) {
@@ -49,12 +49,12 @@ impl Side {
     }
 
     /// Returns `true` if no participant sleeps here.
-    pub(in crate::shared_queue) fn is_deserted(&self) -> bool {
+    pub(in crate::shared_queue) fn is_empty(&self) -> bool {
         self.sleepers.load(Relaxed) & !WOKEN == 0
     }
 
     /// Forgets all sleepers and lets them look again.
-    pub(in crate::shared_queue) fn rouse(&self) {
+    pub(in crate::shared_queue) fn wake_all(&self) {
         self.sleepers.store(0, Relaxed);
         self.event.fetch_add(1, Relaxed);
         wake(&self.event, i32::MAX as u32, Scope::Shared);
@@ -62,14 +62,14 @@ impl Side {
 }
 
 /// A queue whose lock this process has; dropping it gives the lock back and wakes who is to be woken.
-pub(in crate::shared_queue) struct Locked<'memory> {
+pub(in crate::shared_queue) struct QueueGuard<'memory> {
     pub(in crate::shared_queue) view: &'memory View<'memory>,
     to_wake: ToWake,
 }
 
 /// Who is to be woken when the lock is given back.
-#[derive(Clone, Copy, Default)]
-pub(in crate::shared_queue) struct ToWake(u8);
+#[derive(Clone, Copy)]
+struct ToWake(u8);
 
 impl ToWake {
     const RECEIVER: u8 = 1;
@@ -85,60 +85,54 @@ impl ToWake {
     }
 }
 
-/// A message that lies in a block.
+/// A message that lies in a slot.
 #[derive(Clone, Copy)]
 pub(in crate::shared_queue) struct Found<'memory> {
-    pub(in crate::shared_queue) block: Block<'memory>,
+    pub(in crate::shared_queue) slot: Slot<'memory>,
     pub(in crate::shared_queue) length: usize,
     pub(in crate::shared_queue) priority: Priority,
 }
 
-impl<'memory> Locked<'memory> {
+impl<'memory> QueueGuard<'memory> {
+    /// The guard of a lock that the caller has just acquired.
     #[inline]
-    pub(in crate::shared_queue) const fn new(view: &'memory View<'memory>, to_wake: ToWake) -> Self {
-        Self { view, to_wake }
+    pub(super) const fn of_acquired(view: &'memory View<'memory>) -> Self {
+        Self { view, to_wake: ToWake(0) }
     }
 
-    /// Keeps the lock, for who goes on with it.
-    pub(in crate::shared_queue) const fn keep(self) -> ToWake {
-        let to_wake = self.to_wake;
-        core::mem::forget(self);
-        to_wake
-    }
-
-    /// How many blocks are on the stack.
+    /// How many slots are on the stack.
     #[inline]
     pub(in crate::shared_queue) fn free(&self) -> Result<usize> {
         let free = self.view.control.free.load(Relaxed) as usize;
         if free <= self.view.capacity() { Ok(free) } else { Err(Damaged) }
     }
 
-    /// Takes a block from the stack, on which there are so many, at least one.
+    /// Takes a slot from the stack, on which there are so many, at least one.
     #[inline]
-    pub(in crate::shared_queue) fn pop_free(&mut self, free: usize) -> Result<Block<'memory>> {
+    pub(in crate::shared_queue) fn pop_free(&mut self, free: usize) -> Result<Slot<'memory>> {
         let left = free - 1;
-        let block = self.view.block(self.view.free.get(left).ok_or(Damaged)?.load(Relaxed) as usize)?;
+        let slot = self.view.slot(self.view.free.get(left).ok_or(Damaged)?.load(Relaxed) as usize)?;
         // Who freed it has read it to the end.
         // Ordering: the lock orders it too; this one counts if a peer that dies or misbehaves has not kept to the lock.
-        if block.record.state.load(Acquire) != State::Free.word() {
+        if slot.header.state.load(Acquire) != State::Free.word() {
             return Err(Damaged);
         }
         self.view.control.free.store(left as u32, Relaxed);
         self.wake_sender(left);
-        Ok(block)
+        Ok(slot)
     }
 
-    /// Puts a block on the stack.
+    /// Puts a slot on the stack.
     #[inline]
-    pub(in crate::shared_queue) fn push_free(&mut self, block: Block<'_>) -> Result<()> {
+    pub(in crate::shared_queue) fn push_free(&mut self, slot: Slot<'_>) -> Result<()> {
         let free = self.view.control.free.load(Relaxed) as usize;
         let place = self.view.free.get(free).ok_or(Damaged)?;
         // From here on the message is delivered.
         // Ordering: the lock orders it too; this one keeps all that comes before it so if this process is killed here.
-        block.record.state.store(State::Free.word(), Release);
+        slot.header.state.store(State::Free.word(), Release);
         // It is the same one mostly, and the line can stay in the other processor's cache.
-        if place.load(Relaxed) != block.index as u32 {
-            place.store(block.index as u32, Relaxed);
+        if place.load(Relaxed) != slot.index as u32 {
+            place.store(slot.index as u32, Relaxed);
         }
         self.view.control.free.store(free as u32 + 1, Relaxed);
         self.wake_sender(free + 1);
@@ -154,34 +148,37 @@ impl<'memory> Locked<'memory> {
         }
     }
 
-    /// So many blocks are free for senders.
+    /// So many slots are free for senders.
     #[inline]
     fn wake_sender(&mut self, free: usize) {
-        let Control { senders, enough, .. } = self.view.control;
-        if senders.sleepers.load(Relaxed) != 0 && free >= enough.load(Relaxed) as usize && senders.is_next_to_wake() {
+        let Control { senders, wake_threshold, .. } = self.view.control;
+        if senders.sleepers.load(Relaxed) != 0
+            && free >= wake_threshold.load(Relaxed) as usize
+            && senders.is_next_to_wake()
+        {
             self.to_wake.0 |= ToWake::SENDER;
         }
     }
 
-    /// Makes what lies in a block a message. Whether the doorbell is to be rung for it.
+    /// Makes what lies in a slot a message. Whether the doorbell is to be rung for it.
     // Of its own accord the compiler makes it a call, which costs a send a tenth of its instructions.
     #[inline(always)]
     pub(in crate::shared_queue) fn publish(
         &mut self,
-        block: Block<'_>,
+        slot: Slot<'_>,
         length: usize,
         priority: Priority,
     ) -> Result<bool> {
-        let (control, record) = (self.view.control, block.record);
+        let (control, header) = (self.view.control, slot.header);
         let number = control.next.load();
         control.next.store(number.wrapping_add(1));
         let key = Key::new(priority, number);
-        record.length.store(length as u32, Relaxed);
-        record.key.store(key.0);
-        self.view.push(key, block.index)?;
+        header.length.store(length as u32, Relaxed);
+        header.key.store(key.0);
+        self.view.push(key, slot.index)?;
         // From here on the message is accepted.
         // Ordering: the lock orders it too; this one keeps all that comes before it so if this process is killed here.
-        record.state.store(State::Published.word(), Release);
+        header.state.store(State::Published.word(), Release);
         self.wake_receiver();
         // It stays armed until it has been rung, so that the next sender rings if this one is killed before.
         Ok(control.armed.load(Relaxed) & ARMED != 0)
@@ -190,17 +187,17 @@ impl<'memory> Locked<'memory> {
     /// The first message of those that are there, after making sure that it is one.
     #[inline]
     pub(in crate::shared_queue) fn first(&self) -> Result<Found<'memory>> {
-        let block = self.view.block(self.view.first())?;
-        let record = block.record;
-        let length = record.length.load(Relaxed) as usize;
+        let slot = self.view.slot(self.view.first())?;
+        let header = slot.header;
+        let length = header.length.load(Relaxed) as usize;
         // Ordering: the lock orders it too; this one counts if a peer that dies or misbehaves has not kept to the lock.
-        if record.state.load(Acquire) != State::Published.word() || length > self.view.sizes.max_message_size {
+        if header.state.load(Acquire) != State::Published.word() || length > self.view.sizes.max_message_size {
             return Err(Damaged);
         }
-        Ok(Found { block, length, priority: Key(record.key.load()).priority() })
+        Ok(Found { slot, length, priority: Key(header.key.load()).priority() })
     }
 
-    /// Removes the first message of so many, at least one, from the order of delivery; its block is still not free.
+    /// Removes the first message of so many, at least one, from the order of delivery; its slot is still not free.
     #[inline]
     pub(in crate::shared_queue) fn remove_first(&mut self, messages: usize) -> Result<()> {
         self.view.pop(messages)?;
@@ -210,21 +207,21 @@ impl<'memory> Locked<'memory> {
         Ok(())
     }
 
-    /// What lies in a taken block becomes a message again, in its old place.
-    pub(in crate::shared_queue) fn put_back(&mut self, block: Block<'_>) -> Result<()> {
-        self.view.push(Key(block.record.key.load()), block.index)?;
+    /// What lies in a taken slot becomes a message again, in its old place.
+    pub(in crate::shared_queue) fn put_back(&mut self, slot: Slot<'_>) -> Result<()> {
+        self.view.push(Key(slot.header.key.load()), slot.index)?;
         // Ordering: the lock orders it too; this one keeps all that comes before it so if this process is killed here.
-        block.record.state.store(State::Published.word(), Release);
+        slot.header.state.store(State::Published.word(), Release);
         self.wake_receiver();
         Ok(())
     }
 }
 
-impl Drop for Locked<'_> {
+impl Drop for QueueGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         let control = self.view.control;
-        control.lock.give_back();
+        control.lock.unlock();
         if self.to_wake.0 != 0 {
             self.to_wake.wake(control);
         }

@@ -16,8 +16,8 @@
 //! | 640 | 128 × 16 bytes: the doorbells, see [`Bell`] |
 //! | 2688 | `n` × 16 bytes: the run of messages behind the first, see [`Entry`] |
 //! | then | `n` × 16 bytes: the heap of those that are not in the run |
-//! | then | `n` × `u32`: the stack of free blocks |
-//! | next multiple of 64 | `n` blocks: a [`Record`] of 32 bytes and room for a message, rounded up to a multiple of 64 |
+//! | then | `n` × `u32`: the stack of free slots |
+//! | next multiple of 64 | `n` slots: a [`SlotHeader`] of 32 bytes and room for a message, rounded up to a multiple of 64 |
 //!
 //! What a queue holds is said by its records alone. Order, stack and counts can be made again from them, and are when a
 //! process has died with the lock.
@@ -27,7 +27,7 @@ use core::sync::atomic::AtomicU8;
 use crate::futex::primitive::AtomicU32;
 use crate::futex::primitive::Ordering::Relaxed;
 use crate::shm::shareable;
-use crate::sync::{Lock, Table};
+use crate::sync::{Lock, PeerTable};
 
 pub(crate) const MAGIC: [u8; 8] = *b"rawipc/Q";
 pub(in crate::shared_queue) const VERSION: u32 = 1;
@@ -46,8 +46,8 @@ pub(in crate::shared_queue) const ARMED: u32 = 1 << 31;
 /// How many doorbells a queue can have at a time.
 pub(in crate::shared_queue) const MAX_BELLS: usize = 128;
 
-/// How many bytes of a block come before the message.
-pub(in crate::shared_queue) const RECORD: usize = 32;
+/// How many bytes of a slot come before the message.
+pub(in crate::shared_queue) const SLOT_HEADER: usize = 32;
 
 /// Where the header ends.
 pub(in crate::shared_queue) const HEADER: usize = size_of::<Header>();
@@ -55,7 +55,7 @@ pub(in crate::shared_queue) const HEADER: usize = size_of::<Header>();
 /// Where things lie, before the parts whose places depend on the sizes.
 pub(in crate::shared_queue) const CONTROL: usize = LINE;
 pub(in crate::shared_queue) const TABLE: usize = 2 * LINE;
-pub(in crate::shared_queue) const BELLS: usize = TABLE + size_of::<Table>();
+pub(in crate::shared_queue) const BELLS: usize = TABLE + size_of::<PeerTable>();
 pub(in crate::shared_queue) const RUN: usize = BELLS + MAX_BELLS * size_of::<Bell>();
 
 shareable! {
@@ -65,8 +65,8 @@ shareable! {
         pub(in crate::shared_queue) version: core::sync::atomic::AtomicU32,
         pub(in crate::shared_queue) max_messages: core::sync::atomic::AtomicU32,
         pub(in crate::shared_queue) max_message_size: core::sync::atomic::AtomicU32,
-        rest: core::sync::atomic::AtomicU32,
-        end: [core::sync::atomic::AtomicU32; 10],
+        _reserved: core::sync::atomic::AtomicU32,
+        _padding: [core::sync::atomic::AtomicU32; 10],
     }
 
     /// What changes with every message, in one line of the cache. All but `lock` and the two events, which sleepers
@@ -75,16 +75,16 @@ shareable! {
         pub(in crate::shared_queue) lock: Lock,
         /// How many messages there are.
         pub(in crate::shared_queue) messages: AtomicU32,
-        /// How many blocks are on the stack of free ones.
+        /// How many slots are on the stack of free ones.
         pub(in crate::shared_queue) free: AtomicU32,
-        /// How many blocks must be free before a sender is woken.
-        pub(in crate::shared_queue) enough: AtomicU32,
+        /// How many slots must be free before a sender is woken.
+        pub(in crate::shared_queue) wake_threshold: AtomicU32,
         /// What the next message's number is.
-        pub(in crate::shared_queue) next: Wide,
-        /// The first message. Its `rest` is not 0 if a block was given up without the lock, until a sender looks.
+        pub(in crate::shared_queue) next: SplitU64,
+        /// The first message.
         pub(in crate::shared_queue) first: Entry,
-        pub(in crate::shared_queue) receivers: Side,
-        pub(in crate::shared_queue) senders: Side,
+        pub(in crate::shared_queue) receivers: Waiters,
+        pub(in crate::shared_queue) senders: Waiters,
         /// Bit 31: a doorbell may be armed; below: how often one has been.
         pub(in crate::shared_queue) armed: AtomicU32,
         /// Where in its ring the run ends, and in the lower half how long it is.
@@ -92,7 +92,7 @@ shareable! {
     }
 
     /// Those who wait to receive, or to send.
-    pub(in crate::shared_queue) struct Side {
+    pub(in crate::shared_queue) struct Waiters {
         /// Changes with every wake-up.
         pub(in crate::shared_queue) event: AtomicU32,
         /// How many sleep; bit 31: one has been woken and has not come back.
@@ -101,9 +101,10 @@ shareable! {
 
     /// A message in the order of delivery.
     pub(in crate::shared_queue) struct Entry {
-        pub(in crate::shared_queue) key: Wide,
-        pub(in crate::shared_queue) block: AtomicU32,
-        pub(in crate::shared_queue) rest: AtomicU32,
+        pub(in crate::shared_queue) key: SplitU64,
+        pub(in crate::shared_queue) slot: AtomicU32,
+        /// In [`Control::first`]: not 0 if a slot was given up without the lock, until a sender looks. Else unused.
+        pub(in crate::shared_queue) given_up: AtomicU32,
     }
 
     /// A doorbell.
@@ -114,29 +115,29 @@ shareable! {
         pub(in crate::shared_queue) number: AtomicU32,
         /// Bit 31: the next message is to ring it; below: how often it has been armed.
         pub(in crate::shared_queue) armed: AtomicU32,
-        pub(in crate::shared_queue) rest: AtomicU32,
+        pub(super) _reserved: AtomicU32,
     }
 
-    /// A block's truth.
-    pub(in crate::shared_queue) struct Record {
+    /// A slot's truth.
+    pub(in crate::shared_queue) struct SlotHeader {
         /// See [`State`](super::slot_state::State).
         pub(in crate::shared_queue) state: AtomicU32,
         pub(in crate::shared_queue) length: AtomicU32,
-        pub(in crate::shared_queue) key: Wide,
-        pub(in crate::shared_queue) rest: [AtomicU32; 4],
+        pub(in crate::shared_queue) key: SplitU64,
+        pub(super) _reserved: [AtomicU32; 4],
     }
 
-    /// The first line of a block, or what a longer message has of a later one.
+    /// The first line of a slot, or what a longer message has of a later one.
     pub(in crate::shared_queue) struct Line {
-        pub(in crate::shared_queue) record: Record,
-        pub(in crate::shared_queue) start: [AtomicU8; RECORD],
+        pub(in crate::shared_queue) header: SlotHeader,
+        pub(in crate::shared_queue) start: [AtomicU8; SLOT_HEADER],
     }
 }
 
 #[cfg(all(target_pointer_width = "64", not(loom)))]
 shareable! {
     /// A number of 64 bits that only who has the lock uses.
-    pub(in crate::shared_queue) struct Wide {
+    pub(in crate::shared_queue) struct SplitU64 {
         number: core::sync::atomic::AtomicU64,
     }
 }
@@ -144,7 +145,7 @@ shareable! {
 #[cfg(any(not(target_pointer_width = "64"), loom))]
 shareable! {
     /// A number of 64 bits that only who has the lock uses, where words are shorter: its halves.
-    pub(in crate::shared_queue) struct Wide {
+    pub(in crate::shared_queue) struct SplitU64 {
         pub(in crate::shared_queue) low: AtomicU32,
         pub(in crate::shared_queue) high: AtomicU32,
     }
@@ -154,7 +155,7 @@ shareable! {
 const _: () = {
     assert!(size_of::<Header>() == LINE && size_of::<Control>() == LINE);
     assert!(BELLS == 640 && RUN == 2688 && RUN.is_multiple_of(LINE));
-    assert!(size_of::<Entry>() == 16 && size_of::<Record>() == RECORD && size_of::<Line>() == LINE);
+    assert!(size_of::<Entry>() == 16 && size_of::<SlotHeader>() == SLOT_HEADER && size_of::<Line>() == LINE);
 };
 
 /// A queue's sizes, which tell where everything lies.
@@ -181,18 +182,18 @@ impl Sizes {
         self.heap() + self.max_messages * size_of::<Entry>()
     }
 
-    pub(in crate::shared_queue) const fn blocks(self) -> usize {
+    pub(in crate::shared_queue) const fn slots(self) -> usize {
         (self.free() + self.max_messages * size_of::<AtomicU32>()).next_multiple_of(LINE)
     }
 
-    /// How many lines a block has.
+    /// How many lines a slot has.
     pub(in crate::shared_queue) const fn lines(self) -> usize {
-        (RECORD + self.max_message_size).div_ceil(LINE)
+        (SLOT_HEADER + self.max_message_size).div_ceil(LINE)
     }
 
     /// The size of the file.
     pub(in crate::shared_queue) const fn total(self) -> u64 {
-        self.blocks() as u64 + self.max_messages as u64 * (self.lines() * LINE) as u64
+        self.slots() as u64 + self.max_messages as u64 * (self.lines() * LINE) as u64
     }
 }
 
@@ -215,7 +216,7 @@ impl Header {
 }
 
 #[cfg(all(target_pointer_width = "64", not(loom)))]
-impl Wide {
+impl SplitU64 {
     #[inline]
     pub(in crate::shared_queue) fn load(&self) -> u64 {
         self.number.load(Relaxed)
@@ -228,7 +229,7 @@ impl Wide {
 }
 
 #[cfg(any(not(target_pointer_width = "64"), loom))]
-impl Wide {
+impl SplitU64 {
     #[inline]
     pub(in crate::shared_queue) fn load(&self) -> u64 {
         u64::from(self.high.load(Relaxed)) << 32 | u64::from(self.low.load(Relaxed))

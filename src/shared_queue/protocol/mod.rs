@@ -10,4 +10,5 @@ pub(super) mod recovery;
 pub(super) mod session;
 pub(super) mod slot_state;
 pub(super) mod view;
-pub(super) mod wait;
+mod wait;
+pub(super) mod wait_limit;

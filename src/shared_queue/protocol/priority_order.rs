@@ -40,26 +40,26 @@ impl Entry {
     }
 
     #[inline]
-    fn set(&self, key: Key, block: usize) {
+    fn set(&self, key: Key, slot: usize) {
         self.key.store(key.0);
-        self.block.store(block as u32, Relaxed);
+        self.slot.store(slot as u32, Relaxed);
     }
 
     #[inline]
     fn copy(&self, from: &Self) {
-        self.set(from.key(), from.block.load(Relaxed) as usize);
+        self.set(from.key(), from.slot.load(Relaxed) as usize);
     }
 }
 
 /// Where the run lies in its ring.
 #[derive(Clone, Copy)]
-struct Run {
+struct FifoRun {
     /// The place behind its last entry.
     end: usize,
     length: usize,
 }
 
-impl Run {
+impl FifoRun {
     /// The halves of the word hold both: a queue of the most messages has one less behind its first.
     const END_SHIFT: u32 = 16;
 
@@ -82,10 +82,10 @@ impl View<'_> {
         if messages <= self.capacity() { Ok(messages) } else { Err(Damaged) }
     }
 
-    /// The block that is first in order, unless there is none.
+    /// The slot that is first in order, unless there is none.
     #[inline]
     pub(in crate::shared_queue) fn first(&self) -> usize {
-        self.control.first.block.load(Relaxed) as usize
+        self.control.first.slot.load(Relaxed) as usize
     }
 
     /// There are no messages any more.
@@ -94,46 +94,46 @@ impl View<'_> {
         self.control.run.store(0, Relaxed);
     }
 
-    /// Puts a block in its place.
+    /// Puts a slot in its place.
     #[inline]
-    pub(in crate::shared_queue) fn push(&self, key: Key, block: usize) -> Result<()> {
+    pub(in crate::shared_queue) fn push(&self, key: Key, slot: usize) -> Result<()> {
         let messages = self.messages()?;
         if messages == self.capacity() {
             return Err(Damaged);
         }
         if messages == 0 {
-            self.control.first.set(key, block);
+            self.control.first.set(key, slot);
         } else {
-            self.push_beside(messages, key, block)?;
+            self.push_beside(messages, key, slot)?;
         }
         self.control.messages.store(messages as u32 + 1, Relaxed);
         Ok(())
     }
 
-    /// Puts a block in its place among so many, at least one.
+    /// Puts a slot in its place among so many, at least one.
     #[inline]
-    fn push_beside(&self, messages: usize, key: Key, block: usize) -> Result<()> {
-        let Run { end, length } = self.run(messages)?;
-        let last = if length == 0 { &self.control.first } else { self.entry(self.before(end, 1))? };
+    fn push_beside(&self, messages: usize, key: Key, slot: usize) -> Result<()> {
+        let FifoRun { end, length } = self.run(messages)?;
+        let last = if length == 0 { &self.control.first } else { self.entry(self.wrapping_back(end, 1))? };
         if last.key() > key {
-            return self.overtake(messages, key, block);
+            return self.insert_before_run(messages, key, slot);
         }
-        self.entry(end)?.set(key, block);
+        self.entry(end)?.set(key, slot);
         let end = if end + 1 < self.capacity() { end + 1 } else { 0 };
-        self.control.run.store(Run { end, length: length + 1 }.word(), Relaxed);
+        self.control.run.store(FifoRun { end, length: length + 1 }.word(), Relaxed);
         Ok(())
     }
 
-    /// Puts a block in its place among so many, before the last of the run.
-    fn overtake(&self, messages: usize, key: Key, block: usize) -> Result<()> {
+    /// Puts a slot in its place among so many, before the last of the run.
+    fn insert_before_run(&self, messages: usize, key: Key, slot: usize) -> Result<()> {
         let first = &self.control.first;
-        let Run { end, length } = self.run(messages)?;
+        let FifoRun { end, length } = self.run(messages)?;
         if key > first.key() {
-            return self.raise(messages - 1 - length, key, block);
+            return self.sift_up(messages - 1 - length, key, slot);
         }
-        self.entry(self.before(end, length + 1))?.copy(first);
-        self.control.run.store(Run { end, length: length + 1 }.word(), Relaxed);
-        first.set(key, block);
+        self.entry(self.wrapping_back(end, length + 1))?.copy(first);
+        self.control.run.store(FifoRun { end, length: length + 1 }.word(), Relaxed);
+        first.set(key, slot);
         Ok(())
     }
 
@@ -141,7 +141,7 @@ impl View<'_> {
     #[inline]
     pub(in crate::shared_queue) fn pop(&self, messages: usize) -> Result<()> {
         if messages > 1 {
-            self.pull(messages)?;
+            self.promote_next(messages)?;
         }
         self.control.messages.store(messages as u32 - 1, Relaxed);
         Ok(())
@@ -149,28 +149,28 @@ impl View<'_> {
 
     /// Makes the next one of so many, at least two, the first.
     #[inline]
-    fn pull(&self, messages: usize) -> Result<()> {
-        let Run { end, length } = self.run(messages)?;
+    fn promote_next(&self, messages: usize) -> Result<()> {
+        let FifoRun { end, length } = self.run(messages)?;
         let in_heap = messages - 1 - length;
-        let front = self.entry(self.before(end, length))?;
+        let front = self.entry(self.wrapping_back(end, length))?;
         if in_heap > 0 && (length == 0 || self.heap(0)?.key() < front.key()) {
-            return self.pull_from_heap(in_heap);
+            return self.promote_from_heap(in_heap);
         }
         self.control.first.copy(front);
-        self.control.run.store(Run { end, length: length - 1 }.word(), Relaxed);
+        self.control.run.store(FifoRun { end, length: length - 1 }.word(), Relaxed);
         Ok(())
     }
 
     /// Makes the top of the heap, which has so many, the first.
-    fn pull_from_heap(&self, in_heap: usize) -> Result<()> {
+    fn promote_from_heap(&self, in_heap: usize) -> Result<()> {
         self.control.first.copy(self.heap(0)?);
-        self.sink(in_heap - 1)
+        self.sift_down(in_heap - 1)
     }
 
     /// The run, of so many messages in all.
     #[inline]
-    fn run(&self, messages: usize) -> Result<Run> {
-        let run = Run::of_word(self.control.run.load(Relaxed));
+    fn run(&self, messages: usize) -> Result<FifoRun> {
+        let run = FifoRun::of_word(self.control.run.load(Relaxed));
         if run.length < messages { Ok(run) } else { Err(Damaged) }
     }
 
@@ -182,7 +182,7 @@ impl View<'_> {
 
     /// The place in the ring that is so many, at most all, before another one.
     #[inline]
-    fn before(&self, end: usize, count: usize) -> usize {
+    fn wrapping_back(&self, end: usize, count: usize) -> usize {
         if end >= count { end - count } else { (end + self.capacity()).wrapping_sub(count) }
     }
 
@@ -191,8 +191,8 @@ impl View<'_> {
         self.heap.get(index).ok_or(Damaged)
     }
 
-    /// Puts a block in its place in the heap of so many, from the bottom up.
-    fn raise(&self, length: usize, key: Key, block: usize) -> Result<()> {
+    /// Puts a slot in its place in the heap of so many, from the bottom up.
+    fn sift_up(&self, length: usize, key: Key, slot: usize) -> Result<()> {
         let mut index = length;
         while index > 0 {
             let parent = (index - 1) / 2;
@@ -202,14 +202,14 @@ impl View<'_> {
             self.heap(index)?.copy(self.heap(parent)?);
             index = parent;
         }
-        self.heap(index)?.set(key, block);
+        self.heap(index)?.set(key, slot);
         Ok(())
     }
 
     /// Puts the heap's last entry in its place, from the top down; what follows the new length is no part of the heap.
-    fn sink(&self, length: usize) -> Result<()> {
+    fn sift_down(&self, length: usize) -> Result<()> {
         let last = self.heap(length)?;
-        let (key, block) = (last.key(), last.block.load(Relaxed) as usize);
+        let (key, slot) = (last.key(), last.slot.load(Relaxed) as usize);
         let mut index = 0;
         loop {
             let mut child = 2 * index + 1;
@@ -226,7 +226,7 @@ impl View<'_> {
             self.heap(index)?.copy(smaller);
             index = child;
         }
-        self.heap(index)?.set(key, block);
+        self.heap(index)?.set(key, slot);
         Ok(())
     }
 }
@@ -264,10 +264,10 @@ mod tests {
             // Mostly full at first, then mostly empty, and so on.
             let grows = numbers() % 4 < if number / 50 % 2 == 0 { 3 } else { 1 };
             if grows && model.len() < SIZES.max_messages {
-                let block = (0..SIZES.max_messages).find(|block| model.iter().all(|(_, other)| other != block));
-                let (key, block) = (Key::new(Priority::from(numbers() as u8 % 4), number), block.unwrap());
-                view.push(key, block).unwrap();
-                model.push((key, block));
+                let slot = (0..SIZES.max_messages).find(|slot| model.iter().all(|(_, other)| other != slot));
+                let (key, slot) = (Key::new(Priority::from(numbers() as u8 % 4), number), slot.unwrap());
+                view.push(key, slot).unwrap();
+                model.push((key, slot));
                 model.sort();
             } else if !model.is_empty() {
                 assert_eq!(view.first(), model.remove(0).1);
@@ -287,7 +287,7 @@ mod tests {
                 let _ = view.push(Key(numbers()), round % 20);
                 let _ = view.pop(messages);
             }
-            let _ = view.block(view.first()).map(|block| block.words().len());
+            let _ = view.slot(view.first()).map(|slot| slot.words().len());
         }
     }
 

@@ -3,64 +3,64 @@
 use core::cell::Cell;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::guard::Locked;
-use super::layout::Record;
+use super::guard::QueueGuard;
+use super::layout::SlotHeader;
 use super::priority_order::Key;
-use super::session::{Client, Place};
+use super::session::{QueueMemory, Session};
 use super::slot_state::State;
 use super::view::{Damaged, Result, View};
-use super::wait::Wait;
+use super::wait_limit::Wait;
 use crate::futex::primitive::Ordering::Acquire;
-use crate::sync::{Others, Owner};
+use crate::sync::{Liveness, PeerId};
 
-/// How many blocks one look for the dead goes through with the lock held. Each may cost a question to the kernel.
+/// How many slots one look for the dead goes through with the lock held. Each may cost a question to the kernel.
 const LOOK: usize = 256;
 
-impl Locked<'_> {
-    /// Takes back blocks that dead processes had in hand: half-written messages are gone, half-read ones are there
+impl QueueGuard<'_> {
+    /// Takes back slots that dead processes had in flight: half-written messages are gone, half-read ones are there
     /// again, in their old order. Returns `true` if there were any.
     ///
-    /// Nothing is looked for unless some block is in hand. A queue of many blocks is gone through in several looks;
+    /// Nothing is looked for unless some slot is in flight. A queue of many slots is gone through in several looks;
     /// each begins where the last one of this handle ended.
-    pub(in crate::shared_queue) fn reclaim(&mut self, place: &impl Place) -> Result<bool> {
+    pub(in crate::shared_queue) fn reclaim(&mut self, memory: &impl QueueMemory) -> Result<bool> {
         let capacity = self.view.capacity();
         let idle = self.view.messages()? + self.free()?;
-        let mut in_hand = capacity.checked_sub(idle).ok_or(Damaged)?;
-        let (start, mut seen, mut found) = (place.next_look().load(Relaxed) as usize, 0, false);
-        let living = Living { place, last: Cell::new(Owner::NOBODY) };
-        while in_hand > 0 && seen < capacity.min(LOOK) {
-            let block = self.view.block((start + seen) % capacity)?;
+        let mut in_flight = capacity.checked_sub(idle).ok_or(Damaged)?;
+        let (start, mut seen, mut found) = (memory.next_look().load(Relaxed) as usize, 0, false);
+        let living = Living { memory, last: Cell::new(PeerId::NONE) };
+        while in_flight > 0 && seen < capacity.min(LOOK) {
+            let slot = self.view.slot((start + seen) % capacity)?;
             seen += 1;
-            match look(block.record, &living) {
+            match look(slot.header, &living) {
                 (State::Free | State::Published, _) => continue,
-                (State::Reserved(_), true) | (State::Unknown, _) => self.push_free(block)?,
-                (State::Taken(_), true) => self.put_back(block)?,
-                (State::Reserved(_) | State::Taken(_), false) => {
-                    in_hand -= 1;
+                (State::Reserved(_), true) | (State::Unknown, _) => self.push_free(slot)?,
+                (State::InFlight(_), true) => self.put_back(slot)?,
+                (State::Reserved(_) | State::InFlight(_), false) => {
+                    in_flight -= 1;
                     continue;
                 }
             }
-            in_hand -= 1;
+            in_flight -= 1;
             found = true;
         }
-        place.next_look().store(((start + seen) % capacity) as u32, Relaxed);
-        // If all were seen, some are neither in hand nor counted.
-        if in_hand > 0 && seen == capacity { Err(Damaged) } else { Ok(found) }
+        memory.next_look().store(((start + seen) % capacity) as u32, Relaxed);
+        // If all were seen, some are neither in flight nor counted.
+        if in_flight > 0 && seen == capacity { Err(Damaged) } else { Ok(found) }
     }
 }
 
-/// Remembers who was found alive last: a consumer often has many blocks in hand, and the kernel is asked once.
-struct Living<'place, P> {
-    place: &'place P,
-    last: Cell<Owner>,
+/// Remembers who was found alive last: a consumer often has many slots in flight, and the kernel is asked once.
+struct Living<'queue, P> {
+    memory: &'queue P,
+    last: Cell<PeerId>,
 }
 
-impl<P: Others> Others for Living<'_, P> {
-    fn is_dead(&self, owner: Owner) -> rustix::io::Result<bool> {
-        if self.last.get() == owner && owner != Owner::NOBODY {
+impl<P: Liveness> Liveness for Living<'_, P> {
+    fn is_dead(&self, owner: PeerId) -> rustix::io::Result<bool> {
+        if self.last.get() == owner && owner != PeerId::NONE {
             return Ok(false);
         }
-        let dead = self.place.is_dead(owner)?;
+        let dead = self.memory.is_dead(owner)?;
         if !dead {
             self.last.set(owner);
         }
@@ -68,66 +68,66 @@ impl<P: Others> Others for Living<'_, P> {
     }
 }
 
-impl<'place, P: Place> Client<'place, P> {
-    /// Takes back what the dead have in hand, wherever it is: as many looks as the queue needs, between which others
+impl<'queue, P: QueueMemory> Session<'queue, P> {
+    /// Takes back what the dead have in flight, wherever it is: as many looks as the queue needs, between which others
     /// get the lock. Returns `true` if there was any.
     pub(in crate::shared_queue) fn reclaim(self) -> rustix::io::Result<bool> {
         let mut wait = self.wait_for_lock();
-        let locked = self.lock(&mut wait)?;
-        self.reclaim_all(locked, &mut wait).map(|(_, found)| found)
+        let guard = self.lock(&mut wait)?;
+        self.reclaim_all(guard, &mut wait).map(|(_, found)| found)
     }
 
     /// The same for a call that has the lock, and goes on with it.
     pub(in crate::shared_queue) fn reclaim_all(
         self,
-        mut locked: Locked<'place>,
+        mut guard: QueueGuard<'queue>,
         wait: &mut Wait<'_>,
-    ) -> rustix::io::Result<(Locked<'place>, bool)> {
+    ) -> rustix::io::Result<(QueueGuard<'queue>, bool)> {
         for _ in 1..self.view().capacity().div_ceil(LOOK) {
-            if locked.reclaim(self.place)? {
-                return Ok((locked, true));
+            if guard.reclaim(self.memory)? {
+                return Ok((guard, true));
             }
-            drop(locked);
-            locked = self.lock(wait)?;
+            drop(guard);
+            guard = self.lock(wait)?;
         }
-        let found = locked.reclaim(self.place)?;
-        Ok((locked, found))
+        let found = guard.reclaim(self.memory)?;
+        Ok((guard, found))
     }
 }
 
 impl View<'_> {
-    /// Puts all blocks of new memory on the stack.
+    /// Puts all slots of new memory on the stack.
     pub(in crate::shared_queue) fn clear(&self) {
-        for (place, block) in self.free.iter().rev().zip(0..) {
-            place.store(block, Relaxed);
+        for (place, slot) in self.free.iter().rev().zip(0..) {
+            place.store(slot, Relaxed);
         }
         self.control.free.store(self.capacity() as u32, Relaxed);
-        self.control.enough.store(1, Relaxed);
+        self.control.wake_threshold.store(1, Relaxed);
     }
 
-    /// Makes everything anew from the records, whatever it was: for whoever has the lock. Everybody who sleeps looks
+    /// Makes everything anew from the records, whatever it was: for whoever has the lock. Peers who sleeps looks
     /// again.
     #[cold]
-    pub(in crate::shared_queue) fn rebuild(&self, others: &impl Others) -> Result<()> {
+    pub(in crate::shared_queue) fn rebuild(&self, others: &impl Liveness) -> Result<()> {
         let control = self.control;
         self.forget_messages();
         control.free.store(0, Relaxed);
         let (mut free, mut next) = (0, control.next.load());
         for index in (0..self.capacity()).rev() {
-            let record = self.block(index)?.record;
-            let (old, dead) = look(record, others);
-            let fits = record.length.load(Relaxed) as usize <= self.sizes.max_message_size;
+            let header = self.slot(index)?.header;
+            let (old, dead) = look(header, others);
+            let fits = header.length.load(Relaxed) as usize <= self.sizes.max_message_size;
             let state = match old {
-                State::Taken(_) if dead && fits => State::Published,
-                State::Reserved(_) | State::Taken(_) if dead => State::Free,
+                State::InFlight(_) if dead && fits => State::Published,
+                State::Reserved(_) | State::InFlight(_) if dead => State::Free,
                 State::Published if !fits => State::Free,
                 State::Unknown => State::Free,
                 state => state,
             };
             if state != old {
-                record.state.store(state.word(), Relaxed);
+                header.state.store(state.word(), Relaxed);
             }
-            let key = Key(record.key.load());
+            let key = Key(header.key.load());
             match (state, self.free.get(free)) {
                 (State::Free, Some(place)) => {
                     place.store(index as u32, Relaxed);
@@ -142,27 +142,27 @@ impl View<'_> {
         }
         control.free.store(free as u32, Relaxed);
         control.next.store(next);
-        control.enough.store(1, Relaxed);
-        control.first.rest.store(0, Relaxed);
-        control.receivers.rouse();
-        control.senders.rouse();
+        control.wake_threshold.store(1, Relaxed);
+        control.first.given_up.store(0, Relaxed);
+        control.receivers.wake_all();
+        control.senders.wake_all();
         Ok(())
     }
 }
 
-/// The state of a block, and whether whoever has it in hand is dead.
+/// The state of a slot, and whether whoever has it in flight is dead.
 ///
-/// The state is the last one: until its death a receiver may have given the block up without the lock (`abandon`), and
+/// The state is the last one: until its death a receiver may have given the slot up without the lock (`abandon`), and
 /// what was read before says that its message is still to be delivered.
-fn look(record: &Record, others: &impl Others) -> (State, bool) {
-    let state = || State::of_word(record.state.load(Acquire));
+fn look(header: &SlotHeader, others: &impl Liveness) -> (State, bool) {
+    let state = || State::of_word(header.state.load(Acquire));
     match state() {
-        State::Reserved(owner) | State::Taken(owner) if is_dead(others, owner) => (state(), true),
+        State::Reserved(owner) | State::InFlight(owner) if is_dead(others, owner) => (state(), true),
         state => (state, false),
     }
 }
 
 /// If the kernel does not say, it counts as alive.
-fn is_dead(others: &impl Others, owner: Owner) -> bool {
+fn is_dead(others: &impl Liveness, owner: PeerId) -> bool {
     others.is_dead(owner).unwrap_or(false)
 }

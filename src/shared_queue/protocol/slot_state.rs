@@ -1,23 +1,23 @@
-//! What a block's state says.
+//! What a slot's state says.
 
-use crate::sync::Owner;
+use crate::sync::PeerId;
 
-const KIND: u32 = !Owner::MASK;
+const KIND: u32 = !PeerId::MASK;
 const RESERVED: u32 = 1 << 30;
 const PUBLISHED: u32 = 2 << 30;
 const TAKEN: u32 = 3 << 30;
 
-/// The state of a block. The owner of one that is reserved or taken may be dead, or nobody.
+/// The state of a slot. The owner of one that is reserved or taken may be dead, or nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::shared_queue) enum State {
-    /// On the stack of free blocks.
+    /// On the stack of free slots.
     Free,
     /// Somebody writes a message into it. If that one is dead, or nobody, it is free and not yet on the stack.
-    Reserved(Owner),
+    Reserved(PeerId),
     /// It holds a message that is in the order of delivery.
     Published,
     /// Somebody reads its message, which is still there if that one is dead.
-    Taken(Owner),
+    InFlight(PeerId),
     /// What no participant ever writes.
     Unknown,
 }
@@ -26,8 +26,8 @@ impl State {
     #[inline]
     pub(in crate::shared_queue) const fn of_word(word: u32) -> Self {
         match word & KIND {
-            RESERVED => Self::Reserved(Owner::of_word(word)),
-            TAKEN => Self::Taken(Owner::of_word(word)),
+            RESERVED => Self::Reserved(PeerId::of_word(word)),
+            TAKEN => Self::InFlight(PeerId::of_word(word)),
             _ if word == 0 => Self::Free,
             _ if word == PUBLISHED => Self::Published,
             _ => Self::Unknown,
@@ -40,7 +40,7 @@ impl State {
             Self::Free | Self::Unknown => 0,
             Self::Reserved(owner) => RESERVED | owner.bits(),
             Self::Published => PUBLISHED,
-            Self::Taken(owner) => TAKEN | owner.bits(),
+            Self::InFlight(owner) => TAKEN | owner.bits(),
         }
     }
 }

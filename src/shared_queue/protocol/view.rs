@@ -8,13 +8,13 @@ use rustix::io::Errno;
 
 use super::arming::Bells;
 use super::layout::{
-    BELLS, Bell, CONTROL, Control, Entry, Header, LINE, Line, MAX_BELLS, RECORD, RUN, Record, Sizes, TABLE,
+    BELLS, Bell, CONTROL, Control, Entry, Header, LINE, Line, MAX_BELLS, RUN, SLOT_HEADER, Sizes, SlotHeader, TABLE,
 };
 use crate::atomic_copy::Word;
 use crate::error;
 use crate::futex::primitive::AtomicU32;
 use crate::shm::Mapping;
-use crate::sync::Table;
+use crate::sync::PeerTable;
 
 /// The queue's memory says what no participant leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,16 +42,16 @@ pub(in crate::shared_queue) struct View<'memory> {
     pub(in crate::shared_queue) run: &'memory [Entry],
     pub(in crate::shared_queue) heap: &'memory [Entry],
     pub(in crate::shared_queue) free: &'memory [AtomicU32],
-    /// All lines of all blocks.
-    pub(in crate::shared_queue) blocks: &'memory [Line],
+    /// All lines of all slots.
+    pub(in crate::shared_queue) slots: &'memory [Line],
     pub(in crate::shared_queue) bells: &'memory [Bell],
     pub(in crate::shared_queue) sizes: Sizes,
-    /// How many lines each block has.
+    /// How many lines each slot has.
     pub(in crate::shared_queue) lines: usize,
 }
 
 impl<'memory> View<'memory> {
-    /// How many blocks there are.
+    /// How many slots there are.
     #[inline]
     pub(in crate::shared_queue) fn capacity(&self) -> usize {
         self.free.len()
@@ -62,18 +62,18 @@ impl<'memory> View<'memory> {
         Bells { sum: &self.control.armed, records: self.bells }
     }
 
-    /// The block of this number, if there is one.
+    /// The slot of this number, if there is one.
     #[inline]
-    pub(in crate::shared_queue) fn block(&self, index: usize) -> Result<Block<'memory>> {
+    pub(in crate::shared_queue) fn slot(&self, index: usize) -> Result<Slot<'memory>> {
         if index >= self.capacity() {
             return Err(Damaged);
         }
         let start = index * self.lines;
-        // SAFETY: there are so many lines for each of so many blocks.
-        let lines = unsafe { self.blocks.get_unchecked(start..start + self.lines) };
+        // SAFETY: there are so many lines for each of so many slots.
+        let lines = unsafe { self.slots.get_unchecked(start..start + self.lines) };
         // SAFETY: each has at least one.
         let first = unsafe { lines.get_unchecked(0) };
-        Ok(Block { index, record: &first.record, lines })
+        Ok(Slot { index, header: &first.header, lines })
     }
 }
 
@@ -96,39 +96,39 @@ impl<'memory> View<'memory> {
             // SAFETY: as above.
             free: unsafe { core::slice::from_raw_parts(at(sizes.free()).cast(), count) },
             // SAFETY: as above.
-            blocks: unsafe { core::slice::from_raw_parts(at(sizes.blocks()).cast(), count * sizes.lines()) },
+            slots: unsafe { core::slice::from_raw_parts(at(sizes.slots()).cast(), count * sizes.lines()) },
             sizes,
             lines: sizes.lines(),
         }
     }
 }
 
-/// A block that there is.
+/// A slot that there is.
 #[derive(Clone, Copy)]
-pub(in crate::shared_queue) struct Block<'memory> {
+pub(in crate::shared_queue) struct Slot<'memory> {
     /// Its number.
     pub(in crate::shared_queue) index: usize,
-    pub(in crate::shared_queue) record: &'memory Record,
+    pub(in crate::shared_queue) header: &'memory SlotHeader,
     lines: &'memory [Line],
 }
 
-impl<'memory> Block<'memory> {
+impl<'memory> Slot<'memory> {
     /// The room for a message, and what comes after it in the last line. No atomic operation of the program on it is
     /// wider than a byte.
     #[inline]
     pub(in crate::shared_queue) fn bytes(&self) -> &'memory [AtomicU8] {
-        let first = self.lines.as_ptr().cast::<AtomicU8>().wrapping_add(RECORD);
-        let count = self.lines.len() * LINE - RECORD;
-        // SAFETY: so many bytes follow a record, and none of them is accessed but atomically or by a copy.
+        let first = self.lines.as_ptr().cast::<AtomicU8>().wrapping_add(SLOT_HEADER);
+        let count = self.lines.len() * LINE - SLOT_HEADER;
+        // SAFETY: so many bytes follow a header, and none of them is accessed but atomically or by a copy.
         unsafe { core::slice::from_raw_parts(first, count) }
     }
 
     /// The same as words, for copies.
     #[inline]
     pub(in crate::shared_queue) fn words(&self) -> &'memory [Word] {
-        let first = self.lines.as_ptr().cast::<Word>().wrapping_add(RECORD / WORD);
-        let count = self.lines.len() * (LINE / WORD) - RECORD / WORD;
-        // SAFETY: so many words follow a record, which are mapped for writing, and any bytes are words.
+        let first = self.lines.as_ptr().cast::<Word>().wrapping_add(SLOT_HEADER / WORD);
+        let count = self.lines.len() * (LINE / WORD) - SLOT_HEADER / WORD;
+        // SAFETY: so many words follow a header, which are mapped for writing, and any bytes are words.
         unsafe { core::slice::from_raw_parts(first, count) }
     }
 }
@@ -137,7 +137,7 @@ impl<'memory> Block<'memory> {
 pub(in crate::shared_queue) struct Memory {
     /// InFlight from the mapping, which is dropped after it.
     view: View<'static>,
-    table: &'static Table,
+    table: &'static PeerTable,
     mapping: Mapping,
 }
 
@@ -152,7 +152,7 @@ impl Memory {
             run: place.slice(RUN, sizes.max_messages)?,
             heap: place.slice(sizes.heap(), sizes.max_messages)?,
             free: place.slice(sizes.free(), sizes.max_messages)?,
-            blocks: place.slice(sizes.blocks(), sizes.max_messages * sizes.lines())?,
+            slots: place.slice(sizes.slots(), sizes.max_messages * sizes.lines())?,
             bells: place.slice(BELLS, MAX_BELLS)?,
             sizes,
             lines: sizes.lines(),
@@ -166,7 +166,7 @@ impl Memory {
         &self.view
     }
 
-    pub(in crate::shared_queue) fn table(&self) -> &Table {
+    pub(in crate::shared_queue) fn table(&self) -> &PeerTable {
         self.table
     }
 

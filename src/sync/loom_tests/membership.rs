@@ -6,7 +6,7 @@ use std::sync::Arc;
 use loom::thread::JoinHandle;
 use rustix::io::{Errno, Result};
 
-use super::{Lock, Others, Owner, Taken, free_lock, patience};
+use super::{Acquired, Liveness, Lock, PeerId, free_lock, patience};
 use crate::futex::exploration::{Guarded, Search, TWO_THREADS, explore, join};
 use crate::futex::primitive::AtomicU32;
 use crate::futex::primitive::Ordering::{AcqRel, Acquire, Release};
@@ -29,7 +29,7 @@ struct Object {
 const SEARCH: Search = Search { last: Some(4), stale: Some(4) };
 
 /// One that looks, lives and is in no slot.
-const ONLOOKER: Owner = Owner::new(100, 1);
+const ONLOOKER: PeerId = PeerId::new(100, 1);
 
 impl Object {
     fn new(slots: usize) -> Arc<Self> {
@@ -49,25 +49,25 @@ impl Object {
     }
 
     /// As a process that begins to take part; `None` if all slots are the living's.
-    fn register(&self) -> Option<Owner> {
+    fn register(&self) -> Option<PeerId> {
         let lock = |slot: usize| Ok(self.bytes[slot].compare_exchange(0, 1, AcqRel, AcqRel).is_ok());
         let slot = table::take_slot(self.table(), lock).expect("the kernel answers");
         slot.map(|slot| slot.publish())
     }
 
     /// As a process that is killed: the kernel gives up its slot's byte.
-    fn die(&self, owner: Owner) {
+    fn die(&self, owner: PeerId) {
         self.bytes[owner.slot().expect("a slot")].swap(0, Release);
     }
 
     /// A try of one who looks after the owner.
-    fn look(&self) -> Result<Taken> {
-        self.lock.try_take(ONLOOKER, &self)
+    fn look(&self) -> Result<Acquired> {
+        self.lock.try_lock(ONLOOKER, &self)
     }
 }
 
-impl Others for &Object {
-    fn is_dead(&self, owner: Owner) -> Result<bool> {
+impl Liveness for &Object {
+    fn is_dead(&self, owner: PeerId) -> Result<bool> {
         if owner == ONLOOKER {
             return Ok(false);
         }
@@ -85,29 +85,29 @@ fn spawn<T: 'static>(object: &Arc<Object>, action: impl FnOnce(&Object) -> T + '
 struct Way {
     name: &'static str,
     before: fn(&Object),
-    take: fn(&Object, Owner) -> bool,
+    take: fn(&Object, PeerId) -> bool,
 }
 
 const WAYS: [Way; 4] = [
-    Way { name: "a free lock", before: |_| {}, take: |object, me| object.lock.take_free(me) },
+    Way { name: "a free lock", before: |_| {}, take: |object, me| object.lock.try_lock_uncontended(me) },
     Way {
         name: "a free lock, after a wait",
         before: |_| {},
-        take: |object, me| object.lock.take(me, &object, &mut patience()) == Ok(Taken::Clean),
+        take: |object, me| object.lock.lock(me, &object, &mut patience()) == Ok(Acquired::Clean),
     },
     Way {
         name: "a dead owner's lock",
         before: |object| {
             let dead = object.register().expect("a slot");
-            assert!(object.lock.take_free(dead));
+            assert!(object.lock.try_lock_uncontended(dead));
             object.die(dead);
         },
-        take: |object, me| object.lock.try_take(me, &object) == Ok(Taken::OwnerDied),
+        take: |object, me| object.lock.try_lock(me, &object) == Ok(Acquired::OwnerDied),
     },
     Way {
         name: "a lock that was given up",
-        before: |object| object.lock.give_up(),
-        take: |object, me| object.lock.take_back(me),
+        before: |object| object.lock.unlock_not_recoverable(),
+        take: |object, me| object.lock.recover_abandoned(me),
     },
 ];
 
@@ -123,11 +123,11 @@ fn robust_lock_owner_is_seen_as_participant() {
                 (way.take)(object, me)
             });
             let looked = object.look();
-            if looked == Ok(Taken::Clean) {
-                object.lock.give_back();
+            if looked == Ok(Acquired::Clean) {
+                object.lock.unlock();
             }
             let taken = join([newcomer])[0];
-            assert!(!(taken && looked == Ok(Taken::OwnerDied)), "two have the lock");
+            assert!(!(taken && looked == Ok(Acquired::OwnerDied)), "two have the lock");
         });
     }
 }
@@ -140,7 +140,7 @@ fn robust_lock_slot_taken_again_tells_of_death() {
         explore("a dead owner's slot is taken", SEARCH, move || {
             let (object, number) = (Object::new(1), Guarded::new());
             let owner = object.register().expect("a slot");
-            assert!(object.lock.take_free(owner));
+            assert!(object.lock.try_lock_uncontended(owner));
             let dead = {
                 let number = number.clone();
                 spawn(&object, move |object| {
@@ -157,7 +157,7 @@ fn robust_lock_slot_taken_again_tells_of_death() {
                 }
             });
             match object.look() {
-                Ok(Taken::OwnerDied) => assert_eq!(number.get(), 5),
+                Ok(Acquired::OwnerDied) => assert_eq!(number.get(), 5),
                 looked => assert_eq!(looked, Err(Errno::AGAIN)),
             }
             join([dead, next]);
@@ -171,7 +171,7 @@ fn robust_lock_owner_that_left_counts_as_dead() {
     explore("an owner leaves", TWO_THREADS, || {
         let (object, number) = (Object::new(1), Guarded::new());
         let owner = object.register().expect("a slot");
-        assert!(object.lock.take_free(owner));
+        assert!(object.lock.try_lock_uncontended(owner));
         let leaver = {
             let number = number.clone();
             spawn(&object, move |object| {
@@ -180,7 +180,7 @@ fn robust_lock_owner_that_left_counts_as_dead() {
             })
         };
         match object.look() {
-            Ok(Taken::OwnerDied) => assert_eq!(number.get(), 5),
+            Ok(Acquired::OwnerDied) => assert_eq!(number.get(), 5),
             looked => assert_eq!(looked, Err(Errno::AGAIN)),
         }
         join([leaver]);
@@ -192,18 +192,18 @@ fn robust_lock_owner_that_left_counts_as_dead() {
 fn robust_lock_given_up_is_taken_back_in_order() {
     explore("giving up and taking back", TWO_THREADS, || {
         let (object, number) = (Object::new(1), Guarded::new());
-        assert!(object.lock.take_free(ONLOOKER));
+        assert!(object.lock.try_lock_uncontended(ONLOOKER));
         let heir = {
             let number = number.clone();
             spawn(&object, move |object| {
                 let me = object.register().expect("a slot");
-                if object.lock.take_back(me) {
+                if object.lock.recover_abandoned(me) {
                     assert_eq!(number.get(), 5);
                 }
             })
         };
         number.set(5);
-        object.lock.give_up();
+        object.lock.unlock_not_recoverable();
         join([heir]);
     });
 }
@@ -213,17 +213,17 @@ fn robust_lock_given_up_is_taken_back_in_order() {
 fn robust_lock_thread_uses_number_of_another() {
     explore("threads of a participant", SEARCH, || {
         let object = Object::new(1);
-        let establish = |object: &Object| {
-            once::establish(&object.number, || object.register().map(Owner::bits).ok_or(Errno::USERS)).expect("a slot")
+        let acquire = |object: &Object| {
+            once::acquire(&object.number, || object.register().map(PeerId::bits).ok_or(Errno::USERS)).expect("a slot")
         };
-        let first = spawn(&object, move |object| _ = establish(object));
+        let first = spawn(&object, move |object| _ = acquire(object));
         let second = spawn(&object, move |object| {
-            let number = once::number(&object.number).unwrap_or_else(|| establish(object));
-            object.lock.take_free(Owner::of_word(number))
+            let number = once::peer_id(&object.number).unwrap_or_else(|| acquire(object));
+            object.lock.try_lock_uncontended(PeerId::of_word(number))
         });
         let looked = object.look();
         join([first]);
-        assert!(!(join([second])[0] && looked == Ok(Taken::OwnerDied)), "two have the lock");
+        assert!(!(join([second])[0] && looked == Ok(Acquired::OwnerDied)), "two have the lock");
     });
 }
 
@@ -239,7 +239,7 @@ fn robust_mutex_claimed_by_two_is_one_to_both() {
             let object = Object::new(1);
             let user = spawn(&object, move |object| {
                 assert!(begin(object));
-                assert!(object.lock.take_free(object.register().expect("a slot")));
+                assert!(object.lock.try_lock_uncontended(object.register().expect("a slot")));
             });
             assert!(claim(&object), "what another one has claimed is a mutex");
             join([user]);

@@ -14,16 +14,16 @@ use std::time::Duration;
 use loom::thread::JoinHandle;
 use rustix::io::Result;
 
-use super::lock::{Lock, Others, Taken};
-use super::peers::Owner;
+use super::lock::{Acquired, Liveness, Lock};
+use super::peers::PeerId;
 use crate::futex::model::{AtomicU32, let_slices_end};
 use crate::futex::primitive::Ordering::{Acquire, Release};
 use crate::futex::primitive::{sleep, wake};
 use crate::futex::{Never, Scope, WaitPolicy, WaitTuning};
 
 /// A participant of a model.
-pub(crate) const fn participant(number: usize) -> Owner {
-    Owner::new(number, 1)
+pub(crate) const fn participant(number: usize) -> PeerId {
+    PeerId::new(number, 1)
 }
 
 /// Who has died, as the kernel knows it: what the dead did is seen by whoever learns of their death.
@@ -39,8 +39,8 @@ impl Graves {
     }
 }
 
-impl Others for &Graves {
-    fn is_dead(&self, owner: Owner) -> Result<bool> {
+impl Liveness for &Graves {
+    fn is_dead(&self, owner: PeerId) -> Result<bool> {
         // For nobody the kernel is not asked, and orders nothing.
         let Some(slot) = owner.slot() else { return Ok(true) };
         Ok(self.0.fetch_add(0, Acquire) & 1 << slot != 0)
@@ -57,16 +57,20 @@ trait Protocol: 'static {
     fn new() -> Self;
     fn lock(&self) -> &Lock;
 
-    fn take(&self, me: Owner, graves: &Graves) -> Result<Taken> {
-        if self.lock().take_free(me) { Ok(Taken::Clean) } else { self.lock().take(me, &graves, &mut patience()) }
+    fn take(&self, me: PeerId, graves: &Graves) -> Result<Acquired> {
+        if self.lock().try_lock_uncontended(me) {
+            Ok(Acquired::Clean)
+        } else {
+            self.lock().lock(me, &graves, &mut patience())
+        }
     }
 
-    fn give_back(&self) {
-        self.lock().give_back();
+    fn unlock(&self) {
+        self.lock().unlock();
     }
 
-    fn take_back(&self, me: Owner) -> bool {
-        self.lock().take_back(me)
+    fn recover_abandoned(&self, me: PeerId) -> bool {
+        self.lock().recover_abandoned(me)
     }
 }
 
@@ -101,7 +105,7 @@ impl<P: Protocol> World<P> {
         Arc::new(Self { lock: P::new(), graves: Graves::new() })
     }
 
-    fn take(&self, number: usize) -> Result<Taken> {
+    fn take(&self, number: usize) -> Result<Acquired> {
         self.lock.take(participant(number), &self.graves)
     }
 

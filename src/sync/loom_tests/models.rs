@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::{Protocol, World, participant, spawn};
 use crate::futex::exploration::{Guarded, Search, THREE_THREADS, TWO_THREADS, explore, join};
 use crate::futex::primitive::Ordering::Release;
-use crate::sync::lock::{Lock, Taken};
+use crate::sync::lock::{Acquired, Lock};
 
 /// Each thread takes the lock, changes what it guards, and gives it back. The last of them is the main thread.
 pub(super) fn exclusion<P: Protocol>(search: Search, threads: usize) {
@@ -17,16 +17,16 @@ pub(super) fn exclusion<P: Protocol>(search: Search, threads: usize) {
         let turn = |me: usize| {
             let number = number.clone();
             move |world: &World<P>| {
-                assert_eq!(world.take(me), Ok(Taken::Clean));
+                assert_eq!(world.take(me), Ok(Acquired::Clean));
                 number.increment();
-                world.lock.give_back();
+                world.lock.unlock();
             }
         };
         let others: Vec<_> = (1..threads).map(|me| spawn(&world, turn(me))).collect();
         turn(0)(&world);
         join(others);
         assert_eq!(number.get() as usize, threads);
-        assert!(!world.lock.lock().is_taken());
+        assert!(!world.lock.lock().is_locked());
     });
 }
 
@@ -34,18 +34,18 @@ pub(super) fn exclusion<P: Protocol>(search: Search, threads: usize) {
 pub(super) fn death<P: Protocol>(search: Search, survivors: usize) {
     explore(&std::format!("an owner's death before {survivors}"), search, move || {
         let (world, number) = (World::<P>::new(), Guarded::new());
-        assert_eq!(world.take(9), Ok(Taken::Clean));
+        assert_eq!(world.take(9), Ok(Acquired::Clean));
         let turn = |me: usize| {
             let number = number.clone();
             move |world: &World<P>| {
                 let taken = world.take(me).expect("everybody gets it");
                 assert_eq!(number.get() >= 5, true, "what the dead one did is seen");
                 number.increment();
-                if taken == Taken::OwnerDied {
+                if taken == Acquired::OwnerDied {
                     world.lock.lock().mark_consistent();
                 }
-                world.lock.give_back();
-                u32::from(taken == Taken::OwnerDied)
+                world.lock.unlock();
+                u32::from(taken == Acquired::OwnerDied)
             }
         };
         let others: Vec<_> = (0..survivors).map(|me| spawn(&world, turn(me))).collect();
@@ -53,7 +53,7 @@ pub(super) fn death<P: Protocol>(search: Search, survivors: usize) {
         world.die(9);
         let told: u32 = join(others).into_iter().sum();
         assert_eq!((told, number.get() as usize), (1, 5 + survivors));
-        assert!(!world.lock.lock().is_taken());
+        assert!(!world.lock.lock().is_locked());
     });
 }
 
@@ -61,13 +61,13 @@ pub(super) fn death<P: Protocol>(search: Search, survivors: usize) {
 fn death_before_waking(search: Search) {
     explore("death before waking", search, || {
         let (world, number) = (World::<Lock>::new(), Guarded::new());
-        assert_eq!(world.take(9), Ok(Taken::Clean));
+        assert_eq!(world.take(9), Ok(Acquired::Clean));
         let others = [0, 1].map(|me| {
             let number = number.clone();
             spawn(&world, move |world| {
-                assert_eq!(world.take(me), Ok(Taken::Clean));
+                assert_eq!(world.take(me), Ok(Acquired::Clean));
                 number.increment();
-                world.lock.give_back();
+                world.lock.unlock();
             })
         });
         world.lock.word.swap(0, Release);
@@ -81,11 +81,11 @@ fn death_before_waking(search: Search) {
 fn giving_up(search: Search) {
     explore("giving up", search, || {
         let world = World::<Lock>::new();
-        assert_eq!(world.take(9), Ok(Taken::Clean));
+        assert_eq!(world.take(9), Ok(Acquired::Clean));
         let others = [0, 1].map(|me| spawn(&world, move |world| world.take(me)));
-        world.lock.give_up();
+        world.lock.unlock_not_recoverable();
         assert_eq!(join(others), [Err(Errno::NOTRECOVERABLE); 2]);
-        assert_eq!(world.lock.try_take(participant(3), &&world.graves), Err(Errno::NOTRECOVERABLE));
+        assert_eq!(world.lock.try_lock(participant(3), &&world.graves), Err(Errno::NOTRECOVERABLE));
     });
 }
 
@@ -93,17 +93,17 @@ fn giving_up(search: Search) {
 pub(super) fn taking_back<P: Protocol>(search: Search) {
     explore("taking back", search, || {
         let (world, number) = (World::<P>::new(), Guarded::new());
-        assert_eq!(world.take(9), Ok(Taken::Clean));
-        world.lock.lock().give_up();
+        assert_eq!(world.take(9), Ok(Acquired::Clean));
+        world.lock.lock().unlock_not_recoverable();
         let turn = |me: usize| {
             let number = number.clone();
             move |world: &World<P>| {
                 let result = world.take(me);
-                let is_back = result == Err(Errno::NOTRECOVERABLE) && world.lock.take_back(participant(me));
-                if is_back || result == Ok(Taken::Clean) {
+                let is_back = result == Err(Errno::NOTRECOVERABLE) && world.lock.recover_abandoned(participant(me));
+                if is_back || result == Ok(Acquired::Clean) {
                     number.increment();
                     world.lock.lock().mark_consistent();
-                    world.lock.give_back();
+                    world.lock.unlock();
                 }
                 is_back
             }
@@ -111,7 +111,7 @@ pub(super) fn taking_back<P: Protocol>(search: Search) {
         let other = spawn(&world, turn(0));
         let took_back = [turn(1)(&world), other.join().expect("no thread panics")];
         assert_eq!(took_back.into_iter().filter(|is_back| *is_back).count(), 1);
-        assert!(!world.lock.lock().is_taken());
+        assert!(!world.lock.lock().is_locked());
     });
 }
 
@@ -119,12 +119,12 @@ pub(super) fn taking_back<P: Protocol>(search: Search) {
 fn tries_beside_the_dead(search: Search) {
     explore("tries beside the dead", search, || {
         let world = World::<Lock>::new();
-        assert_eq!(world.take(9), Ok(Taken::Clean));
+        assert_eq!(world.take(9), Ok(Acquired::Clean));
         world.graves.bury(9);
-        let attempt = |me: usize| move |world: &World<Lock>| world.lock.try_take(participant(me), &&world.graves);
+        let attempt = |me: usize| move |world: &World<Lock>| world.lock.try_lock(participant(me), &&world.graves);
         let other = spawn(&world, attempt(0));
         let results = [attempt(1)(&world), other.join().expect("no thread panics")];
-        assert!(results.contains(&Ok(Taken::OwnerDied)) && results.contains(&Err(Errno::AGAIN)), "{results:?}");
+        assert!(results.contains(&Ok(Acquired::OwnerDied)) && results.contains(&Err(Errno::AGAIN)), "{results:?}");
         drop(Arc::clone(&world));
     });
 }

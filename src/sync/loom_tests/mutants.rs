@@ -3,11 +3,11 @@
 use rustix::io::Result;
 
 use super::models::{death, exclusion, taking_back};
-use super::{Graves, Lock, Owner, Protocol, Scope, Taken, patience, sleep, wake};
+use super::{Acquired, Graves, Lock, PeerId, Protocol, Scope, patience, sleep, wake};
 use crate::futex::exploration::{THREE_THREADS, TWO_THREADS, assert_found, is_planted};
 use crate::futex::ignore_spurious;
 use crate::futex::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use crate::sync::lock::{OWNER_DIED, Others, WAITED_FOR};
+use crate::sync::lock::{CONTENDED, Liveness, OWNER_DIED};
 
 #[test]
 fn a_relaxed_hand_over_is_found() {
@@ -69,8 +69,8 @@ impl Protocol for RelaxedHandOver {
         &self.0
     }
 
-    fn give_back(&self) {
-        if self.0.word.swap(0, Relaxed) & WAITED_FOR != 0 {
+    fn unlock(&self) {
+        if self.0.word.swap(0, Relaxed) & CONTENDED != 0 {
             wake(&self.0.word, 1, Scope::Shared);
         }
     }
@@ -88,16 +88,16 @@ impl Protocol for ForgottenWaiter {
         &self.0
     }
 
-    fn take(&self, me: Owner, _: &Graves) -> Result<Taken> {
+    fn take(&self, me: PeerId, _: &Graves) -> Result<Acquired> {
         loop {
-            if self.0.take_free(me) {
-                return Ok(Taken::Clean);
+            if self.0.try_lock_uncontended(me) {
+                return Ok(Acquired::Clean);
             }
             let word = self.0.word.load(Relaxed);
-            if word == 0 || self.0.word.compare_exchange(word, word | WAITED_FOR, Relaxed, Relaxed).is_err() {
+            if word == 0 || self.0.word.compare_exchange(word, word | CONTENDED, Relaxed, Relaxed).is_err() {
                 continue;
             }
-            ignore_spurious(sleep(&self.0.word, word | WAITED_FOR, Scope::Shared, patience().next_slice()?))?;
+            ignore_spurious(sleep(&self.0.word, word | CONTENDED, Scope::Shared, patience().next_slice()?))?;
         }
     }
 }
@@ -114,13 +114,13 @@ impl Protocol for TwoHeirs {
         &self.0
     }
 
-    fn take(&self, me: Owner, graves: &Graves) -> Result<Taken> {
+    fn take(&self, me: PeerId, graves: &Graves) -> Result<Acquired> {
         let word = self.0.word.load(Acquire);
-        if word != 0 && graves.is_dead(Owner::of_word(word))? {
+        if word != 0 && graves.is_dead(PeerId::of_word(word))? {
             self.0.word.swap(me.bits() | OWNER_DIED, Release);
-            return Ok(Taken::OwnerDied);
+            return Ok(Acquired::OwnerDied);
         }
-        if self.0.take_free(me) { Ok(Taken::Clean) } else { self.0.take(me, &graves, &mut patience()) }
+        if self.0.try_lock_uncontended(me) { Ok(Acquired::Clean) } else { self.0.lock(me, &graves, &mut patience()) }
     }
 }
 
@@ -136,7 +136,7 @@ impl Protocol for TakenBackTwice {
         &self.0
     }
 
-    fn take_back(&self, me: Owner) -> bool {
+    fn recover_abandoned(&self, me: PeerId) -> bool {
         self.0.word.swap(me.bits() | OWNER_DIED, AcqRel);
         true
     }

@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 
 /// How many handles can take part in one object at a time.
-pub(crate) const PARTICIPANTS: usize = 128;
+pub(crate) const MAX_PEERS: usize = 128;
 
 const SLOT_BITS: u32 = 8;
 
@@ -15,13 +15,13 @@ const SLOT_BITS: u32 = 8;
 ///
 /// Never zero, but for nobody. What comes from shared memory may be anything, and then be nobody's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owner(u32);
+pub(crate) struct PeerId(u32);
 
-impl Owner {
+impl PeerId {
     /// The bits that an owner takes.
     pub(crate) const MASK: u32 = (1 << 30) - 1;
     /// Nobody at all, who counts as dead.
-    pub(crate) const NOBODY: Self = Self(0);
+    pub(crate) const NONE: Self = Self(0);
     /// The bits that a generation takes. It is odd while the slot is taken.
     const GENERATION_MASK: u32 = Self::MASK >> SLOT_BITS;
 
@@ -42,7 +42,7 @@ impl Owner {
 
     /// Its place among the participants; `None` if nobody can have it.
     pub(in crate::sync) fn slot(self) -> Option<usize> {
-        (self.0 as usize % (1 << SLOT_BITS)).checked_sub(1).filter(|slot| *slot < PARTICIPANTS)
+        (self.0 as usize % (1 << SLOT_BITS)).checked_sub(1).filter(|slot| *slot < MAX_PEERS)
     }
 
     /// The slot's generation when it was taken, as far as it is told.
@@ -79,10 +79,10 @@ mod tests {
 
     #[test]
     fn owners_are_told_apart() {
-        for slot in [0, 1, 77, PARTICIPANTS - 1] {
+        for slot in [0, 1, 77, MAX_PEERS - 1] {
             for generation in [1, 3, 0x3f_ffff, u32::MAX] {
-                let owner = Owner::new(slot, generation);
-                assert_eq!((Owner::of_word(owner.bits() | 3 << 30), owner.slot()), (owner, Some(slot)));
+                let owner = PeerId::new(slot, generation);
+                assert_eq!((PeerId::of_word(owner.bits() | 3 << 30), owner.slot()), (owner, Some(slot)));
                 assert!(owner.is_of(generation) && !owner.is_of(generation.wrapping_add(2)));
                 assert!(!owner.is_of(generation.wrapping_add(1)), "one who has left");
             }
@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn what_nobody_wrote_is_nobodys() {
-        for word in [0, PARTICIPANTS as u32 + 1, 255, 0x1234_5600] {
-            assert_eq!(Owner::of_word(word).slot(), None);
+        for word in [0, MAX_PEERS as u32 + 1, 255, 0x1234_5600] {
+            assert_eq!(PeerId::of_word(word).slot(), None);
         }
     }
 }

@@ -6,6 +6,6 @@ pub(super) mod once;
 mod peer;
 pub(super) mod table;
 
-pub(crate) use id::Owner;
-pub(crate) use peer::{Everybody, Participant, count, error_of};
-pub(crate) use table::Table;
+pub(crate) use id::PeerId;
+pub(crate) use peer::{Peer, Peers, count, error_of};
+pub(crate) use table::PeerTable;

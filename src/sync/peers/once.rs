@@ -9,7 +9,7 @@ const BUSY: u32 = 1 << 31;
 
 /// The number, once it is there.
 #[inline]
-pub(in crate::sync) fn number(word: &AtomicU32) -> Option<u32> {
+pub(in crate::sync) fn peer_id(word: &AtomicU32) -> Option<u32> {
     let number = word.load(Acquire);
     (number.cast_signed() > 0).then_some(number)
 }
@@ -17,7 +17,7 @@ pub(in crate::sync) fn number(word: &AtomicU32) -> Option<u32> {
 /// The number, made by `work` unless it is there: once, however many threads come. What fails is tried again by the
 /// next one.
 #[cold]
-pub(in crate::sync) fn establish<E>(word: &AtomicU32, work: impl FnOnce() -> Result<u32, E>) -> Result<u32, E> {
+pub(in crate::sync) fn acquire<E>(word: &AtomicU32, work: impl FnOnce() -> Result<u32, E>) -> Result<u32, E> {
     loop {
         // Ordering: of a success: an attempt that failed before has left nothing behind.
         match word.compare_exchange(0, BUSY, Acquire, Acquire) {

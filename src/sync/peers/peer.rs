@@ -4,21 +4,21 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{self, Errno};
 
-use super::id::{Owner, PARTICIPANTS, is_taken};
-use super::liveness_token::{Claim, Presence};
-use super::table::{self, Slot, Table};
+use super::id::{MAX_PEERS, PeerId, is_taken};
+use super::liveness_token::{Claim, LivenessToken};
+use super::table::{self, PeerTable, Slot};
 use crate::dev_shm::{self, DescriptorPath, FilePath, Identity};
 use crate::error::{Cause, Error, Limit, Need, Operation, Result};
 use crate::shm::SharedMemory;
-use crate::sync::lock::Others;
+use crate::sync::lock::Liveness;
 use crate::sys;
 
 /// The bytes that are locked lie far beyond every file's end.
 const LOCKS: u64 = 1 << 62;
 
 /// A handle's part in an object. Each handle has its own slot; so has each child of `fork`, once it needs it.
-pub(crate) struct Participant {
-    presence: Presence,
+pub(crate) struct Peer {
+    token: LivenessToken,
     memory: SharedMemory,
     /// The object's file when it was opened. By now its descriptor may have been closed, and its number stand for
     /// another file, of which nothing follows.
@@ -54,7 +54,7 @@ impl Refusal {
             Self::System(Errno::NOSYS) => (Errno::NOSYS, Cause::Needs(Need::Participation)),
             Self::System(errno) => return Error::system(operation, errno),
             Self::Full => {
-                let most = PARTICIPANTS as u64;
+                let most = MAX_PEERS as u64;
                 (Errno::USERS, Cause::above(Limit::Participants, most + 1, most))
             }
             Self::ForeignLock(process) => (Errno::BUSY, Cause::ForeignLock { process }),
@@ -66,24 +66,24 @@ impl Refusal {
     }
 }
 
-impl Participant {
+impl Peer {
     /// One with a slot in the table, which lies somewhere in the object; so many bytes from this offset on are for its
     /// locks.
     pub(crate) fn new(
         memory: SharedMemory,
         prefix: &'static [u8],
         offset: u64,
-        table: &Table,
+        table: &PeerTable,
         operation: Operation,
     ) -> Result<Self> {
         Self::check_pages(&memory, operation)?;
         // EINVAL: the advice is not known.
         let known = |errno| if errno == Errno::INVAL { Errno::NOSYS } else { errno };
-        let presence = Presence::new().map_err(|errno| Refusal::System(known(errno)).into_error(operation))?;
+        let token = LivenessToken::new().map_err(|errno| Refusal::System(known(errno)).into_error(operation))?;
         let (second, file) = second_description(&memory, prefix).map_err(|refusal| refusal.into_error(operation))?;
-        let participant = Self { presence, memory, file, prefix, locks: LOCKS + offset };
-        participant.register(table, operation, || Ok(second))?;
-        Ok(participant)
+        let peer = Self { token, memory, file, prefix, locks: LOCKS + offset };
+        peer.register(table, operation, || Ok(second))?;
+        Ok(peer)
     }
 
     /// Makes sure that memory is not of huge pages: what keeps a participant's lock is a page of the object.
@@ -104,53 +104,53 @@ impl Participant {
 
     /// Who this process is, by this handle.
     #[inline]
-    pub(crate) fn me(&self, table: &Table, operation: Operation) -> Result<Owner> {
-        match self.presence.number() {
-            Some(number) => Ok(Owner::of_word(number)),
+    pub(crate) fn me(&self, table: &PeerTable, operation: Operation) -> Result<PeerId> {
+        match self.token.peer_id() {
+            Some(number) => Ok(PeerId::of_word(number)),
             None => self.register(table, operation, || self.same_again()),
         }
     }
 
     /// Whether this process is that owner.
     #[inline]
-    pub(crate) fn is_me(&self, owner: Owner) -> bool {
-        self.presence.number() == Some(owner.bits())
+    pub(crate) fn is_me(&self, owner: PeerId) -> bool {
+        self.token.peer_id() == Some(owner.bits())
     }
 
     /// Makes sure that this process counts as one that takes part: a peer may have overwritten its slot's generation.
-    pub(crate) fn show(&self, table: &Table) {
-        if let Some(me) = self.presence.number() {
-            table::show(table, Owner::of_word(me));
+    pub(crate) fn show(&self, table: &PeerTable) {
+        if let Some(me) = self.token.peer_id() {
+            table::show(table, PeerId::of_word(me));
         }
     }
 
     /// The slot is given up, so that others need not ask the kernel about it.
-    pub(crate) fn leave(&self, table: &Table) {
-        if let Some(me) = self.presence.number() {
-            table::leave(table, Owner::of_word(me));
+    pub(crate) fn leave(&self, table: &PeerTable) {
+        if let Some(me) = self.token.peer_id() {
+            table::leave(table, PeerId::of_word(me));
         }
     }
 
     #[cold]
     fn register(
         &self,
-        table: &Table,
+        table: &PeerTable,
         operation: Operation,
         open: impl FnOnce() -> core::result::Result<OwnedFd, Refusal>,
-    ) -> Result<Owner> {
-        let number = self.presence.establish(|| self.take_slot(open()?, table));
-        number.map(Owner::of_word).map_err(|refusal| refusal.into_error(operation))
+    ) -> Result<PeerId> {
+        let number = self.token.acquire(|| self.take_slot(open()?, table));
+        number.map(PeerId::of_word).map_err(|refusal| refusal.into_error(operation))
     }
 
     /// Locks a slot's byte by the file.
     fn take_slot<'a>(
         &'a self,
         file: OwnedFd,
-        table: &'a Table,
+        table: &'a PeerTable,
     ) -> core::result::Result<(OwnedFd, Taking<'a>), Refusal> {
         let taken = table::take_slot(table, |slot| sys::lock_byte(file.as_fd(), self.byte(slot)));
         match taken.map_err(|errno| self.why_refused(errno))? {
-            Some(slot) => Ok((file, Taking { participant: self, slot })),
+            Some(slot) => Ok((file, Taking { peer: self, slot })),
             None => Err(self.why_none()?),
         }
     }
@@ -178,7 +178,7 @@ impl Participant {
     /// Why no slot can be locked.
     #[cold]
     fn why_none(&self) -> io::Result<Refusal> {
-        for slot in 0..PARTICIPANTS {
+        for slot in 0..MAX_PEERS {
             if let Some(process) = sys::foreign_lock(self.memory.as_fd(), self.byte(slot))? {
                 return Ok(Refusal::ForeignLock(process));
             }
@@ -197,7 +197,7 @@ impl Participant {
 /// a slot that is said to be taken counts if its byte is locked. The file may be open for reading only.
 pub(crate) fn count(file: BorrowedFd<'_>, generations: impl Iterator<Item = u32>) -> io::Result<usize> {
     let mut count = 0;
-    for (slot, _) in generations.take(PARTICIPANTS).enumerate().filter(|(_, generation)| is_taken(*generation)) {
+    for (slot, _) in generations.take(MAX_PEERS).enumerate().filter(|(_, generation)| is_taken(*generation)) {
         count += usize::from(sys::is_byte_locked(file, LOCKS + slot as u64)?);
     }
     Ok(count)
@@ -232,7 +232,7 @@ fn open_by_name(memory: &SharedMemory, prefix: &[u8]) -> core::result::Result<(O
 
 /// A slot whose byte is locked by a file of the participant's.
 struct Taking<'a> {
-    participant: &'a Participant,
+    peer: &'a Peer,
     slot: Slot<'a>,
 }
 
@@ -244,7 +244,7 @@ impl Claim for Taking<'_> {
     }
 
     fn confirm(&self) -> core::result::Result<(), Refusal> {
-        let held = self.participant.is_held(self.slot.number)?;
+        let held = self.peer.is_held(self.slot.number)?;
         if held { Ok(()) } else { Err(Refusal::LockNotKept) }
     }
 
@@ -264,19 +264,19 @@ pub(crate) fn error_of(operation: Operation, errno: Errno) -> Error {
 }
 
 /// All participants, as one of them sees them.
-pub(crate) struct Everybody<'object> {
-    pub(crate) participant: &'object Participant,
-    pub(crate) table: &'object Table,
+pub(crate) struct Peers<'object> {
+    pub(crate) peer: &'object Peer,
+    pub(crate) table: &'object PeerTable,
 }
 
-impl Others for Everybody<'_> {
-    fn is_dead(&self, owner: Owner) -> io::Result<bool> {
+impl Liveness for Peers<'_> {
+    fn is_dead(&self, owner: PeerId) -> io::Result<bool> {
         // Who asks after others can be asked after.
-        self.participant.show(self.table);
+        self.peer.show(self.table);
         table::is_dead(self.table, owner, |slot| {
             // Of another file's locks nothing follows. Only a death is worth the question.
-            let is_held = self.participant.is_held(slot)?;
-            if is_held || Identity::of_file(self.participant.memory.as_fd())? == self.participant.file {
+            let is_held = self.peer.is_held(slot)?;
+            if is_held || Identity::of_file(self.peer.memory.as_fd())? == self.peer.file {
                 Ok(is_held)
             } else {
                 Err(Errno::BADF)

@@ -2,17 +2,17 @@
 
 use rustix::io::Result;
 
-use super::id::{Owner, PARTICIPANTS, by_use, is_taken};
+use super::id::{MAX_PEERS, PeerId, by_use, is_taken};
 use crate::futex::primitive::AtomicU32;
 use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 
 /// A generation for each slot.
-pub(crate) type Table = [AtomicU32; PARTICIPANTS];
+pub(crate) type PeerTable = [AtomicU32; MAX_PEERS];
 
 /// A bit for each slot.
 type Slots = u128;
 
-const _: () = assert!(Slots::BITS as usize == PARTICIPANTS);
+const _: () = assert!(Slots::BITS as usize == MAX_PEERS);
 
 /// A slot whose byte is locked.
 pub(in crate::sync) struct Slot<'table> {
@@ -53,9 +53,9 @@ fn least_used(table: &[AtomicU32], tried: Slots, taken: bool) -> Option<(usize, 
 
 impl Slot<'_> {
     /// Makes known to others who has the slot. Its last owner is dead, which whoever reads this learns by it.
-    pub(in crate::sync) fn publish(&self) -> Owner {
+    pub(in crate::sync) fn publish(&self) -> PeerId {
         self.generation.store(self.now, Release);
-        Owner::new(self.number, self.now)
+        PeerId::new(self.number, self.now)
     }
 
     /// Undoes what [`publish`](Self::publish) did.
@@ -66,14 +66,14 @@ impl Slot<'_> {
 }
 
 /// Makes sure that this owner counts as one that takes part: a peer may have overwritten its slot's generation.
-pub(in crate::sync) fn show(table: &[AtomicU32], me: Owner) {
+pub(in crate::sync) fn show(table: &[AtomicU32], me: PeerId) {
     if let Some(generation) = generation_of(table, me).filter(|generation| !me.is_of(generation.load(Relaxed))) {
         generation.store(me.generation(), Release);
     }
 }
 
 /// An owner's slot is given up, so that others need not ask the kernel about it.
-pub(in crate::sync) fn leave(table: &[AtomicU32], me: Owner) {
+pub(in crate::sync) fn leave(table: &[AtomicU32], me: PeerId) {
     if let Some(generation) = generation_of(table, me) {
         generation.fetch_add(1, Release);
     }
@@ -82,13 +82,13 @@ pub(in crate::sync) fn leave(table: &[AtomicU32], me: Owner) {
 /// Whether nobody is this owner any more: the kernel is asked by `is_held` if the table does not say so.
 pub(in crate::sync) fn is_dead(
     table: &[AtomicU32],
-    owner: Owner,
+    owner: PeerId,
     is_held: impl FnOnce(usize) -> Result<bool>,
 ) -> Result<bool> {
     let Some((slot, generation)) = owner.slot().zip(generation_of(table, owner)) else { return Ok(true) };
     if owner.is_of(generation.load(Acquire)) { Ok(!is_held(slot)?) } else { Ok(true) }
 }
 
-fn generation_of(table: &[AtomicU32], owner: Owner) -> Option<&AtomicU32> {
+fn generation_of(table: &[AtomicU32], owner: PeerId) -> Option<&AtomicU32> {
     table.get(owner.slot()?)
 }

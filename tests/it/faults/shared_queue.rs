@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use rawipc::error::{Limit, Operation, RejectedError};
+use rawipc::shared_queue::InFlight;
 use rawipc::shared_queue::SharedQueueOptions;
 use rawipc::{Deadline, Errno, ErrorKind, Mapping, MessageBuffer, Name, Priority, SharedMemory, SharedQueue};
 use rawipc::{WaitTuning, name};
@@ -275,7 +276,7 @@ fn waiting() -> Vec<Case> {
         })
         .unless(&[AGAIN]),
         case("SharedQueue receive_in_place_timeout, empty", Receive, || {
-            on_arena(Arena::new(0), |queue| queue.receive_in_place_timeout(SOON).map(drop))
+            on_arena(Arena::new(0), |queue| queue.receive_in_place_timeout(SOON).map(InFlight::complete))
         })
         .unless(&[AGAIN]),
         case("SharedQueue send_timeout, full", Send, || on_arena(Arena::new(2), send)).unless(&[AGAIN]),

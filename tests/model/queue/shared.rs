@@ -119,7 +119,9 @@ impl Queue for InPlace {
             wait => self.0.receive_in_place_deadline(deadline(wait)),
         }?;
         borrowed.read_at(0, &mut buffer[..borrowed.len()])?;
-        Ok((borrowed.len(), borrowed.priority()))
+        let received = (borrowed.len(), borrowed.priority());
+        borrowed.complete();
+        Ok(received)
     }
 
     fn attributes(&self) -> Result<Attributes> {

@@ -14,6 +14,7 @@ use rawipc::inspect::{Limits, Listing, Platform};
 use rawipc::mqueue::Notify;
 use rawipc::semaphore::SemaphoreOf;
 use rawipc::semaphore::abi::{Abi, Gnu32, Gnu64, Musl, Private};
+use rawipc::shared_queue::InFlight;
 use rawipc::{
     Deadline, Error, MessageBuffer, MessageQueue, Name, NamedSemaphore, NotificationSocket, Priority, Receiver,
     Semaphore, Sender, Shared, SharedMemory, SharedQueue, TypedReceiver, TypedSender, name, shareable,
@@ -119,7 +120,7 @@ fn shared_queue() -> Result<(), Error> {
     sender.send(&1, Priority::MIN)?;
     receiver.receive()?;
     sender.sender().reserve()?.publish(8, Priority::MIN)?;
-    receiver.receiver().receive_in_place().map(drop)
+    receiver.receiver().receive_in_place().map(InFlight::complete)
 }
 
 fn notification() -> Result<(), Error> {

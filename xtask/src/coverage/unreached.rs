@@ -42,7 +42,7 @@ const REASONS: &[Reason] = &[
     ("src/sync/peers/once.rs", "sleep(word", MEETING),
     ("src/sync/peers/once.rs", "continue;", MEETING),
     ("src/shared_queue/protocol/guard.rs", "fn remove_first", HOSTILE),
-    ("src/shared_queue/protocol/wait.rs", "if wait.over =>", RACE),
+    ("src/shared_queue/protocol/wait.rs", "if wait.last_attempt =>", RACE),
     ("src/shm/shared.rs", "fn clone", "is of a type that is `Copy`, so nobody calls it"),
     ("src/semaphore/protocol/gnu32.rs", "fn leave", RACE),
     ("src/semaphore/protocol/gnu64.rs", "fn post_slow", RACE),

@@ -271,7 +271,7 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a full system is told as a full process",
         "src/error/kind.rs",
-        "Errno::NFILE => Self::LimitExceeded(Limit::SystemDescriptors),",
+        "Errno::NFILE => Self::LimitExceeded(WaitLimit::SystemDescriptors),",
         "Errno::NFILE => Self::LimitExceeded(Limit::Descriptors),",
         Tests("injected"),
     ),
@@ -313,8 +313,8 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a dead owner's lock is had as a clean one",
         "src/sync/lock.rs",
-        ".ok().map(|_| Taken::OwnerDied))",
-        ".ok().map(|_| Taken::Clean))",
+        ".ok().map(|_| Acquired::OwnerDied))",
+        ".ok().map(|_| Acquired::Clean))",
         Tests("robust_mutex"),
     ),
     bug(
@@ -327,8 +327,8 @@ pub const BUGS: &[Bug] = &[
     bug(
         "unlocking wakes nobody",
         "src/sync/lock.rs",
-        "        if self.word.swap(0, Release) & WAITED_FOR != 0 {",
-        "        if self.word.swap(0, Release) & WAITED_FOR != 0 && has_owner(0) {",
+        "        if self.word.swap(0, Release) & CONTENDED != 0 {",
+        "        if self.word.swap(0, Release) & CONTENDED != 0 && has_owner(0) {",
         Models("the_lock_is_handed_over"),
     ),
     bug(
@@ -348,21 +348,21 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a half-read message dies with its reader",
         "src/shared_queue/protocol/recovery.rs",
-        "                (State::Taken(_), true) => self.put_back(block)?,",
-        "                (State::Taken(_), true) => self.push_free(block)?,",
+        "                (State::InFlight(_), true) => self.put_back(slot)?,",
+        "                (State::InFlight(_), true) => self.push_free(slot)?,",
         Tests("shared_queue_steps"),
     ),
     bug(
         "a delivered message comes back with its reader's death",
         "src/shared_queue/protocol/recovery.rs",
-        "        State::Reserved(owner) | State::Taken(owner) if is_dead(others, owner) => (state(), true),",
-        "        old @ (State::Reserved(owner) | State::Taken(owner)) if is_dead(others, owner) => (old, true),",
+        "        State::Reserved(owner) | State::InFlight(owner) if is_dead(others, owner) => (state(), true),",
+        "        old @ (State::Reserved(owner) | State::InFlight(owner)) if is_dead(others, owner) => (old, true),",
         Models("what_was_given_up_before_a_death"),
     ),
     bug(
         "a queue's lock with a mark that no participant writes is lost",
         "src/shared_queue/protocol/session.rs",
-        "Err(Errno::NOTRECOVERABLE) if lock.take_back(self.me) =>",
+        "Err(Errno::NOTRECOVERABLE) if lock.recover_abandoned(self.me) =>",
         "Err(Errno::NOTRECOVERABLE) if lock.is_clear() =>",
         Tests("lock_words"),
     ),

@@ -29,7 +29,7 @@ pub const DOORBELLS: &[Bug] = &[
         "a forked child takes its parent's ring",
         "src/shared_queue/doorbell.rs",
         "if !self.creator.is_this_process() {",
-        "if !self.creator.is_this_process() && self.place > MAX_BELLS {",
+        "if !self.creator.is_this_process() && self.memory > MAX_BELLS {",
         Tests("shared_queue_doorbell"),
     ),
     bug(

@@ -17,7 +17,7 @@ use doorbells::DOORBELLS;
 use waiting::WAITING;
 
 /// Where the result of a whole run is kept.
-const RECORD: &str = "tests/mutants.txt";
+const SLOT_HEADER: &str = "tests/mutants.txt";
 
 /// All bugs.
 fn all() -> impl Iterator<Item = &'static Bug> {
@@ -149,7 +149,7 @@ fn record(shell: &Shell, results: &[(&&Bug, String)]) -> Result<()> {
     }
     let found = results.iter().filter(|(_, found)| found != SURVIVED).count();
     text.push_str(&format!("\n{found} found of {} that were planted; {} are listed\n", results.len(), all().count()));
-    Ok(fs::write(root().join(RECORD), text)?)
+    Ok(fs::write(root().join(SLOT_HEADER), text)?)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub const WAITING: &[Bug] = &[
         "a call waits for a stopped peer beyond its grace",
         "src/shared_queue/protocol/wait.rs",
         "deadline.saturating_add(self.grace)",
-        "deadline.saturating_add(self.grace + GIVING)",
+        "deadline.saturating_add(self.grace + SETTLE_GRACE)",
         Tests("shared_queue_bounds"),
     ),
     bug(
@@ -36,7 +36,7 @@ pub const WAITING: &[Bug] = &[
         "the kernel is asked about each message in flight",
         "src/shared_queue/protocol/recovery.rs",
         "            self.last.set(owner);",
-        "            self.last.set(Owner::NOBODY);",
+        "            self.last.set(PeerId::NONE);",
         Tests("shared_queue_calls"),
     ),
 ];

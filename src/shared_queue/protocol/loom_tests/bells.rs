@@ -18,15 +18,15 @@ use crate::futex::primitive::{sleep, wake};
 use crate::priority::Priority;
 use crate::shared_queue::protocol::arming::{Arming, Bells, Ringer, Rung};
 use crate::shared_queue::protocol::layout::{ARMED, Bell};
-use crate::shared_queue::protocol::session::Client;
-use crate::shared_queue::protocol::wait::Wait;
+use crate::shared_queue::protocol::session::Session;
+use crate::shared_queue::protocol::wait_limit::Wait;
 use crate::sync::loom_tests::participant;
-use crate::sync::{Others, Owner};
+use crate::sync::{Liveness, PeerId};
 
 /// Two consumers and who sends.
 const CONSUMERS: Search = Search { last: Some(3), stale: Some(2) };
 
-/// For what is planted, which takes three: as many also where one fewer is tried.
+/// WaitFor what is planted, which takes three: as many also where one fewer is tried.
 const PLANTED: Search = Search { last: Some(4), stale: Some(3) };
 
 /// Who sends; the consumers are 1 and 2, in the places 0 and 1.
@@ -80,7 +80,7 @@ impl Ringer for Hand<'_> {
 
     fn ring(&self, place: usize, record: &Bell) -> Result<Rung, Killed> {
         self.step()?;
-        let owner = Owner::of_word(record.owner.load(Relaxed));
+        let owner = PeerId::of_word(record.owner.load(Relaxed));
         let rung = if self.reaches[place] {
             assert_eq!(record.number.load(Relaxed), place as u32, "it is armed before its number is there");
             self.tower.ring_bell(place);
@@ -114,7 +114,7 @@ impl Tower {
         self.slip == Some(slip)
     }
 
-    fn is_dead(&self, owner: Owner) -> bool {
+    fn is_dead(&self, owner: PeerId) -> bool {
         (&self.world.graves).is_dead(owner).expect("models know")
     }
 
@@ -153,8 +153,8 @@ impl Tower {
 
     /// Sends a message; whether it is to ring.
     fn send(&self, number: u32) -> bool {
-        let fill = |block: super::Block<'_>| self.world.rooms[block.index].set(number);
-        self.world.with(SENDER, |client| client.send(1, Priority::MIN, super::wait, fill)).expect("there is room")
+        let fill = |slot: super::Slot<'_>| self.world.rooms[slot.index].set(number);
+        self.world.with(SENDER, |session| session.send(1, Priority::MIN, super::wait, fill)).expect("there is room")
     }
 
     /// Sends a message and rings.
@@ -167,8 +167,8 @@ impl Tower {
     fn try_receive(&self, me: usize) -> Option<u32> {
         let mut number = 0;
         let now = || Wait::for_lock_alone(Duration::from_secs(1 << 32));
-        let take = |client: Client<'_, Scene<'_>>| {
-            client.receive(now, |found| number = self.world.rooms[found.block.index].get())
+        let take = |session: Session<'_, Scene<'_>>| {
+            session.receive(now, |found| number = self.world.rooms[found.slot.index].get())
         };
         match self.world.with(me, take) {
             Ok(()) => Some(number),
@@ -185,11 +185,11 @@ impl Tower {
         self.bell(place).swap(0, Acquire);
         let arming = self
             .world
-            .with(me, |client| client.arm(place, place as u32, &mut client.wait_for_lock()))
+            .with(me, |session| session.arm(place, place as u32, &mut session.wait_for_lock()))
             .expect("the lock");
         if arming != Arming::Armed && self.is_slip(Slip::DisarmsAll) {
-            self.world.with(me, |client| {
-                let _locked = client.lock(&mut super::wait()).expect("the lock");
+            self.world.with(me, |session| {
+                let _locked = session.lock(&mut super::wait()).expect("the lock");
                 self.bells().sum.fetch_and(!ARMED, Relaxed);
             });
         }
@@ -249,7 +249,7 @@ enum Death {
     Armed,
     /// With the ring of its own.
     Rung,
-    /// With the message in hand.
+    /// With the message in flight.
     Taken,
 }
 
@@ -261,13 +261,13 @@ fn death(death: Death) {
         let survivor = spawn(&tower, |tower| tower.consume(2));
         let was_taken = die_in(&tower, death);
         tower.world.die(1);
-        // What the dead one had in hand rings nobody; the next message does.
+        // What the dead one had in flight rings nobody; the next message does.
         tower.send_and_ring(7, [true; BELLS], ALL_STEPS);
         assert!(join([survivor])[0] == 7 || was_taken);
         assert_eq!(tower.claim(3), Some(0));
         while tower.try_receive(2).is_some() {}
         tower.bell(0).swap(0, Acquire);
-        let armed = tower.world.with(3, |client| client.arm(0, 0, &mut client.wait_for_lock())).expect("the lock");
+        let armed = tower.world.with(3, |session| session.arm(0, 0, &mut session.wait_for_lock())).expect("the lock");
         assert_eq!(armed, Arming::Armed);
         tower.send_and_ring(8, [true; BELLS], ALL_STEPS);
         assert_eq!(tower.bell(0).load(Acquire), 1);
@@ -277,8 +277,8 @@ fn death(death: Death) {
 /// Whether there is one message more now.
 fn die_in(tower: &Tower, death: Death) -> bool {
     match death {
-        Death::RecordArmed => tower.world.with(1, |client| {
-            core::mem::forget(client.lock(&mut super::wait()).expect("the lock"));
+        Death::RecordArmed => tower.world.with(1, |session| {
+            core::mem::forget(session.lock(&mut super::wait()).expect("the lock"));
             tower.bells().arm_record(0, 0);
         }),
         Death::Armed => assert_eq!(tower.arm(1), Arming::Armed),
@@ -291,7 +291,7 @@ fn die_in(tower: &Tower, death: Death) -> bool {
         Death::Taken => {
             tower.send_and_ring(6, [true; BELLS], ALL_STEPS);
             // The other one may be faster.
-            let _ = tower.world.with(1, |client| client.receive_in_place(&mut client.wait_for_lock()).map(drop));
+            let _ = tower.world.with(1, |session| session.receive_in_place(&mut session.wait_for_lock()).map(drop));
             return true;
         }
     }
@@ -311,7 +311,7 @@ fn dropped_and_taken() {
                     return number;
                 }
                 tower.bell(0).swap(0, Acquire);
-                if tower.world.with(3, |client| client.arm(0, 0, &mut client.wait_for_lock())).expect("the lock")
+                if tower.world.with(3, |session| session.arm(0, 0, &mut session.wait_for_lock())).expect("the lock")
                     == Arming::Armed
                 {
                     tower.wait(1);

@@ -16,16 +16,16 @@ use std::vec::Vec;
 use loom::thread::JoinHandle;
 use rustix::io::Result;
 
-use super::layout::{Bell, Control, Entry, Line, Record, Side, Sizes, Wide};
-use super::session::{Client, Place};
-use super::view::{Block, View};
-use super::wait::{Limit, Wait};
+use super::layout::{Bell, Control, Entry, Line, Sizes, SlotHeader, SplitU64, Waiters};
+use super::session::{QueueMemory, Session};
+use super::view::{Slot, View};
+use super::wait_limit::{Wait, WaitLimit};
 use crate::futex::WaitTuning;
 use crate::futex::exploration::Guarded;
 use crate::futex::model::{AtomicU32, let_slices_end};
 use crate::priority::Priority;
 use crate::sync::loom_tests::{Graves, free_lock, participant, word_of};
-use crate::sync::{Others, Owner};
+use crate::sync::{Liveness, PeerId};
 
 /// How many doorbells there can be: those of two consumers.
 const BELLS: usize = 2;
@@ -33,13 +33,13 @@ const BELLS: usize = 2;
 /// Longer than what is copied under the lock.
 const LONG: usize = 2000;
 
-/// A queue's memory, what lies in its blocks, and who has died.
+/// A queue's memory, what lies in its slots, and who has died.
 struct World {
     control: Control,
     run: Vec<Entry>,
     heap: Vec<Entry>,
     free: Vec<AtomicU32>,
-    blocks: Vec<Line>,
+    slots: Vec<Line>,
     bells: Vec<Bell>,
     rooms: Vec<Guarded>,
     sizes: Sizes,
@@ -53,13 +53,13 @@ struct Scene<'world> {
     next_look: core::sync::atomic::AtomicU32,
 }
 
-impl Others for Scene<'_> {
-    fn is_dead(&self, owner: Owner) -> Result<bool> {
+impl Liveness for Scene<'_> {
+    fn is_dead(&self, owner: PeerId) -> Result<bool> {
         self.graves.is_dead(owner)
     }
 }
 
-impl Place for Scene<'_> {
+impl QueueMemory for Scene<'_> {
     fn view(&self) -> &View<'_> {
         &self.view
     }
@@ -77,25 +77,25 @@ fn zero() -> AtomicU32 {
     AtomicU32::new(0)
 }
 
-fn wide() -> Wide {
-    Wide { low: zero(), high: zero() }
+fn wide() -> SplitU64 {
+    SplitU64 { low: zero(), high: zero() }
 }
 
 fn entry() -> Entry {
-    Entry { key: wide(), block: zero(), rest: zero() }
+    Entry { key: wide(), slot: zero(), given_up: zero() }
 }
 
-fn side() -> Side {
-    Side { event: zero(), sleepers: zero() }
+fn waiters() -> Waiters {
+    Waiters { event: zero(), sleepers: zero() }
 }
 
 fn bell() -> Bell {
-    Bell { owner: zero(), number: zero(), armed: zero(), rest: zero() }
+    Bell { owner: zero(), number: zero(), armed: zero(), _reserved: zero() }
 }
 
 fn line() -> Line {
-    let record = Record { state: zero(), length: zero(), key: wide(), rest: core::array::from_fn(|_| zero()) };
-    Line { record, start: [const { AtomicU8::new(0) }; 32] }
+    let header = SlotHeader { state: zero(), length: zero(), key: wide(), _reserved: core::array::from_fn(|_| zero()) };
+    Line { header, start: [const { AtomicU8::new(0) }; 32] }
 }
 
 impl World {
@@ -107,9 +107,9 @@ impl World {
             free: zero(),
             next: wide(),
             first: entry(),
-            receivers: side(),
-            senders: side(),
-            enough: zero(),
+            receivers: waiters(),
+            senders: waiters(),
+            wake_threshold: zero(),
             armed: zero(),
             run: zero(),
         };
@@ -118,7 +118,7 @@ impl World {
             run: (0..max_messages).map(|_| entry()).collect(),
             heap: (0..max_messages).map(|_| entry()).collect(),
             free: (0..max_messages).map(|_| zero()).collect(),
-            blocks: (0..max_messages * sizes.lines()).map(|_| line()).collect(),
+            slots: (0..max_messages * sizes.lines()).map(|_| line()).collect(),
             bells: (0..BELLS).map(|_| bell()).collect(),
             rooms: (0..max_messages).map(|_| Guarded::new()).collect(),
             sizes,
@@ -129,22 +129,22 @@ impl World {
     }
 
     fn view(&self) -> View<'_> {
-        let Self { control, run, heap, free, blocks, bells, sizes, .. } = self;
-        View { control, run, heap, free, blocks, bells, sizes: *sizes, lines: sizes.lines() }
+        let Self { control, run, heap, free, slots, bells, sizes, .. } = self;
+        View { control, run, heap, free, slots, bells, sizes: *sizes, lines: sizes.lines() }
     }
 
     /// Does something as one participant.
-    fn with<T>(&self, number: usize, action: impl FnOnce(Client<'_, Scene<'_>>) -> T) -> T {
+    fn with<T>(&self, number: usize, action: impl FnOnce(Session<'_, Scene<'_>>) -> T) -> T {
         let scene = Scene { view: self.view(), graves: &self.graves, next_look: 0.into() };
-        action(Client { place: &scene, me: participant(number) })
+        action(Session { memory: &scene, me: participant(number) })
     }
 
     /// Sends a number, waiting until it can.
     fn send(&self, me: usize, length: usize, number: u32) -> Result<()> {
-        let fill = |block: Block<'_>| self.rooms[block.index].set(number);
-        let sent = self.with(me, |client| match length {
-            LONG => client.send_long(length, Priority::MIN, &mut wait(), fill),
-            _ => client.send(length, Priority::MIN, wait, fill),
+        let fill = |slot: Slot<'_>| self.rooms[slot.index].set(number);
+        let sent = self.with(me, |session| match length {
+            LONG => session.send_long(length, Priority::MIN, &mut wait(), fill),
+            _ => session.send(length, Priority::MIN, wait, fill),
         });
         sent.map(drop)
     }
@@ -152,7 +152,7 @@ impl World {
     /// Receives a number, waiting until there is one.
     fn receive(&self, me: usize) -> Result<u32> {
         let mut number = 0;
-        self.with(me, |client| client.receive(wait, |found| number = self.rooms[found.block.index].get()))?;
+        self.with(me, |session| session.receive(wait, |found| number = self.rooms[found.slot.index].get()))?;
         Ok(number)
     }
 
@@ -168,7 +168,7 @@ impl World {
 /// Until it is ended: slices end only when the model says so.
 fn wait() -> Wait<'static> {
     let tuning = &const { WaitTuning { spin: 0, recheck_interval: Some(Duration::from_secs(1 << 32)) } };
-    Wait::new(Limit::None, tuning, Duration::ZERO)
+    Wait::new(WaitLimit::None, tuning, Duration::ZERO)
 }
 
 fn spawn<T: 'static>(world: &Arc<World>, action: impl FnOnce(&World) -> T + 'static) -> JoinHandle<T> {

@@ -64,16 +64,16 @@ fn two_senders(search: Search) {
 #[derive(Clone, Copy, Debug)]
 enum Death {
     /// With the lock, before it has done anything.
-    Locked,
-    /// With the lock and a block from the stack.
+    QueueGuard,
+    /// With the lock and a slot from the stack.
     Popped,
-    /// With a block in hand.
+    /// With a slot in flight.
     Reserved,
     /// With the lock, right after its message was accepted.
     Accepted,
     /// Between giving the lock back and waking.
     Unwoken,
-    /// With the message of another in hand.
+    /// With the message of another in flight.
     Taken,
 }
 
@@ -97,77 +97,77 @@ fn death(search: Search, death: Death) {
 }
 
 fn die_in(world: &World, death: Death) {
-    world.with(9, |client| match death {
+    world.with(9, |session| match death {
         Death::Reserved => {
-            let block = client.reserve(&mut wait()).expect("room");
-            world.rooms[block.index].set(6);
+            let slot = session.reserve(&mut wait()).expect("room");
+            world.rooms[slot.index].set(6);
         }
         Death::Taken => {
             // The other one may be faster, and then there is nobody to die.
             assert_eq!(world.send(2, LONG, 7), Ok(()));
-            let _ = client.receive_in_place(&mut client.wait_for_lock());
+            let _ = session.receive_in_place(&mut session.wait_for_lock());
         }
         _ => {
-            let mut locked = client.lock(&mut wait()).expect("the lock");
-            if !matches!(death, Death::Locked) {
-                let block = locked.free().and_then(|free| locked.pop_free(free)).expect("a block");
-                world.rooms[block.index].set(7);
+            let mut guard = session.lock(&mut wait()).expect("the lock");
+            if !matches!(death, Death::QueueGuard) {
+                let slot = guard.free().and_then(|free| guard.pop_free(free)).expect("a slot");
+                world.rooms[slot.index].set(7);
                 match death {
                     Death::Accepted => {
-                        block.record.length.store(1, Release);
-                        block.record.state.store(State::Published.word(), Release);
+                        slot.header.length.store(1, Release);
+                        slot.header.state.store(State::Published.word(), Release);
                     }
                     Death::Unwoken => {
-                        locked.publish(block, 1, Priority::MIN).expect("a message");
-                        world.control.lock.give_back();
+                        guard.publish(slot, 1, Priority::MIN).expect("a message");
+                        world.control.lock.unlock();
                     }
                     _ => {}
                 }
             }
-            core::mem::forget(locked);
+            core::mem::forget(guard);
         }
     });
     world.die(9);
 }
 
-/// How somebody takes back what the dead have in hand.
+/// How somebody takes back what the dead have in flight.
 pub(super) type Heir = fn(&World) -> Result<()>;
 
-/// A receiver has read its message to the end, cannot get the lock, and dies after it has given the block up without
+/// A receiver has read its message to the end, cannot get the lock, and dies after it has given the slot up without
 /// it: the message is delivered, whenever others look.
 pub(super) fn death_after_giving_up(search: Search, heir: Heir) {
     explore("death after giving up", search, move || {
         let world = World::new(1);
         assert_eq!(world.send(2, LONG, 7), Ok(()));
         let heir = spawn(&world, heir);
-        world.with(9, |client| {
-            let found = client.receive_in_place(&mut wait()).expect("a message");
-            assert_eq!(world.rooms[found.block.index].get(), 7);
-            client.abandon(found.block);
+        world.with(9, |session| {
+            let found = session.receive_in_place(&mut wait()).expect("a message");
+            assert_eq!(world.rooms[found.slot.index].get(), 7);
+            session.abandon(found.slot);
         });
         world.die(9);
         assert_eq!(join([heir]), [Ok(())]);
-        assert_eq!(world.with(1, |client| client.reclaim()).map(drop), Ok(()));
+        assert_eq!(world.with(1, |session| session.reclaim()).map(drop), Ok(()));
         assert_at_rest(&world);
         assert_eq!((world.send(2, LONG, 8), world.receive(1)), (Ok(()), Ok(8)));
     });
 }
 
-/// A receiver has read its message to the end, cannot get the lock, gives the block up without it and lives on. The
-/// block is free to others, who write into it.
+/// A receiver has read its message to the end, cannot get the lock, gives the slot up without it and lives on. The
+/// slot is free to others, who write into it.
 fn giving_up(search: Search, heir: Heir) {
     explore("giving up", search, move || {
         let world = World::new(1);
         assert_eq!(world.send(2, LONG, 7), Ok(()));
         let receiver = spawn(&world, |world| {
-            world.with(1, |client| {
-                let found = client.receive_in_place(&mut wait()).expect("a message");
-                assert_eq!(world.rooms[found.block.index].get(), 7);
-                client.abandon(found.block);
+            world.with(1, |session| {
+                let found = session.receive_in_place(&mut wait()).expect("a message");
+                assert_eq!(world.rooms[found.slot.index].get(), 7);
+                session.abandon(found.slot);
             });
         });
         assert_eq!(heir(&world), Ok(()));
-        if world.with(3, |client| client.lock(&mut wait()).and_then(|locked| Ok(locked.free()?))) == Ok(1) {
+        if world.with(3, |session| session.lock(&mut wait()).and_then(|guard| Ok(guard.free()?))) == Ok(1) {
             assert_eq!(world.send(3, LONG, 8), Ok(()));
             join([receiver]);
             assert_eq!(world.receive(3), Ok(8));
@@ -175,12 +175,12 @@ fn giving_up(search: Search, heir: Heir) {
     });
 }
 
-/// All blocks are free, and nobody has the lock.
+/// All slots are free, and nobody has the lock.
 fn assert_at_rest(world: &World) {
     let view = world.view();
-    let free = world.with(5, |client| client.lock(&mut wait()).and_then(|locked| Ok(locked.free()?)));
+    let free = world.with(5, |session| session.lock(&mut wait()).and_then(|guard| Ok(guard.free()?)));
     assert_eq!((view.messages(), free), (Ok(0), Ok(view.capacity())));
-    assert!(!world.control.lock.is_taken());
+    assert!(!world.control.lock.is_locked());
 }
 
 /// A peer has written that the lock is given up for good: two who need it rebuild the queue, one after the other, and
@@ -188,7 +188,7 @@ fn assert_at_rest(world: &World) {
 fn lock_given_up(search: Search) {
     explore("a lock given up", search, || {
         let world = World::new(2);
-        world.control.lock.give_up();
+        world.control.lock.unlock_not_recoverable();
         let sender = spawn(&world, |world| world.send(1, 1, 1));
         assert_eq!(world.send(2, 1, 2), Ok(()));
         assert_eq!(join([sender]), [Ok(())]);
@@ -199,26 +199,44 @@ fn lock_given_up(search: Search) {
     });
 }
 
-/// A consumer gives its block up without the lock, while a sender waits for room and sleeps until it is woken.
-fn block_given_up(search: Search) {
-    explore("a block given up beside a sender", search, || {
+/// A consumer gives its slot up without the lock, while a sender waits for room and sleeps until it is woken.
+fn slot_given_up(search: Search) {
+    explore("a slot given up beside a sender", search, || {
         let world = World::new(1);
         assert_eq!(world.send(2, LONG, 7), Ok(()));
-        let found = world.with(9, |client| {
-            let found = client.receive_in_place(&mut wait()).expect("a message");
-            (found.block.index, found.length)
+        let found = world.with(9, |session| {
+            let found = session.receive_in_place(&mut wait()).expect("a message");
+            (found.slot.index, found.length)
         });
         let sender = spawn(&world, |world| world.send(1, 1, 8));
-        world.with(9, |client| client.abandon(client.view().block(found.0).expect("it is there")));
+        world.with(9, |session| session.abandon(session.view().slot(found.0).expect("it is there")));
         assert_eq!((join([sender]), found.1), (std::vec![Ok(())], LONG));
         assert_eq!(world.receive(1), Ok(8));
         assert_at_rest(&world);
     });
 }
 
+/// A consumer leaves its message without the lock, while a receiver waits and sleeps until it is woken.
+fn message_left(search: Search) {
+    explore("a message left beside a receiver", search, || {
+        let world = World::new(1);
+        assert_eq!(world.send(2, LONG, 7), Ok(()));
+        let index = world.with(9, |session| session.receive_in_place(&mut wait()).expect("a message").slot.index);
+        let receiver = spawn(&world, |world| world.receive(1));
+        world.with(9, |session| session.leave_message(session.view().slot(index).expect("it is there")));
+        assert_eq!(join([receiver]), [Ok(7)]);
+        assert_at_rest(&world);
+    });
+}
+
 #[test]
-fn shared_queue_block_given_up_wakes_a_sender() {
-    block_given_up(TWO_THREADS);
+fn shared_queue_slot_given_up_wakes_a_sender() {
+    slot_given_up(TWO_THREADS);
+}
+
+#[test]
+fn shared_queue_message_left_wakes_a_receiver() {
+    message_left(TWO_THREADS);
 }
 
 #[test]
@@ -244,18 +262,18 @@ fn each_of_two_senders_is_woken() {
 
 #[test]
 fn deaths_are_survived() {
-    let deaths = [Death::Locked, Death::Popped, Death::Reserved, Death::Accepted, Death::Unwoken, Death::Taken];
+    let deaths = [Death::QueueGuard, Death::Popped, Death::Reserved, Death::Accepted, Death::Unwoken, Death::Taken];
     deaths.into_iter().for_each(|moment| death(TWO_THREADS, moment));
 }
 
 #[test]
-fn shared_queue_block_given_up_is_free_once_read() {
-    giving_up(TWO_THREADS, |world| world.with(3, |client| client.reclaim()).map(drop));
-    giving_up(TWO_THREADS, |world| world.with(3, |client| client.repair()));
+fn shared_queue_slot_given_up_is_free_once_read() {
+    giving_up(TWO_THREADS, |world| world.with(3, |session| session.reclaim()).map(drop));
+    giving_up(TWO_THREADS, |world| world.with(3, |session| session.repair()));
 }
 
 #[test]
 fn what_was_given_up_before_a_death_is_delivered() {
-    death_after_giving_up(TWO_THREADS, |world| world.with(1, |client| client.reclaim()).map(drop));
-    death_after_giving_up(TWO_THREADS, |world| world.with(1, |client| client.repair()));
+    death_after_giving_up(TWO_THREADS, |world| world.with(1, |session| session.reclaim()).map(drop));
+    death_after_giving_up(TWO_THREADS, |world| world.with(1, |session| session.repair()));
 }

@@ -3,14 +3,14 @@
 use rustix::io::{Errno, Result};
 
 use super::models::{TWO_THREADS, death_after_giving_up};
-use super::{Client, Guarded, LONG, Scene, World, spawn, wait};
+use super::{Guarded, LONG, Scene, Session, World, spawn, wait};
 use crate::futex::Scope;
 use crate::futex::exploration::{assert_found, explore, is_planted, join};
 use crate::futex::primitive::Ordering::{Acquire, Relaxed};
 use crate::futex::primitive::sleep;
 use crate::priority::Priority;
 use crate::shared_queue::protocol::slot_state::State;
-use crate::sync::Others;
+use crate::sync::Liveness;
 
 #[test]
 fn a_sleep_begun_too_late_is_found() {
@@ -48,7 +48,7 @@ fn sleep_begun_too_late() {
 
 fn receive_late(world: &World) -> Result<u32> {
     let is_empty =
-        world.with(1, |client| client.lock(&mut wait()).and_then(|locked| Ok(locked.view.messages()?)))? == 0;
+        world.with(1, |session| session.lock(&mut wait()).and_then(|guard| Ok(guard.view.messages()?)))? == 0;
     if is_empty {
         let side = &world.control.receivers;
         let expected = side.begin_sleep();
@@ -69,10 +69,10 @@ fn published_before_written() {
     explore("a message published before it is written", TWO_THREADS, || {
         let world = World::new(1);
         let sender = spawn(&world, |world| {
-            world.with(0, |client| {
-                let block = client.reserve(&mut wait())?;
-                client.publish(block, LONG, Priority::MIN, &mut wait())?;
-                world.rooms[block.index].set(7);
+            world.with(0, |session| {
+                let slot = session.reserve(&mut wait())?;
+                session.publish(slot, LONG, Priority::MIN, &mut wait())?;
+                world.rooms[slot.index].set(7);
                 Ok::<(), Errno>(())
             })
         });
@@ -82,28 +82,28 @@ fn published_before_written() {
     });
 }
 
-/// A receiver that frees a block first and reads it then.
+/// A receiver that frees a slot first and reads it then.
 #[test]
 fn freed_before_read() {
     if !is_planted() {
         return;
     }
-    explore("a block freed before it is read", TWO_THREADS, || {
+    explore("a slot freed before it is read", TWO_THREADS, || {
         let world = World::new(1);
         assert_eq!(world.send(0, LONG, 7), Ok(()));
         let sender = spawn(&world, |world| world.send(0, LONG, 8));
-        let room: u32 = world.with(1, |client| {
-            let found = client.receive_in_place(&mut wait()).expect("a message");
-            client.release(found.block);
-            let room: &Guarded = &world.rooms[found.block.index];
+        let room: u32 = world.with(1, |session| {
+            let found = session.receive_in_place(&mut wait()).expect("a message");
+            session.release(found.slot);
+            let room: &Guarded = &world.rooms[found.slot.index];
             room.get()
         });
         assert_eq!((room, join([sender])[0]), (7, Ok(())));
-        assert_eq!(State::of_word(world.blocks[0].record.state.load(Relaxed)), State::Published);
+        assert_eq!(State::of_word(world.slots[0].header.state.load(Relaxed)), State::Published);
     });
 }
 
-/// Who takes back what a dead receiver has in hand believes the state that it saw before it learned of the death.
+/// Who takes back what a dead receiver has in flight believes the state that it saw before it learned of the death.
 #[test]
 fn state_read_before_death() {
     if is_planted() {
@@ -111,13 +111,13 @@ fn state_read_before_death() {
     }
 }
 
-fn reclaim_as_first_seen(client: Client<'_, Scene<'_>>) -> Result<()> {
-    let mut locked = client.lock(&mut wait())?;
-    let block = client.view().block(0)?;
-    if let State::Taken(owner) = State::of_word(block.record.state.load(Acquire))
-        && client.place.is_dead(owner)?
+fn reclaim_as_first_seen(session: Session<'_, Scene<'_>>) -> Result<()> {
+    let mut guard = session.lock(&mut wait())?;
+    let slot = session.view().slot(0)?;
+    if let State::InFlight(owner) = State::of_word(slot.header.state.load(Acquire))
+        && session.memory.is_dead(owner)?
     {
-        locked.put_back(block)?;
+        guard.put_back(slot)?;
     }
     Ok(())
 }

@@ -85,6 +85,7 @@ fn what_fits_arrives_whole() {
         message.read_at(0, &mut bytes[..half]).unwrap();
         assert_eq!(bytes[..length], all[..length]);
         assert!(bytes[length..].iter().all(|byte| *byte == 0xee));
+        message.complete();
     }
 }
 

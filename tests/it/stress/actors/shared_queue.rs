@@ -118,12 +118,17 @@ fn read_in_place(actor: &mut Actor<'_>, queue: &SharedQueue, buffer: &mut [u8]) 
     actor.dally();
     borrowed.read_at(0, &mut buffer[..length]).expect("it is that long");
     if length == 0 || actor.random.below(8) > 0 {
+        borrowed.complete();
         return Ok((length, priority));
     }
     let (label, _) = Label::read(&buffer[..length]).expect("a message is torn");
     actor.stage.ledger.records[label.record as usize].note(label.number, PUT_BACK);
     buffer[..HEADER].fill(0);
-    borrowed.put_back()?;
+    if actor.random.below(2) > 0 {
+        borrowed.put_back()?;
+    } else {
+        drop(borrowed);
+    }
     receive(actor, queue, buffer)
 }
 

@@ -9,32 +9,32 @@ use rustix::io::{self, Errno};
 use super::PREFIX;
 use super::protocol::arming::Bells;
 use super::protocol::layout::{HEADER, Header};
-use super::protocol::session::{Client, Place};
+use super::protocol::session::{QueueMemory, Session};
 use super::protocol::view::{Memory, View};
-use super::protocol::wait::For;
+use super::protocol::wait_limit::WaitFor;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
 use crate::shm::{Mapping, SharedMemory};
-use crate::sync::{Everybody, Others, Owner, Participant};
+use crate::sync::{Liveness, Peer, PeerId, Peers};
 
 /// A participant and what it takes part in.
-pub(super) struct Member {
+pub(super) struct Attachment {
     memory: Memory,
-    participant: Participant,
+    peer: Peer,
     pub(super) lock_grace: Duration,
     next_look: AtomicU32,
 }
 
-impl Member {
+impl Attachment {
     /// Takes part in a queue that is mapped.
     pub(super) fn new(memory: Memory, file: SharedMemory, operation: Operation, lock_grace: Duration) -> Result<Self> {
-        let participant = Participant::new(file, PREFIX, 0, memory.table(), operation)?;
-        let member = Self { memory, participant, lock_grace, next_look: AtomicU32::new(0) };
+        let peer = Peer::new(file, PREFIX, 0, memory.table(), operation)?;
+        let attachment = Self { memory, peer, lock_grace, next_look: AtomicU32::new(0) };
         // A process that is restarted after a death finds all in order. What is damaged, its calls will report.
-        if member.client(operation)?.reclaim() == Ok(true) {
-            // What the dead had in hand is a message again, for which no sender rings.
-            member.ring(&AtomicU32::new(0));
+        if attachment.session(operation)?.reclaim() == Ok(true) {
+            // What the dead had in flight is a message again, for which no sender rings.
+            attachment.ring(&AtomicU32::new(0));
         }
-        Ok(member)
+        Ok(attachment)
     }
 
     /// Maps a file and takes part in it, if it is a queue.
@@ -44,19 +44,19 @@ impl Member {
 
     /// The queue as this process sees it.
     #[inline]
-    pub(super) fn client(&self, operation: Operation) -> Result<Client<'_, Self>> {
-        let me = self.participant.me(self.memory.table(), operation)?;
-        Ok(Client { place: self, me })
+    pub(super) fn session(&self, operation: Operation) -> Result<Session<'_, Self>> {
+        let me = self.peer.me(self.memory.table(), operation)?;
+        Ok(Session { memory: self, me })
     }
 
-    /// Whether what an owner has in hand is this process's.
-    pub(super) fn is_me(&self, owner: Owner) -> bool {
-        self.participant.is_me(owner)
+    /// Whether what an owner has in flight is this process's.
+    pub(super) fn is_me(&self, owner: PeerId) -> bool {
+        self.peer.is_me(owner)
     }
 
     /// Makes sure that others see this process take part.
     pub(super) fn show(&self) {
-        self.participant.show(self.memory.table());
+        self.peer.show(self.memory.table());
     }
 
     /// The doorbells.
@@ -80,26 +80,26 @@ impl Member {
     }
 
     /// Whether it is there, as its users say.
-    pub(super) fn seems_there(&self, what: For) -> bool {
-        self.memory.view().seems_there(what)
+    pub(super) fn is_ready_hint(&self, what: WaitFor) -> bool {
+        self.memory.view().is_ready_hint(what)
     }
 
     pub(super) const fn file(&self) -> &SharedMemory {
-        self.participant.memory()
+        self.peer.memory()
     }
 
     pub(super) const fn file_mut(&mut self) -> &mut SharedMemory {
-        self.participant.memory_mut()
+        self.peer.memory_mut()
     }
 }
 
-impl Others for Member {
-    fn is_dead(&self, owner: Owner) -> io::Result<bool> {
-        Everybody { participant: &self.participant, table: self.memory.table() }.is_dead(owner)
+impl Liveness for Attachment {
+    fn is_dead(&self, owner: PeerId) -> io::Result<bool> {
+        Peers { peer: &self.peer, table: self.memory.table() }.is_dead(owner)
     }
 }
 
-impl Place for Member {
+impl QueueMemory for Attachment {
     #[inline]
     fn view(&self) -> &View<'_> {
         self.memory.view()
@@ -114,15 +114,15 @@ impl Place for Member {
     }
 }
 
-impl AsFd for Member {
+impl AsFd for Attachment {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file().as_fd()
     }
 }
 
-impl Drop for Member {
+impl Drop for Attachment {
     fn drop(&mut self) {
-        self.participant.leave(self.memory.table());
+        self.peer.leave(self.memory.table());
     }
 }
 
