@@ -98,7 +98,7 @@ impl Name {
             Err((NameFault::OnlySlash, _)) => panic!("nothing follows the name's slash"),
             Err((NameFault::SecondSlash, _)) => panic!("the name has a second slash"),
             Err((NameFault::Nul, _)) => panic!("the name has a NUL in it"),
-            Err((NameFault::Dots, _)) => panic!("`/.` and `/..` are no names"),
+            Err((NameFault::Dots, _)) => panic!("`/.` and `/..` are not valid names"),
             Err((NameFault::LongerThan(_) | NameFault::PrefixLongerThan(_), _)) => {
                 panic!("more than 255 bytes follow the name's slash")
             }

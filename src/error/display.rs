@@ -17,8 +17,8 @@ impl Display for Error {
     }
 }
 
-const LOCK_NOT_KEPT: &str = "the file system drops the lock with the descriptor, as overlayfs does, so a process that \
-                             lives would count as dead; put the object on a tmpfs";
+const LOCK_NOT_KEPT: &str = "the file system drops the lock when a descriptor is closed, as overlayfs does, so a living \
+                             process would count as dead; put the object on a tmpfs";
 const OTHER_FILE: &str = "the object's descriptor was closed, or its number stands for another file now; keep it open, \
                           or open the object again";
 const HUGE_PAGES: &str = "the object is made of huge pages, of which each participant would use up one; put it into \
@@ -43,6 +43,10 @@ impl Error {
                 Operation::NotificationSocket,
                 Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT | Errno::PERM | Errno::ACCESS,
             ) => NO_NETLINK,
+            (Operation::Send, Errno::AGAIN) => "the queue is full",
+            (Operation::Receive, Errno::AGAIN) => "the queue is empty",
+            (Operation::Lock, Errno::AGAIN) => "the lock is held",
+            (Operation::Wait, Errno::AGAIN) => "no token is available",
             (_, Errno::ROFS) => READ_ONLY,
             (_, Errno::DQUOT) => QUOTA,
             _ => self.kind().sentence(),
@@ -79,14 +83,17 @@ impl Error {
                 write!(formatter, "the message has {length} bytes, the queue takes at most {maximum}")
             }
             Cause::WrongLength { length, expected } => {
-                write!(formatter, "the message has {length} bytes where the type has {expected}; it is dropped")
+                write!(
+                    formatter,
+                    "the message has {length} bytes, but the type has {expected}; the message was dropped"
+                )
             }
             Cause::NotAQueue => formatter.write_str("the descriptor is not a message queue"),
             Cause::NoProc => formatter.write_str(
                 "/proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, give both of its \
                  sizes)",
             ),
-            Cause::UnknownStatus => formatter.write_str("the kernel's text about the queue is not as known"),
+            Cause::UnknownStatus => formatter.write_str("the kernel's text about the queue has an unknown form"),
             Cause::NoMqueueMount => formatter.write_str(
                 "no mqueue file system is mounted on /dev/mqueue, and mounting one unseen takes CAP_SYS_ADMIN; \
                  mount it with `mount -t mqueue none /dev/mqueue`",
@@ -94,9 +101,9 @@ impl Error {
             Cause::SemaphoreFile(fault) => formatter.write_str(fault.sentence()),
             Cause::OutOfBounds { there, asked } => write!(
                 formatter,
-                "there are {} bytes, and what was asked for takes {}",
-                Grouped(there.into()),
-                Grouped(asked.into())
+                "the range ends at byte {}, but the object has {} bytes",
+                Grouped(asked.into()),
+                Grouped(there.into())
             ),
             Cause::Shared(fault) => formatter.write_str(fault.sentence()),
             Cause::DevShmFull => formatter.write_str("/dev/shm is full; remove what is not needed, or mount it larger"),
@@ -104,10 +111,9 @@ impl Error {
                 "a peer is in the middle of a call on the queue and does not go on: it was stopped, or the time to \
                  wait for it is short",
             ),
-            Cause::NoSecondDescription => formatter.write_str(
-                "taking part needs the file opened a second time: mount /proc, or keep its name (an anonymous one has \
-                 none)",
-            ),
+            Cause::NoSecondDescription => {
+                formatter.write_str("cannot reopen the object: mount /proc, or use a named object")
+            }
             Cause::LockNotKept => formatter.write_str(LOCK_NOT_KEPT),
             Cause::ForeignLock { process } => explain_foreign_lock(formatter, process),
             Cause::OtherFile => formatter.write_str(OTHER_FILE),
@@ -116,7 +122,7 @@ impl Error {
             Cause::SizeSealed => formatter.write_str(SIZE_SEALED),
             Cause::ReadOnlyMemory => formatter.write_str(READ_ONLY_MEMORY),
             Cause::NoDevShm => formatter.write_str("there is no directory /dev/shm; mount a tmpfs on it"),
-            Cause::WrongDirection => formatter.write_str("the queue is not open in this direction"),
+            Cause::WrongDirection => formatter.write_str("the queue is not open for this direction"),
         }
     }
 }
@@ -140,11 +146,9 @@ impl SharedFault {
             Self::NoHeader => "the object of this name is not a shared value",
             Self::OtherType => "the value there has another size or alignment than the type",
             Self::OtherVersion => "the value there is of another version",
-            Self::NotReady => "the value there has not been initialised",
+            Self::NotReady => "the value there has not been initialized",
             Self::NoQueue => "the object of this name is not a shared queue",
-            Self::DamagedQueue => {
-                "what lies in the queue was not written by its users; it is put right as far as it can be"
-            }
+            Self::DamagedQueue => "the queue's memory is corrupt; it was repaired as far as possible",
             Self::CorruptQueue => "the queue's memory is corrupt; the next call of a participant repairs it",
             Self::NoMutex => "what lies there is not a robust mutex",
         }
@@ -158,9 +162,9 @@ impl SemaphoreFault {
             Self::NotRegular => "the file of this name is not a regular file",
             Self::Size => "the file of this name has neither 16 nor 32 bytes, so it is no semaphore",
             Self::Content => "the file of this name does not hold a semaphore of a known layout",
-            Self::IsGnu64 => "it has the layout of 64-bit glibc, and another was asked for",
-            Self::IsGnu32 => "it has the layout of 32-bit glibc, and another was asked for",
-            Self::IsMusl => "it has the layout of musl, and another was asked for",
+            Self::IsGnu64 => "it has the layout of 64-bit glibc, but another was requested",
+            Self::IsGnu32 => "it has the layout of 32-bit glibc, but another was requested",
+            Self::IsMusl => "it has the layout of musl, but another was requested",
             Self::GlibcHasIt => {
                 "glibc has a semaphore of this name, /dev/shm/sem.NAME; ask for its layout with `abi`, or remove it"
             }
@@ -175,27 +179,27 @@ impl SemaphoreFault {
 impl ErrorKind {
     fn sentence(self) -> &'static str {
         match self {
-            Self::NotFound => "there is no object of this name",
-            Self::AlreadyExists => "an object of this name exists already",
+            Self::NotFound => "no object has this name",
+            Self::AlreadyExists => "an object of this name already exists",
             Self::PermissionDenied => "not permitted for this user",
-            Self::WouldBlock => "it would have to wait",
-            Self::TimedOut => "the time is over",
+            Self::WouldBlock => "the call would block",
+            Self::TimedOut => "timed out",
             Self::Interrupted => "interrupted by a signal handler",
             Self::InvalidName => "the name is not valid",
             Self::InvalidInput => "an argument is not valid",
             Self::MessageTooLong => "the message is too long for the queue",
             Self::BufferTooSmall => "the buffer is too small for the queue",
             Self::LimitExceeded(Limit::Descriptors) => {
-                "the process has too many open descriptors; raise it with `ulimit -n`"
+                "the process has too many open descriptors; raise the limit with `ulimit -n`"
             }
             Self::LimitExceeded(Limit::SystemDescriptors) => "the system has too many open files; raise fs.file-max",
             Self::LimitExceeded(Limit::Queues) => "there are too many queues; raise fs.mqueue.queues_max",
             Self::LimitExceeded(_) => "a limit is exceeded",
             Self::Overflow => "a number is too large",
-            Self::Malformed => "what the peer left is malformed",
-            Self::Unsupported => "this kernel does not offer it",
-            Self::Busy => "somebody has taken it already",
-            Self::BadDescriptor => "the descriptor is not open in this direction",
+            Self::Malformed => "the shared data is corrupt",
+            Self::Unsupported => "this kernel does not support it",
+            Self::Busy => "already in use by another process",
+            Self::BadDescriptor => "the descriptor is not open for this direction",
             Self::OutOfMemory => "the kernel is out of memory",
             Self::NotRecoverable => "an owner died, and what the lock guards was not made consistent",
             Self::Other => "the system refused",
@@ -210,7 +214,7 @@ fn explain_name(formatter: &mut Formatter<'_>, fault: NameFault, at: u32) -> fmt
         NameFault::OnlySlash => formatter.write_str("nothing follows the slash"),
         NameFault::SecondSlash => write!(formatter, "there is a second slash at byte {at}"),
         NameFault::Nul => write!(formatter, "there is a NUL at byte {at}"),
-        NameFault::Dots => formatter.write_str("`/.` and `/..` are no names"),
+        NameFault::Dots => formatter.write_str("`/.` and `/..` are not valid names"),
         NameFault::PrefixLongerThan(most) => {
             write!(formatter, "the prefix has {at} bytes after its slash, at most {most} leave room")
         }
@@ -220,7 +224,7 @@ fn explain_name(formatter: &mut Formatter<'_>, fault: NameFault, at: u32) -> fmt
 
 fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u32) -> fmt::Result {
     match argument {
-        Argument::NoAccess => formatter.write_str("neither read nor write access was asked for"),
+        Argument::NoAccess => formatter.write_str("neither read nor write access was requested"),
         Argument::Mode => write!(formatter, "the mode {value:#o} has bits beyond 0o777"),
         Argument::ZeroMessages => formatter.write_str("a queue holds at least 1 message"),
         Argument::ZeroMessageSize => formatter.write_str("a queue's messages have at least 1 byte"),
@@ -249,9 +253,9 @@ fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u3
             formatter.write_str("the buffer is too small for an entry; give it `Listing::BUFFER_SIZE`")
         }
         Argument::NotAQueue => formatter.write_str("the object is not a message queue"),
-        Argument::NotArmed => formatter.write_str("the socket is not armed, so nothing would ever come"),
+        Argument::NotArmed => formatter.write_str("the socket is not armed, so no notification can arrive"),
         Argument::OtherProcess => {
-            formatter.write_str("the socket belongs to the process that made it; after fork, make a new one")
+            formatter.write_str("the socket belongs to the process that made it; create a new one after fork")
         }
         Argument::TypeSize => {
             write!(formatter, "the queue's messages may have {value} bytes, which is not the size of the type")

@@ -29,7 +29,7 @@ pub type Result<T> = core::result::Result<T, Error>;
 /// let error = MessageQueue::unlink(name!("/rawipc-doc-no-such-queue")).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::NotFound);
 /// assert_eq!(error.errno(), rawipc::Errno::NOENT);
-/// assert_eq!(error.to_string(), "unlinking the queue: there is no object of this name (ENOENT)");
+/// assert_eq!(error.to_string(), "unlinking the queue: no object has this name (ENOENT)");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use]
@@ -326,6 +326,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Error")
+            .field("message", &format_args!("\"{self}\""))
             .field("kind", &self.kind())
             .field("errno", &self.errno)
             .field("operation", &self.operation)

@@ -85,7 +85,7 @@ fn the_wrong_access_is_refused_and_the_queue_given_back() {
     let for_sending = Sender::try_from(reader).unwrap_err();
     let for_receiving = Receiver::try_from(writer).unwrap_err();
     for (refused, access) in [(for_sending, OpenFlags::READ), (for_receiving, OpenFlags::WRITE)] {
-        let part = "the queue is not open in this direction (EBADF)";
+        let part = "the queue is not open for this direction (EBADF)";
         assert_error(refused.error, ErrorKind::BadDescriptor, Errno::BADF, Operation::AdoptQueue, part);
         assert_eq!((refused.value.flags(), refused.value.name()), (Ok(access), queue.name()));
     }

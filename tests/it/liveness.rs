@@ -36,7 +36,7 @@ crate::tests!(
     shared_queue_redelivers_in_pid_namespaces,
 );
 
-const NOT_KEPT: &str = "the file system drops the lock with the descriptor, as overlayfs does";
+const NOT_KEPT: &str = "the file system drops the lock when a descriptor is closed, as overlayfs does";
 
 /// Puts an overlay over this process's own `/dev/shm`.
 fn overlay_dev_shm() -> Ending {

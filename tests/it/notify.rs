@@ -36,10 +36,10 @@ fn a_taken_slot_is_busy_for_everybody() {
     assert_eq!(slot(&queue), own(Delivery::None));
     for handle in [&queue, &same_process] {
         let error = handle.notify(Notify::Signal { number: SIGNAL, value: 0 }).unwrap_err();
-        assert_error(error, ErrorKind::Busy, Errno::BUSY, Operation::Notify, "somebody has taken it already");
+        assert_error(error, ErrorKind::Busy, Errno::BUSY, Operation::Notify, "already in use by another process");
     }
     let error = NotificationSocket::new(&queue).unwrap().arm().unwrap_err();
-    assert_error(error, ErrorKind::Busy, Errno::BUSY, Operation::Notify, "somebody has taken it already");
+    assert_error(error, ErrorKind::Busy, Errno::BUSY, Operation::Notify, "already in use by another process");
     for command in ["none", "signal", "arm"] {
         assert_eq!(other_process.ask(command), "Busy", "{command}");
     }

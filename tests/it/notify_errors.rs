@@ -85,7 +85,7 @@ fn a_kernel_without_the_call_is_unsupported() -> Ending {
     ];
     for result in results {
         let error = result.unwrap_err();
-        assert_error(error, ErrorKind::Unsupported, Errno::NOSYS, Operation::Notify, "this kernel does not offer it");
+        assert_error(error, ErrorKind::Unsupported, Errno::NOSYS, Operation::Notify, "this kernel does not support it");
     }
     assert!(!socket.is_armed());
     assert_eq!(socket.cancel(), Ok(()), "there is nothing to cancel");

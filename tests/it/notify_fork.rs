@@ -24,7 +24,7 @@ crate::tests!(
 type Socket<'queue> = NotificationSocket<&'queue MessageQueue>;
 
 fn assert_inherited_is_useless(socket: &mut Socket<'_>) {
-    let part = "the socket belongs to the process that made it; after fork, make a new one";
+    let part = "the socket belongs to the process that made it; create a new one after fork";
     let arming: [fn(&mut Socket<'_>) -> Result<()>; 3] =
         [|socket| socket.arm(), |socket| socket.replace(), |socket| socket.cancel()];
     for method in arming {

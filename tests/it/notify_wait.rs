@@ -48,7 +48,7 @@ fn an_expired_time_limit_looks_once() {
     let past = [Deadline::Monotonic(Time::ZERO), Deadline::Realtime(Time::new(-5, 0).unwrap())];
     for deadline in past {
         let error = socket.wait_deadline(deadline).unwrap_err();
-        assert_error(error, ErrorKind::TimedOut, Errno::TIMEDOUT, Operation::AwaitNotification, "the time is over");
+        assert_error(error, ErrorKind::TimedOut, Errno::TIMEDOUT, Operation::AwaitNotification, "timed out");
     }
     assert_eq!(socket.wait_timeout(Duration::ZERO).unwrap_err().kind(), ErrorKind::TimedOut);
     assert_eq!(socket.try_wait().unwrap_err().kind(), ErrorKind::WouldBlock);
@@ -75,7 +75,7 @@ fn a_short_time_limit_ends_the_wait() {
         assert_eq!(wait(&mut socket).unwrap_err().kind(), ErrorKind::TimedOut);
         // Not before its time; the wall clock may be set by a millisecond meanwhile.
         assert!(start.elapsed() >= SHORT - Duration::from_millis(1), "{:?}", start.elapsed());
-        assert!(socket.is_armed(), "the time is over, not the registration");
+        assert!(socket.is_armed(), "timed out, not the registration");
     }
     send(&queue, b"message");
     assert_eq!(socket.wait_timeout(SHORT), Ok(Notified::Arrived));

@@ -146,7 +146,7 @@ const ROWS: &[Row] = &[
         &[take_part_too_often],
         LimitExceeded(Limit::Participants),
         Some(128),
-        "128 handles take part already, the maximum; close some",
+        "all 128 participant slots are in use; close a handle",
     ),
     (
         "a read-only mount",

@@ -44,7 +44,7 @@ fn assert_error(error: Error, kind: ErrorKind, errno: Errno, text: &str) {
 
 fn assert_taken(mutex: &RobustMutex) {
     assert!(mutex.is_locked());
-    let text = "locking the mutex: it would have to wait (EAGAIN)";
+    let text = "locking the mutex: the lock is held (EAGAIN)";
     assert_error(mutex.try_lock().unwrap_err(), ErrorKind::WouldBlock, Errno::AGAIN, text);
 }
 
@@ -91,7 +91,7 @@ fn bounded_waits_end() {
     ];
     for (time, wait) in waits {
         let start = Instant::now();
-        assert_error(wait(), ErrorKind::TimedOut, Errno::TIMEDOUT, "the time is over (ETIMEDOUT)");
+        assert_error(wait(), ErrorKind::TimedOut, Errno::TIMEDOUT, "timed out (ETIMEDOUT)");
         assert!((time..time + BOUND).contains(&start.elapsed()), "{time:?}: {:?}", start.elapsed());
     }
     drop(guard);
@@ -221,7 +221,7 @@ fn no_more_take_part_than_there_are_slots() {
     let mut others: Vec<_> = (1..128).map(|_| arena.another()).collect();
     let error = RobustMutex::in_memory(&arena.memory, 0).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded(Limit::Participants));
-    let text = "opening the robust mutex: 128 handles take part already, the maximum; close some (EUSERS)";
+    let text = "opening the robust mutex: all 128 participant slots are in use; close a handle (EUSERS)";
     assert_eq!(error.to_string(), text);
     others.swap_remove(50);
     others.push(arena.another());

@@ -210,7 +210,7 @@ fn what_exists_is_not_created_anew() {
         let before = Snapshot::of(&name.file(abi));
         for options in [options, options.create(true), options.initial_value(9).unlink_on_drop(true)] {
             let error = options.open(&name).unwrap_err();
-            let part = "creating the semaphore: an object of this name exists already (EEXIST)";
+            let part = "creating the semaphore: an object of this name already exists (EEXIST)";
             assert_error(error, ErrorKind::AlreadyExists, Errno::EXIST, Operation::CreateSemaphore, part);
         }
         assert_eq!(Snapshot::of(&name.file(abi)), before);
@@ -225,7 +225,7 @@ fn what_does_not_exist_is_not_found() {
     all.push(NamedSemaphore::options().unlink_on_drop(true));
     for options in all {
         let error = options.open(&name).unwrap_err();
-        let part = "opening the semaphore: there is no object of this name (ENOENT)";
+        let part = "opening the semaphore: no object has this name (ENOENT)";
         assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, part);
         let error = options.unlink(&name).unwrap_err();
         assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::UnlinkSemaphore, "unlinking the semaphore");

@@ -132,8 +132,8 @@ fn a_file_of_unknown_content_is_refused() {
 
 fn another_layout_than_asked_for_is_refused() {
     for (made, asked, part) in [
-        (Abi::Gnu64, Abi::Gnu32, "it has the layout of 64-bit glibc, and another was asked for"),
-        (Abi::Gnu32, Abi::Gnu64, "it has the layout of 32-bit glibc, and another was asked for"),
+        (Abi::Gnu64, Abi::Gnu32, "it has the layout of 64-bit glibc, but another was requested"),
+        (Abi::Gnu32, Abi::Gnu64, "it has the layout of 32-bit glibc, but another was requested"),
     ] {
         let name = FreeName::new();
         let semaphore = NamedSemaphore::options().abi(made).create_new(true).initial_value(6).open(&name).unwrap();

@@ -81,7 +81,7 @@ fn what_no_token_means_to_each_way_of_waiting() {
             semaphore.wait_tuned(Some(Deadline::after(soon)), WaitTuning { spin: 0, recheck_interval: None }),
         ] {
             let error = error.unwrap_err();
-            assert_error(error, ErrorKind::TimedOut, Errno::TIMEDOUT, Operation::Wait, "the time is over (ETIMEDOUT)");
+            assert_error(error, ErrorKind::TimedOut, Errno::TIMEDOUT, Operation::Wait, "timed out (ETIMEDOUT)");
         }
         assert_eq!((semaphore.value(), semaphore.waiters()), (0, 0));
     }

@@ -58,7 +58,7 @@ const TUNINGS: [WaitTuning; 4] = [
 #[track_caller]
 fn assert_timed_out(result: Result<(), Error>) {
     let error = result.expect_err("there is no token");
-    assert_error(error, ErrorKind::TimedOut, Errno::TIMEDOUT, Operation::Wait, "the time is over");
+    assert_error(error, ErrorKind::TimedOut, Errno::TIMEDOUT, Operation::Wait, "timed out");
 }
 
 fn a_deadline_in_the_past_ends_at_once() {

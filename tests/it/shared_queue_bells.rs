@@ -259,7 +259,7 @@ fn doorbell_limit_is_128_living_ones() -> Ending {
     assert_eq!(bells(), 128);
     let error = queue.doorbell().map(drop).unwrap_err();
     assert_eq!((error.kind(), error.errno()), (ErrorKind::LimitExceeded(Limit::Doorbells), Errno::USERS));
-    let sentence = "preparing the doorbell: the queue has 128 doorbells already, the maximum; drop some";
+    let sentence = "preparing the doorbell: all 128 doorbells of the queue are in use; drop one";
     assert!(error.to_string().starts_with(sentence), "{error}");
     doorbells.iter_mut().for_each(|doorbell| assert!(!doorbell.arm().unwrap()));
     queue.send(b"ring", Priority::MIN).unwrap();

@@ -157,8 +157,7 @@ fn damage_is_told_once_and_put_right() {
     write(&mapping, MESSAGES, 9);
     let error = queue.try_receive(&mut [0; 64]).unwrap_err();
     assert_eq!((error.kind(), error.errno()), (ErrorKind::Malformed, rawipc::Errno::BADMSG));
-    let text =
-        "receiving: what lies in the queue was not written by its users; it is put right as far as it can be (EBADMSG)";
+    let text = "receiving: the queue's memory is corrupt; it was repaired as far as possible (EBADMSG)";
     assert_eq!(error.to_string(), text);
     for message in [b"one", b"two"] {
         assert_eq!(queue.try_receive(&mut [0; 64]).unwrap().payload(), message);

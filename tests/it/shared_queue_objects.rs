@@ -67,7 +67,7 @@ fn sizes_and_mode_of_an_existing_queue_stay() {
 fn wrong_options_are_refused() {
     let free = FreeName::new();
     for (options, text) in [
-        (SharedQueue::options().create(true), "neither read nor write access was asked for (EINVAL)"),
+        (SharedQueue::options().create(true), "neither read nor write access was requested (EINVAL)"),
         (small().create(true).mode(0o1777), "the mode 0o1777 has bits beyond 0o777 (EINVAL)"),
         (small().create(true).max_messages(0), "a queue holds at least 1 message (EINVAL)"),
         (small().create(true).max_message_size(0), "a queue's messages have at least 1 byte (EINVAL)"),
@@ -97,7 +97,7 @@ fn a_handle_keeps_to_its_direction() {
         writer.receive_in_place().unwrap_err(),
     ] {
         assert_eq!((error.kind(), error.errno()), (ErrorKind::BadDescriptor, Errno::BADF));
-        assert!(error.to_string().ends_with("the queue is not open in this direction (EBADF)"), "{error}");
+        assert!(error.to_string().ends_with("the queue is not open for this direction (EBADF)"), "{error}");
     }
     writer.send(b"x", Priority::MIN).unwrap();
     let error = writer.send(&[0; 65], Priority::MIN).unwrap_err();

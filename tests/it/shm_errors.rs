@@ -36,11 +36,11 @@ fn what_is_not_there_is_not_found() {
     let free = FreeName::new();
     for options in [SharedMemory::options().read(true), sized(10), sized(10).truncate(true)] {
         let error = options.open(&free).unwrap_err();
-        let part = "opening the shared memory: there is no object of this name (ENOENT)";
+        let part = "opening the shared memory: no object has this name (ENOENT)";
         assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenMemory, part);
     }
     let error = SharedMemory::unlink(&free).unwrap_err();
-    assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::UnlinkMemory, "there is no object of this name");
+    assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::UnlinkMemory, "no object has this name");
     assert!(!free.is_taken());
 }
 
@@ -59,8 +59,8 @@ fn refused(options: SharedMemoryOptions, operation: Operation, part: &str) {
 fn arguments_are_checked_before_anything_is_done() {
     let none = SharedMemory::options();
     let (open, create) = (Operation::OpenMemory, Operation::CreateMemory);
-    refused(none, open, "opening the shared memory: neither read nor write access was asked for (EINVAL)");
-    refused(none.create(true), create, "neither read nor write access was asked for");
+    refused(none, open, "opening the shared memory: neither read nor write access was requested (EINVAL)");
+    refused(none.create(true), create, "neither read nor write access was requested");
     let part = "creating the shared memory: creating or emptying an object takes write access (EINVAL)";
     for options in [none.read(true).create(true), none.read(true).create_new(true).size(10)] {
         refused(options, create, part);
@@ -71,7 +71,7 @@ fn arguments_are_checked_before_anything_is_done() {
         refused(sized(1).create_new(true).exact_mode(mode), create, &format!("the mode {mode:#o} has bits beyond"));
     }
     let error = none.create_unique(name!("/rawipc-test-shm-")).unwrap_err();
-    assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, create, "neither read nor write access was asked for");
+    assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, create, "neither read nor write access was requested");
 }
 
 fn no_object_is_created_beyond_two_to_the_63rd() {

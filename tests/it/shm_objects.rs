@@ -99,7 +99,7 @@ fn create_new_is_for_who_comes_first() {
     let first = sized(10).create_new(true).open(&free).unwrap();
     for options in [sized(20).create_new(true), sized(20).create(true).create_new(true).truncate(true)] {
         let error = options.open(&free).unwrap_err();
-        let part = "creating the shared memory: an object of this name exists already (EEXIST)";
+        let part = "creating the shared memory: an object of this name already exists (EEXIST)";
         assert_error(error, ErrorKind::AlreadyExists, Errno::EXIST, Operation::CreateMemory, part);
     }
     assert_eq!(first.size().unwrap(), 10);
@@ -151,7 +151,7 @@ fn an_unlinked_object_goes_on_for_those_who_have_it() {
     other.read_at(6, &mut bytes).unwrap();
     assert_eq!(&bytes, b"last");
     let error = SharedMemory::unlink(&free).unwrap_err();
-    let part = "unlinking the shared memory: there is no object of this name (ENOENT)";
+    let part = "unlinking the shared memory: no object has this name (ENOENT)";
     assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::UnlinkMemory, part);
 }
 

@@ -116,7 +116,7 @@ fn options_are_those_of_the_object() {
 fn what_is_not_there_is_not_found() {
     let free = FreeName::new();
     let error = options().open_existing(&free).unwrap_err();
-    assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenMemory, "there is no object of this name");
+    assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenMemory, "no object has this name");
     assert!(!free.is_taken());
 }
 
@@ -162,7 +162,7 @@ fn what_is_no_value_is_refused_and_stays() {
         content
     };
     for (bytes, part) in [
-        (vec![1; 7], "there are 7 bytes, and what was asked for takes 80"),
+        (vec![1; 7], "the range ends at byte 80, but the object has 7 bytes"),
         (vec![0; TOTAL + 1], "there are 81 bytes"),
         (vec![0xff; TOTAL], no_header),
         // Somebody's numbers, the first of which is 0; the last byte alone; a state that nobody writes.
@@ -201,7 +201,7 @@ fn what_a_dead_initialiser_leaves_is_taken_over() {
         let memory = sized(bytes.len()).create_new(true).open(&free).unwrap();
         memory.write_at(0, &bytes).unwrap();
         let error = options().version(1).open_existing(&free).unwrap_err();
-        let part = "the value there has not been initialised (EINVAL)";
+        let part = "the value there has not been initialized (EINVAL)";
         assert_error(error, ErrorKind::Malformed, Errno::INVAL, Operation::OpenShared, part);
         let value = options().version(1).open(&free, |fresh| {
             assert_eq!(fresh.get(), (0, 0), "nothing of what the dead one did is left");
@@ -221,7 +221,7 @@ fn who_waits_longer_than_the_patience_times_out() {
         for patience in [Duration::ZERO, Duration::from_millis(30)] {
             let start = Instant::now();
             let error = options().patience(patience).open(&free, |_| panic!("another one has the lock")).unwrap_err();
-            let part = "opening the shared value: the time is over (ETIMEDOUT)";
+            let part = "opening the shared value: timed out (ETIMEDOUT)";
             assert_error(error, ErrorKind::TimedOut, Errno::TIMEDOUT, Operation::OpenShared, part);
             assert!((patience..patience + PATIENCE).contains(&start.elapsed()));
         }

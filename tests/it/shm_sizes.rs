@@ -117,7 +117,7 @@ fn nothing_is_read_beyond_the_end() {
         assert_bounds(error, 4, 0);
     }
     let error = watched.memory.read_at(4000, &mut [0; 2345]).unwrap_err();
-    let sentence = "reading the shared memory: there are 1,000 bytes, and what was asked for takes 2,345 (EINVAL)";
+    let sentence = "reading the shared memory: the range ends at byte 2,345, but the object has 1,000 bytes (EINVAL)";
     assert_eq!(error.to_string(), sentence);
     watched.assert_untouched();
 }
@@ -161,7 +161,7 @@ fn read_only_handles_write_nothing() {
     let watched = Untouched::new();
     let reader = SharedMemory::options().read(true).open(watched.name()).unwrap();
     let error = reader.write_at(0, b"x").unwrap_err();
-    let part = "writing the shared memory: the descriptor is not open in this direction (EBADF)";
+    let part = "writing the shared memory: the descriptor is not open for this direction (EBADF)";
     assert_error(error, ErrorKind::BadDescriptor, Errno::BADF, Operation::WriteMemory, part);
     watched.assert_untouched();
 }

@@ -73,7 +73,7 @@ fn a_write_only_handle_cannot_read_it() {
     let queue = small_queue();
     let writer = MessageQueue::options().write(true).open(name_of(&queue)).unwrap();
     let error = writer.status().unwrap_err();
-    let part = "reading the queue's status: the queue is not open in this direction (EBADF)";
+    let part = "reading the queue's status: the queue is not open for this direction (EBADF)";
     assert_error(error, ErrorKind::BadDescriptor, Errno::BADF, Operation::QueueStatus, part);
 }
 

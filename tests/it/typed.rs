@@ -122,7 +122,7 @@ fn a_shorter_message_is_malformed_and_dropped() {
         queue.send(&[1; SIZE][..length], Priority::MAX).unwrap();
         sender_of(&queue).send(&reading(5), Priority::MIN).unwrap();
         let error = if length == 0 { receiver.try_receive() } else { receiver.receive() }.unwrap_err();
-        let part = format!("the message has {length} bytes where the type has 16; it is dropped");
+        let part = format!("the message has {length} bytes, but the type has 16; the message was dropped");
         assert_error(error, ErrorKind::Malformed, Errno::MSGSIZE, Operation::Receive, &part);
         assert_bounds(error, length as u64, SIZE as u64);
         assert_eq!(receiver.receive(), Ok((reading(5), Priority::MIN)), "the next message is whole");

@@ -48,7 +48,7 @@ fn create_refuses_a_name_that_is_taken() {
     let queue = small_queue();
     queue.send(b"still here", Priority::MIN).unwrap();
     let name = name_of(&queue);
-    let error = format!("{name}: creating the queue: an object of this name exists already (EEXIST)");
+    let error = format!("{name}: creating the queue: an object of this name already exists (EEXIST)");
     run(&mut tool(&["mq", "create", &name, "--max-messages", "1", "--mode", "666"])).failed(1, &error);
     assert_eq!((queue.attributes().unwrap().max_messages, queue.mode().unwrap()), (8, 0o600));
     assert_eq!(contents(&queue), [(b"still here".to_vec(), 0)]);
@@ -140,7 +140,7 @@ fn unlink_tries_every_name() {
     }
     let open = first.open().unwrap();
     let ran = run(&mut tool(&["mq", "unlink", first.0.trim_start_matches('/'), &missing.0, &last.0]));
-    ran.failed(1, &format!("{}: unlinking the queue: there is no object of this name (ENOENT)", missing.0));
+    ran.failed(1, &format!("{}: unlinking the queue: no object has this name (ENOENT)", missing.0));
     for name in [&first, &last] {
         assert_eq!(name.open().unwrap_err().kind(), ErrorKind::NotFound);
     }

@@ -68,7 +68,7 @@ fn a_partner_that_fails_ends_it() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let lines: Vec<&str> = ran.errors.lines().collect();
     let partner = "rawipc: demo: opening the queue: not permitted for this user (EACCES)";
-    let demo = "rawipc: demo: sending: the time is over (ETIMEDOUT); the second process ended with exit status: 1";
+    let demo = "rawipc: demo: sending: timed out (ETIMEDOUT); the second process ended with exit status: 1";
     assert_eq!(lines, [partner, demo]);
     names_gone(&String::from_utf8(ran.output).unwrap());
 }

@@ -51,14 +51,14 @@ fn count_takes_so_many() {
     run(&mut tool(&["mq", "receive", &name, "--count", "3"])).done("1\n2\n3\n");
     assert_eq!(queue.len().unwrap(), 1);
     let ran = run(&mut tool(&["mq", "receive", &name, "--count", "3", "--timeout", "0"]));
-    let error = "receiving: it would have to wait (EAGAIN); 1 message (1 byte) was received before";
+    let error = "receiving: the queue is empty (EAGAIN); 1 message (1 byte) was received before";
     assert_eq!(ran.failed(3, &format!("{name}: {error}")), b"4\n");
 }
 
 fn follow_goes_on_until_the_time_is_over() {
     let (queue, name) = queue_with(&[b"1", b"", b"345"]);
     let ran = run(&mut tool(&["mq", "receive", &name, "--follow", "--timeout", "0.02"]));
-    let error = "receiving: the time is over (ETIMEDOUT); 3 messages (4 bytes) were received before";
+    let error = "receiving: timed out (ETIMEDOUT); 3 messages (4 bytes) were received before";
     assert_eq!(ran.failed(3, &format!("{name}: {error}")), b"1\n\n345\n");
     assert!(queue.is_empty().unwrap());
 }
@@ -72,7 +72,7 @@ fn an_empty_queue_is_not_now() {
     let (_queue, name) = queue_with(&[]);
     for options in [&[][..], &["--raw"], &["--follow"], &["--count", "2"]] {
         let ran = run(tool(&["mq", "receive", &name, "--timeout", "0"]).args(options));
-        let error = format!("{name}: receiving: it would have to wait (EAGAIN); nothing was received");
+        let error = format!("{name}: receiving: the queue is empty (EAGAIN); nothing was received");
         assert_eq!(ran.failed(3, &error), b"");
     }
 }
@@ -81,7 +81,7 @@ fn waiting_for_a_message_is_bounded() {
     let (_queue, name) = queue_with(&[]);
     let start = Instant::now();
     let ran = run(&mut tool(&["mq", "receive", &name, "--timeout", ".05"]));
-    ran.failed(3, &format!("{name}: receiving: the time is over (ETIMEDOUT); nothing was received"));
+    ran.failed(3, &format!("{name}: receiving: timed out (ETIMEDOUT); nothing was received"));
     assert!(start.elapsed().as_millis() >= 50);
 }
 

@@ -91,7 +91,7 @@ fn create_makes_the_semaphore_that_was_asked_for() {
 fn create_refuses_a_name_that_is_taken() {
     let name = SemaphoreName::of_new(3);
     let ran = run(&mut tool(&["sem", "create", &name.0, "--value", "9"]));
-    ran.failed(1, &format!("{}: creating the semaphore: an object of this name exists already (EEXIST)", name.0));
+    ran.failed(1, &format!("{}: creating the semaphore: an object of this name already exists (EEXIST)", name.0));
     assert_eq!(name.value(), 3);
 }
 
@@ -165,12 +165,12 @@ fn waiting_for_a_token_is_bounded() {
         for command in [&["wait"][..], &["run"]] {
             let more: &[&str] = if command == ["run"] { &["--", "echo", "never"] } else { &[] };
             let ran = run(tool(&["sem"]).args(command).args([&name.0, "--timeout", &timeout.to_string()]).args(more));
-            let error = format!("{}: waiting for the semaphore: the time is over (ETIMEDOUT)", name.0);
+            let error = format!("{}: waiting for the semaphore: timed out (ETIMEDOUT)", name.0);
             assert_eq!(ran.failed(3, &error), b"");
         }
         assert!(start.elapsed().as_secs_f64() >= 2.0 * timeout);
     }
-    let error = format!("{}: waiting for the semaphore: it would have to wait (EAGAIN)", name.0);
+    let error = format!("{}: waiting for the semaphore: no token is available (EAGAIN)", name.0);
     run(&mut tool(&["sem", "wait", &name.0, "--timeout", "0"])).failed(3, &error);
     assert_eq!((name.value(), name.open().unwrap().waiters()), (0, 0));
 }
@@ -230,7 +230,7 @@ fn unlink_tries_every_name() {
     let [first, missing, last] = [SemaphoreName::of_new(0), SemaphoreName::free(), SemaphoreName::of_new(0)];
     let open = first.open().unwrap();
     let ran = run(&mut tool(&["sem", "unlink", first.0.trim_start_matches('/'), &missing.0, &last.0]));
-    ran.failed(1, &format!("{}: unlinking the semaphore: there is no object of this name (ENOENT)", missing.0));
+    ran.failed(1, &format!("{}: unlinking the semaphore: no object has this name (ENOENT)", missing.0));
     for name in [&first, &last] {
         assert_eq!(name.open().unwrap_err().kind(), ErrorKind::NotFound);
     }

@@ -102,10 +102,10 @@ fn a_full_queue_is_not_now() {
     let queue = small_queue();
     let name = name_of(&queue);
     queue.send(b"first", Priority::MIN).unwrap();
-    let error = format!("{name}: sending: it would have to wait (EAGAIN); 7 messages (14 bytes) were sent before");
+    let error = format!("{name}: sending: the queue is full (EAGAIN); 7 messages (14 bytes) were sent before");
     run_with(&["mq", "send", &name, "--timeout", "0"], &b"ab\n".repeat(10)).failed(3, &error);
     assert_eq!(queue.len().unwrap(), 8);
-    let error = format!("{name}: sending: it would have to wait (EAGAIN); nothing was sent");
+    let error = format!("{name}: sending: the queue is full (EAGAIN); nothing was sent");
     run_with(&["mq", "send", &name, "--timeout", "0", "--chunks"], b"ab").failed(3, &error);
     assert_eq!(contents(&queue).len(), 8);
 }
@@ -114,7 +114,7 @@ fn waiting_for_room_is_bounded() {
     let queue = small().max_messages(1).create_unique(rawipc::name!("/rawipc-test-")).unwrap();
     let name = name_of(&queue);
     let start = Instant::now();
-    let error = format!("{name}: sending: the time is over (ETIMEDOUT); 1 message (3 bytes) was sent before");
+    let error = format!("{name}: sending: timed out (ETIMEDOUT); 1 message (3 bytes) was sent before");
     run_with(&["mq", "send", &name, "--timeout", "0.05"], b"one\ntwo\nthree\n").failed(3, &error);
     assert!(start.elapsed().as_millis() >= 50);
     assert_eq!(contents(&queue), [(b"one".to_vec(), 0)]);

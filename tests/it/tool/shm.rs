@@ -52,7 +52,7 @@ fn create_makes_the_object_that_was_asked_for() {
 fn create_refuses_a_name_that_is_taken() {
     let watched = Untouched::new();
     let name = text(watched.name());
-    let error = format!("{name}: creating the shared memory: an object of this name exists already (EEXIST)");
+    let error = format!("{name}: creating the shared memory: an object of this name already exists (EEXIST)");
     run(&mut tool(&["shm", "create", name, "--size", "1", "--mode", "666"])).failed(1, &error);
     watched.assert_untouched();
 }
@@ -228,7 +228,7 @@ fn unlink_tries_every_name() {
     let [first, missing, last] = [FreeName::new(), FreeName::new(), FreeName::new()];
     let open = [&first, &last].map(|name| sized(5).unlink_on_drop(false).create_new(true).open(name).unwrap());
     let ran = run(&mut tool(&["shm", "unlink", first.as_str(), missing.as_str(), last.as_str()]));
-    let error = "unlinking the shared memory: there is no object of this name (ENOENT)";
+    let error = "unlinking the shared memory: no object has this name (ENOENT)";
     ran.failed(1, &format!("{}: {error}", missing.as_str()));
     assert!(!first.is_taken() && !last.is_taken());
     open[0].write_at(0, b"still").expect("those who have it open go on using it");
@@ -246,7 +246,7 @@ fn rights_are_needed() {
     run(without_privilege(&mut tool(&["shm", "read", name]))).done([0; 10]);
     run(without_privilege(&mut tool(&["shm", "stat", name]))).done(format!("name: {name}\nsize: 10\nmode: 0400\n"));
     for command in ["read", "write", "stat"] {
-        let error = "/rawipc-no: opening the shared memory: there is no object of this name (ENOENT)";
+        let error = "/rawipc-no: opening the shared memory: no object has this name (ENOENT)";
         assert_eq!(run(&mut tool(&["shm", command, "rawipc-no"])).failed(1, error), b"");
     }
 }

@@ -42,7 +42,7 @@ fn the_name_that_was_meant_is_told() -> Ending {
     ] {
         let ran = run(&mut tool(&arguments.split(' ').collect::<Vec<_>>()));
         assert_eq!(ran.code, Some(1), "{arguments}: {ran:?}");
-        assert!(ran.errors.ends_with(&format!("there is no object of this name (ENOENT){end}\n")), "{ran:?}");
+        assert!(ran.errors.ends_with(&format!("no object has this name (ENOENT){end}\n")), "{ran:?}");
         assert_eq!(ran.errors.lines().count(), 1, "{ran:?}");
     }
     Ok(())
@@ -52,6 +52,6 @@ fn where_nothing_can_be_listed_nothing_is_told() -> Ending {
     hide_queues()?;
     let _queue = small().create_new(true).open(name!("/jobs")).unwrap();
     let ran = run(without_mounting(&mut tool(&["mq", "stat", "job"])));
-    ran.failed(1, "/job: opening the queue: there is no object of this name (ENOENT)");
+    ran.failed(1, "/job: opening the queue: no object has this name (ENOENT)");
     Ok(())
 }

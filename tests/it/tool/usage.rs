@@ -107,7 +107,7 @@ fn wrong_values_are_explained() {
         (&["stat", ""], "it is empty; a name is a slash and 1 to 255 bytes"),
         (&["stat", "/"], "nothing follows the slash"),
         (&["stat", "a/b"], "there is a second slash at byte 2"),
-        (&["stat", ".."], "`/.` and `/..` are no names"),
+        (&["stat", ".."], "`/.` and `/..` are not valid names"),
         (&["stat", &too_long], "256 bytes follow the slash, at most 255 may"),
         (&["receive", "/q", "--timeout", "-0.5"], "a time is not negative"),
         (&["receive", "/q", "--timeout", "NaN"], "a time is a number of seconds, such as 2 or 0.25"),
@@ -149,7 +149,7 @@ fn wrong_values_are_explained() {
 
 fn names_may_begin_with_a_dash() {
     for arguments in [&["mq", "stat", "/-rawipc-test"][..], &["mq", "stat", "--json", "--", "-rawipc-test"]] {
-        let error = "/-rawipc-test: opening the queue: there is no object of this name (ENOENT)";
+        let error = "/-rawipc-test: opening the queue: no object has this name (ENOENT)";
         run(&mut tool(arguments)).failed(1, error);
     }
     let ran = run(&mut tool(&["mq", "stat", "-rawipc-test"]));
@@ -160,7 +160,7 @@ fn a_queue_that_is_not_there_is_named() {
     let name = FreeName::new();
     for command in ["send", "receive", "stat", "watch", "unlink"] {
         let doing = if command == "unlink" { "unlinking" } else { "opening" };
-        let error = format!("{}: {doing} the queue: there is no object of this name (ENOENT)", name.0);
+        let error = format!("{}: {doing} the queue: no object has this name (ENOENT)", name.0);
         assert_eq!(run(&mut tool(&["mq", command, name.0.trim_start_matches('/')])).failed(1, &error), b"");
     }
 }
@@ -174,7 +174,7 @@ fn a_semaphore_that_is_not_there_is_named() {
             "run" => &["--", "true"],
             _ => &[],
         };
-        let error = format!("{}: {doing} the semaphore: there is no object of this name (ENOENT)", name.0);
+        let error = format!("{}: {doing} the semaphore: no object has this name (ENOENT)", name.0);
         let name = name.0.trim_start_matches('/');
         assert_eq!(run(tool(&["sem", command, name]).args(more)).failed(1, &error), b"");
     }

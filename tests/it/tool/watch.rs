@@ -98,7 +98,7 @@ fn waiting_for_an_arrival_is_bounded() {
     let start = Instant::now();
     for options in [&[][..], &["--", "echo", "never"]] {
         let ran = run(tool(&["mq", "watch", &name, "--timeout", "0.05"]).args(options));
-        assert_eq!(ran.failed(3, &format!("{name}: waiting for a notification: the time is over (ETIMEDOUT)")), b"");
+        assert_eq!(ran.failed(3, &format!("{name}: waiting for a notification: timed out (ETIMEDOUT)")), b"");
     }
     assert!(start.elapsed().as_millis() >= 100);
     let ran = run(&mut tool(&["mq", "watch", &name, "--timeout", "0"]));
@@ -110,7 +110,7 @@ fn a_taken_slot_is_told_with_who_has_it() {
     let name = name_of(&queue);
     queue.notify(Notify::Signal { number: 36, value: 0 }).unwrap();
     let ran = run(&mut tool(&["mq", "watch", &name]));
-    let busy = "registering for notification: somebody has taken it already (EBUSY)";
+    let busy = "registering for notification: already in use by another process (EBUSY)";
     ran.failed(1, &format!("{name}: {busy}; process {} gets signal 36", std::process::id()));
     queue.cancel_notification().unwrap();
     let (watch, _output) = watching(&queue, &[]);
@@ -223,7 +223,7 @@ fn a_command_that_takes_none_is_not_run_for_fewer_messages() {
     assert_eq!(line_of(&mut errors), format!("rawipc: {name}: {stalled}\n"));
     queue.receive(&mut [0; 64]).unwrap();
     assert_eq!(line_of(&mut output), "", "it is not run again, nor for nothing at all");
-    let over = format!("rawipc: {name}: the time is over, and no more messages have come\n");
+    let over = format!("rawipc: {name}: timed out, and no more messages have come\n");
     assert_eq!((line_of(&mut errors), watch.wait().unwrap().code()), (over, Some(3)));
     assert_eq!(queue.len().unwrap(), 1);
 }

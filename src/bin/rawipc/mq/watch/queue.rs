@@ -114,7 +114,7 @@ impl Watched {
         loop {
             let left = self.timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
             if !self.wait_for_any(left)? {
-                return Err(Failure::not_now(self.name, "the time is over, and no more messages have come"));
+                return Err(Failure::not_now(self.name, "timed out, and no more messages have come"));
             }
             let has_arrived = self.has_arrived()?;
             let has_changed = self.has_changed()?;
