@@ -11,21 +11,21 @@ use rustix::io::{Errno, Result};
 
 use crate::creation::{Creator, random_suffix};
 use crate::error::{self, Error};
-use crate::inline_cstr::Text;
+use crate::inline_cstr::InlineCStr;
 use crate::name::{Name, OwnedName};
 
 const DIRECTORY: &[u8] = b"/dev/shm/";
 
 /// The path of an object's file.
 #[derive(Clone, Copy)]
-pub(crate) struct FilePath(Text<{ DIRECTORY.len() + Name::MAX_LEN + 1 }>);
+pub(crate) struct FilePath(InlineCStr<{ DIRECTORY.len() + Name::MAX_LEN + 1 }>);
 
 impl FilePath {
     /// Of a name, whose file is called so with a prefix; `None` if that is too long for a file.
     pub(crate) fn new(name: &Name, prefix: &[u8]) -> Option<Self> {
         let name = name.as_bytes().get(1..)?;
         let fits = prefix.len() + name.len() <= Name::MAX_LEN;
-        fits.then(|| Self(Text::joined(&[DIRECTORY, prefix, name])))
+        fits.then(|| Self(InlineCStr::joined(&[DIRECTORY, prefix, name])))
     }
 
     pub(crate) fn c_str(&self) -> &CStr {
@@ -208,7 +208,7 @@ fn private_path(path: &FilePath, creation: &Creation) -> Result<FilePath> {
     let most = Name::MAX_LEN - MARK.len() - suffix.len();
     let start = file.get(..most).unwrap_or(file);
     debug_assert!(start.starts_with(creation.prefix));
-    Ok(FilePath(Text::joined(&[DIRECTORY, start, MARK, &suffix])))
+    Ok(FilePath(InlineCStr::joined(&[DIRECTORY, start, MARK, &suffix])))
 }
 
 /// Gives a new file to a group.
@@ -231,7 +231,7 @@ fn link_nameless(file: BorrowedFd<'_>, path: &FilePath) -> Result<()> {
 }
 
 /// `/proc/self/fd/N`: a path to what a descriptor is open for.
-pub(crate) struct DescriptorPath(Text<32>);
+pub(crate) struct DescriptorPath(InlineCStr<32>);
 
 impl DescriptorPath {
     pub(crate) fn new(descriptor: BorrowedFd<'_>) -> Self {
@@ -253,7 +253,7 @@ impl DescriptorPath {
                 break;
             }
         }
-        Self(Text::joined(&[START, digits.get(first..).unwrap_or_default()]))
+        Self(InlineCStr::joined(&[START, digits.get(first..).unwrap_or_default()]))
     }
 
     pub(crate) fn c_str(&self) -> &CStr {

@@ -6,12 +6,12 @@ use core::ffi::CStr;
 
 /// At most `N - 1` bytes, none of them a NUL, and a NUL behind them; in place.
 #[derive(Clone, Copy)]
-pub(crate) struct Text<const N: usize> {
+pub(crate) struct InlineCStr<const N: usize> {
     bytes: [u8; N],
     length: u16,
 }
 
-impl<const N: usize> Text<N> {
+impl<const N: usize> InlineCStr<N> {
     pub(crate) const EMPTY: Self = Self { bytes: [0; N], length: 0 };
 
     /// Parts one after the other, each up to its first NUL if it has one. What does not fit is cut.
@@ -55,15 +55,15 @@ fn join(room: &mut [u8], parts: &[&[u8]]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Text;
+    use super::InlineCStr;
 
     #[test]
     fn parts_are_joined_up_to_their_nul_and_cut() {
-        let text = Text::<6>::joined(&[b"ab", b"", b"c\0d"]);
+        let text = InlineCStr::<6>::joined(&[b"ab", b"", b"c\0d"]);
         assert_eq!((text.as_bytes(), text.c_str(), text.c_str_from(1)), (&b"abc"[..], c"abc", c"bc"));
-        let text = Text::<4>::joined(&[b"abc", b"d"]);
+        let text = InlineCStr::<4>::joined(&[b"abc", b"d"]);
         assert_eq!((text.c_str(), text.c_str_from(3), text.c_str_from(4)), (c"abc", c"", c""));
-        assert_eq!(Text::<1>::joined(&[b"a"]).c_str(), c"");
-        assert_eq!(Text::<3>::EMPTY.c_str(), c"");
+        assert_eq!(InlineCStr::<1>::joined(&[b"a"]).c_str(), c"");
+        assert_eq!(InlineCStr::<3>::EMPTY.c_str(), c"");
     }
 }

@@ -63,10 +63,10 @@ pub use buffer::{Buffer, Message, MessageBuffer};
 pub use endpoint::{Queue, Receiver, Sender};
 #[cfg(feature = "zerocopy")]
 pub use endpoint::{TypedReceiver, TypedSender};
-pub use error::{Error, ErrorKind, Result, retry_on_interrupt};
+pub use error::{Error, ErrorKind, Result};
 pub use futex::WaitTuning;
 pub use mqueue::{Attributes, MessageQueue, NotificationSocket};
-pub use name::{Name, NameSource};
+pub use name::{Name, NameBuf, NameSource};
 pub use open_flags::OpenFlags;
 pub use priority::Priority;
 pub use semaphore::{NamedSemaphore, Permit, Semaphore};

@@ -1,12 +1,17 @@
 //! Names of queues, semaphores and shared memory: checked once, then carried as a type.
 
+use core::borrow::Borrow;
+use core::cmp::Ordering;
 use core::ffi::CStr;
 use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::ops::Deref;
+use core::str::FromStr;
 
 use rustix::io::Errno;
 
 use crate::error::{Cause, Error, NameFault, Operation, Result};
-use crate::inline_cstr::Text;
+use crate::inline_cstr::InlineCStr;
 
 /// A valid name: one slash, then 1 to [`MAX_LEN`](Self::MAX_LEN) bytes that are neither a slash nor NUL, and not `/.`
 /// or `/..`.
@@ -153,6 +158,136 @@ impl fmt::Debug for Name {
     }
 }
 
+/// An owned [`Name`], stored in place: what a struct of a no_std program keeps. It takes 264 bytes and allocates nothing.
+///
+/// ```
+/// use rawipc::{Name, NameBuf, name};
+/// struct Service {
+///     jobs: NameBuf,
+/// }
+/// let service = Service { jobs: "/jobs".parse()? };
+/// assert_eq!(service.jobs, *name!("/jobs"));
+/// let also: &Name = &service.jobs; // A `&NameBuf` is accepted wherever a `&Name` is.
+/// assert_eq!(NameBuf::from(also), service.jobs);
+/// # Ok::<(), rawipc::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct NameBuf(OwnedName);
+
+impl NameBuf {
+    /// Returns the name as a view.
+    #[must_use]
+    pub fn as_name(&self) -> &Name {
+        self.0.name()
+    }
+}
+
+impl Deref for NameBuf {
+    type Target = Name;
+
+    fn deref(&self) -> &Name {
+        self.as_name()
+    }
+}
+
+impl AsRef<Name> for NameBuf {
+    fn as_ref(&self) -> &Name {
+        self
+    }
+}
+
+impl Borrow<Name> for NameBuf {
+    fn borrow(&self) -> &Name {
+        self
+    }
+}
+
+impl From<&Name> for NameBuf {
+    fn from(name: &Name) -> Self {
+        Self(OwnedName::new(name))
+    }
+}
+
+impl FromStr for NameBuf {
+    type Err = Error;
+
+    /// Checks a name as [`Name::new`] does.
+    fn from_str(text: &str) -> Result<Self> {
+        Name::new(text).map(Self::from)
+    }
+}
+
+impl TryFrom<&str> for NameBuf {
+    type Error = Error;
+
+    /// Checks a name as [`Name::new`] does.
+    fn try_from(text: &str) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&[u8]> for NameBuf {
+    type Error = Error;
+
+    /// Checks a name as [`Name::new`] does.
+    fn try_from(bytes: &[u8]) -> Result<Self> {
+        Name::new(bytes).map(Self::from)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl alloc::borrow::ToOwned for Name {
+    type Owned = NameBuf;
+
+    fn to_owned(&self) -> NameBuf {
+        NameBuf::from(self)
+    }
+}
+
+impl PartialEq for NameBuf {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for NameBuf {}
+
+impl PartialEq<Name> for NameBuf {
+    fn eq(&self, other: &Name) -> bool {
+        **self == *other
+    }
+}
+
+impl PartialOrd for NameBuf {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for NameBuf {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(other)
+    }
+}
+
+impl Hash for NameBuf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl fmt::Display for NameBuf {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, formatter)
+    }
+}
+
+impl fmt::Debug for NameBuf {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, formatter)
+    }
+}
+
 /// The fault of a name and the byte where it is (for `LongerThan`, how many bytes follow the slash).
 const fn check(bytes: &[u8]) -> core::result::Result<(), (NameFault, usize)> {
     let Some((first, rest)) = bytes.split_first() else { return Err((NameFault::Empty, 0)) };
@@ -192,10 +327,10 @@ fn name_error(fault: NameFault, at: usize) -> Error {
 
 /// A name's own copy, in place and with a NUL at its end: what the kernel is given and what a handle remembers.
 #[derive(Clone, Copy)]
-pub(crate) struct OwnedName(Text<{ Name::MAX_LEN + 2 }>);
+pub(crate) struct OwnedName(InlineCStr<{ Name::MAX_LEN + 2 }>);
 
 impl OwnedName {
-    pub(crate) const EMPTY: Self = Self(Text::EMPTY);
+    pub(crate) const EMPTY: Self = Self(InlineCStr::EMPTY);
 
     pub(crate) fn new(name: &Name) -> Self {
         Self::joined(name, &[])
@@ -203,7 +338,7 @@ impl OwnedName {
 
     /// A name followed by more bytes, which must be valid in a name; what does not fit is cut.
     pub(crate) fn joined(name: &Name, suffix: &[u8]) -> Self {
-        Self(Text::joined(&[&name.0, suffix]))
+        Self(InlineCStr::joined(&[&name.0, suffix]))
     }
 
     /// Of a directory entry, which has no slash; `None` if no name is made of it.

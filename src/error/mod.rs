@@ -4,6 +4,7 @@
 //! the failure by [`ErrorKind`], and its `Display` is a sentence that a person can act on. Where the kernel's errno
 //! leaves open what was wrong (EINVAL of a queue's creation has three causes), the cause was looked for at once.
 
+mod context;
 mod display;
 mod kind;
 mod limit_sentences;
@@ -11,6 +12,7 @@ mod operation;
 mod rejected;
 mod transfer;
 
+pub use context::ContextError;
 pub use kind::{ErrorKind, Limit};
 pub use operation::Operation;
 pub use rejected::RejectedError;
@@ -352,10 +354,11 @@ pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 
     max_messages * (HEADER + max_message_size) + nodes * TREE_NODE
 }
 
-/// Calls `operation` again as long as a signal handler interrupts it.
+/// Evaluates a call again while a signal handler interrupts it, and returns its result.
 ///
-/// Right for calls without a time limit and for those with a [`Deadline`](crate::Deadline), which is absolute; not for
-/// those with a relative time-out, which would start anew each time. Any other error is returned as it is.
+/// Right for calls without a time limit and for those with a [`Deadline`](crate::Deadline), which is absolute. Wrong for
+/// calls with a relative timeout, which would begin again each time. The call may borrow a buffer that its result goes
+/// on borrowing.
 ///
 /// ```
 /// # use rawipc::{Deadline, MessageBuffer, MessageQueue, name, Priority, retry_on_interrupt};
@@ -365,18 +368,18 @@ pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 
 /// queue.send(b"hello", Priority::MIN)?;
 /// let deadline = Deadline::after(Duration::from_secs(1));
 /// let mut buffer = MessageBuffer::<8>::new();
-/// let length = retry_on_interrupt(|| Ok(queue.receive_deadline(&mut buffer, deadline)?.payload().len()))?;
-/// assert_eq!(length, 5);
+/// let message = retry_on_interrupt!(queue.receive_deadline(&mut buffer, deadline))?;
+/// assert_eq!(message.payload(), b"hello");
 /// # Ok::<(), rawipc::Error>(())
 /// ```
-///
-/// # Errors
-/// Those of the operation, but never [`Interrupted`](ErrorKind::Interrupted).
-pub fn retry_on_interrupt<T>(mut operation: impl FnMut() -> Result<T>) -> Result<T> {
-    loop {
-        match operation() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
+#[macro_export]
+macro_rules! retry_on_interrupt {
+    ($call:expr) => {
+        loop {
+            match $call {
+                Err(error) if $crate::Error::kind(&error) == $crate::ErrorKind::Interrupted => {}
+                result => break result,
+            }
         }
-    }
+    };
 }

@@ -75,7 +75,7 @@ use name_guard::QueueName;
 ///
 /// # Signals
 /// A handler installed without SA_RESTART interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted), and
-/// nothing was sent or received. [`retry_on_interrupt`](crate::retry_on_interrupt) goes on waiting. With SA_RESTART,
+/// nothing was sent or received. [`retry_on_interrupt!`](crate::retry_on_interrupt) goes on waiting. With SA_RESTART,
 /// calls without a limit go on by themselves; timed ones may be interrupted all the same.
 ///
 /// # Fork and exec

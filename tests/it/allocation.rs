@@ -119,7 +119,7 @@ fn waits_allocate_nothing() {
             assert_eq!(kind(queue.send_timeout(b"x", Priority::MIN, short)), ErrorKind::TimedOut);
             assert_eq!(kind(queue.send_deadline(b"x", Priority::MIN, after(short))), ErrorKind::TimedOut);
             assert_eq!(kind(queue.try_send(b"x", Priority::MIN)), ErrorKind::WouldBlock);
-            retry_on_interrupt(|| queue.receive_deadline(&mut buffer, after(short)).map(drop)).unwrap();
+            retry_on_interrupt!(queue.receive_deadline(&mut buffer, after(short)).map(drop)).unwrap();
         }
     });
 }

@@ -152,7 +152,7 @@ fn a_handler_interrupts_each_way_of_waiting() {
         });
         // Nothing was lost by it, and `retry_on_interrupt` goes on.
         thread::scope(|scope| {
-            let waiter = start_wait(scope, &mut socket, |socket| retry_on_interrupt(|| socket.wait()));
+            let waiter = start_wait(scope, &mut socket, |socket| retry_on_interrupt!(socket.wait()));
             signal_thread(waiter.tid);
             send(&queue, b"message");
             assert_eq!(waiter.join(), Ok(Notified::Arrived));

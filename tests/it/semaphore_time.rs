@@ -221,7 +221,7 @@ fn interruptions_within(duration: Duration, abi: Abi, clock: Clock) -> u32 {
     let (start, deadline) = (Instant::now(), after(clock, duration));
     let mut interrupted = 0;
     interrupt_every(1_000);
-    let result = retry_on_interrupt(|| {
+    let result = retry_on_interrupt!({
         semaphore.wait_deadline(deadline).inspect_err(|error| {
             interrupted += u32::from(error.kind() == ErrorKind::Interrupted);
         })

@@ -149,7 +149,7 @@ fn retrying_goes_on_until_a_message_comes() {
     let (queue, calls) = (small_queue(), AtomicU32::new(0));
     thread::scope(|scope| {
         let waiter = Waiter::start(scope, || {
-            retry_on_interrupt(|| {
+            retry_on_interrupt!({
                 calls.fetch_add(1, SeqCst);
                 Ok(queue.receive(&mut [0; 64])?.payload().len())
             })
@@ -182,7 +182,7 @@ fn interruptions_until(deadline: Deadline) -> u32 {
     let (queue, mut signals) = (small_queue(), 0);
     thread::scope(|scope| {
         let waiter = Waiter::start_free(scope, || {
-            retry_on_interrupt(|| queue.receive_deadline(&mut [0; 64], deadline).map(drop)).unwrap_err()
+            retry_on_interrupt!(queue.receive_deadline(&mut [0; 64], deadline).map(drop)).unwrap_err()
         });
         wait_until("the deadline ends the wait", || {
             if waiter.is_blocked() {
@@ -201,6 +201,6 @@ fn interruptions_until(deadline: Deadline) -> u32 {
 
 fn retrying_returns_other_errors() {
     let queue = small_queue();
-    let error = retry_on_interrupt(|| queue.try_receive(&mut [0; 64]).map(drop)).unwrap_err();
+    let error = retry_on_interrupt!(queue.try_receive(&mut [0; 64]).map(drop)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
 }

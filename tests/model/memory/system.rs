@@ -128,7 +128,7 @@ impl Mapped {
 
 impl System<MemoryModel> for MemorySystem {
     fn apply(&mut self, operation: &Operation) -> Outcome<Answer> {
-        retry_on_interrupt(|| self.perform(operation)).map_err(|error| error.kind())
+        retry_on_interrupt!(self.perform(operation)).map_err(|error| error.kind())
     }
 
     fn view(&self) -> Vec<View> {

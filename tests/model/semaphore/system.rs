@@ -68,7 +68,7 @@ fn wait_on(semaphore: &NamedSemaphore, wait: Wait) -> Result<()> {
 
 impl System<SemaphoreModel> for SemaphoreSystem {
     fn apply(&mut self, operation: &Operation) -> Outcome<()> {
-        retry_on_interrupt(|| self.perform(operation)).map_err(|error| error.kind())
+        retry_on_interrupt!(self.perform(operation)).map_err(|error| error.kind())
     }
 
     fn view(&self) -> Vec<View> {

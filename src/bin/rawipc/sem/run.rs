@@ -72,7 +72,7 @@ impl Run {
     }
 
     fn give_back(&self, semaphore: &NamedSemaphore) -> Result<(), Failure> {
-        retry_on_interrupt(|| semaphore.post())
+        retry_on_interrupt!(semaphore.post())
             .map_err(|error| Failure::about(self.semaphore.name)(error).and("the token is not given back"))
     }
 }

@@ -229,7 +229,7 @@ fn are_interrupted_by_a_handler() {
         let peer = Peer::start(|| {
             let wait = || semaphore.wait_tuned(None, WaitTuning { spin: 0, recheck_interval: None });
             assert_eq!(kind(wait()), ErrorKind::Interrupted);
-            retry_on_interrupt(wait).unwrap();
+            retry_on_interrupt!(wait()).unwrap();
         });
         wait_until("the peer waits", || semaphore.waiters() == 1 && peer.is_asleep());
         kill_process(peer.process, Signal::USR1).unwrap();

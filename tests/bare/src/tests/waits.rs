@@ -111,7 +111,7 @@ fn are_interrupted_by_a_handler() {
     for (index, receive) in RECEIVES.into_iter().enumerate() {
         let peer = Peer::start_waiting(|| {
             let mut interruptions = 0;
-            retry_on_interrupt(|| {
+            retry_on_interrupt!({
                 receive(&queue).inspect_err(|error| {
                     assert_eq!(error.kind(), ErrorKind::Interrupted);
                     interruptions += 1;
