@@ -145,7 +145,7 @@ fn many(run: &mut Run) {
                     assert_eq!(received, Ok(NINE as usize));
                 }
             }),
-            counted("try_send_all, drain", 90 * NINE, |count| {
+            counted("try_send_all, try_receive_all", 90 * NINE, |count| {
                 for _ in 0..count / NINE {
                     assert_eq!(queue.try_send_all(&payload, Priority::MIN), Ok(payload.len()));
                     assert_eq!(queue.try_receive_all(&mut stream).expect("they are there").payload, payload);

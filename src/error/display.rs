@@ -53,6 +53,17 @@ impl Error {
         }
     }
 
+    fn explain_bounds(&self, formatter: &mut Formatter<'_>, there: u32, asked: u32) -> fmt::Result {
+        let (there, asked) = (Grouped(there.into()), Grouped(asked.into()));
+        match self.operation {
+            Operation::AccessMemory => {
+                write!(formatter, "the range ends at byte {asked}, but the object has {there} bytes")
+            }
+            Operation::OpenShared => write!(formatter, "the object has {there} bytes, but the value needs {asked}"),
+            _ => write!(formatter, "{asked} bytes were requested, but only {there} follow the offset"),
+        }
+    }
+
     fn explain(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         match self.cause() {
             Cause::System => formatter.write_str(self.system_sentence()),
@@ -99,12 +110,7 @@ impl Error {
                  mount it with `mount -t mqueue none /dev/mqueue`",
             ),
             Cause::SemaphoreFile(fault) => formatter.write_str(fault.sentence()),
-            Cause::OutOfBounds { there, asked } => write!(
-                formatter,
-                "the range ends at byte {}, but the object has {} bytes",
-                Grouped(asked.into()),
-                Grouped(there.into())
-            ),
+            Cause::OutOfBounds { there, asked } => self.explain_bounds(formatter, there, asked),
             Cause::Shared(fault) => formatter.write_str(fault.sentence()),
             Cause::DevShmFull => formatter.write_str("/dev/shm is full; remove what is not needed, or mount it larger"),
             Cause::PeerInside => formatter.write_str(

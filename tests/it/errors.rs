@@ -101,7 +101,7 @@ pub mod io {
         let queue = small_queue();
         queue.set_nonblocking(true).unwrap();
         let incomplete: TransferError = queue.send_all(&[0; 9 * 64], Priority::MIN).unwrap_err();
-        assert_eq!(incomplete.source().unwrap().to_string(), incomplete.error.to_string());
+        assert!(incomplete.source().is_none(), "the sentence has it already");
         assert_eq!(Error::from(incomplete).kind(), ErrorKind::WouldBlock);
         assert_eq!(io::Error::from(incomplete).kind(), io::ErrorKind::WouldBlock);
         assert_eq!(incomplete.to_string(), format!("after 512 bytes: {}", incomplete.error));

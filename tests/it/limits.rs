@@ -179,7 +179,7 @@ fn too_many_queues_are_told_with_the_maximum() -> Ending {
     let two = [create().unwrap(), create().unwrap()];
     let error = error_of(small());
     let kind = ErrorKind::LimitExceeded(Limit::Queues);
-    assert_error(error, kind, Errno::NOSPC, Operation::CreateQueue, "2 queues already");
+    assert_error(error, kind, Errno::NOSPC, Operation::CreateQueue, "already has 2 queues");
     assert_error(error, kind, Errno::NOSPC, Operation::CreateQueue, "/proc/sys/fs/mqueue/queues_max");
     assert_bounds(error, 3, 2);
     drop(two);

@@ -68,7 +68,7 @@ fn shared_value_read_only_refuses_what_is_not_whole() {
     let memory = SharedMemory::options().write(true).create_new(true).unlink_on_drop(true);
     let memory = memory.size(64 + size_of::<Value>() as u64).open(&name).unwrap();
     let open = || options.open_read_only(&name).unwrap_err();
-    assert!(open().to_string().contains("has not been initialised"));
+    assert!(open().to_string().contains("has not been initialized"));
     memory.write_at(12, &2_u32.to_ne_bytes()).unwrap();
     assert!(open().to_string().contains("is not a shared value"), "an unknown state");
     memory.write_at(12, &1_u32.to_ne_bytes()).unwrap();

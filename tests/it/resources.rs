@@ -106,7 +106,7 @@ const ROWS: &[Row] = &[
         &[named, anonymous, value, shared_queue, semaphore, message_queue],
         LimitExceeded(Limit::Descriptors),
         None,
-        "raise it with `ulimit -n` (EMFILE)",
+        "raise the limit with `ulimit -n` (EMFILE)",
     ),
     (
         "RLIMIT_MSGQUEUE",

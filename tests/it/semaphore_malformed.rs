@@ -159,7 +159,7 @@ fn what_lies_at_the_other_place_does_not_hide_that_there_is_none() {
     fs::write(name.file(other), [7; 100]).unwrap();
     let before = Snapshot::of(&name.file(other));
     let error = NamedSemaphore::options().open(&name).unwrap_err();
-    assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, "no object of this name");
+    assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, "no object has this name");
     let created = NamedSemaphore::options().create(true).initial_value(2).open(&name).unwrap();
     assert_eq!((created.abi(), created.value()), (Abi::NATIVE, 2));
     assert_eq!(Snapshot::of(&name.file(other)), before);

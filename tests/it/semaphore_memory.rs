@@ -8,7 +8,7 @@ use rawipc::error::Operation;
 use rawipc::semaphore::SemaphoreOf;
 use rawipc::semaphore::abi::{Gnu32, Gnu64, Layout, Musl, Private};
 use rawipc::time::{Clock, Time};
-use rawipc::{Deadline, Errno, ErrorKind, Semaphore, WaitTuning};
+use rawipc::{Deadline, Errno, ErrorKind, Permit, Semaphore, WaitTuning};
 
 use crate::harness::Ending;
 use crate::harness::kernel::in_child;
@@ -105,6 +105,19 @@ fn a_permit_gives_its_token_back_unless_forgotten() {
         assert!(panicked.is_err());
         assert_eq!(semaphore.value(), 1);
         assert!(format!("{:?}", semaphore.acquire().unwrap()).starts_with("Permit"));
+        let soon = || Deadline::after(Duration::from_millis(1));
+        type Form<'form> = &'form dyn Fn() -> rawipc::Result<Permit<'form>>;
+        let forms: [(Form<'_>, ErrorKind); 3] = [
+            (&|| semaphore.try_acquire(), ErrorKind::WouldBlock),
+            (&|| semaphore.acquire_timeout(Duration::ZERO), ErrorKind::TimedOut),
+            (&|| semaphore.acquire_deadline(soon()), ErrorKind::TimedOut),
+        ];
+        for (acquire, refusal) in forms {
+            let permit = acquire().unwrap();
+            assert_eq!((semaphore.value(), acquire().unwrap_err().kind()), (0, refusal));
+            drop(permit);
+        }
+        assert_eq!(semaphore.value(), 1);
     }
     in_every_layout!(2, semaphore => check(semaphore));
 }

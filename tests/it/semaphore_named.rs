@@ -139,7 +139,7 @@ fn named_semaphore_of_another_library_is_asked_for() {
     }
     // Who asks for a layout gets it beside the other.
     let error = NamedSemaphore::options().abi(Abi::Gnu32).open(&name).unwrap_err();
-    assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, "no object of this name");
+    assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, "no object has this name");
     let gnu = exclusive().abi(Abi::Gnu32).initial_value(2).open(&name).unwrap();
     // In glibc's place either layout is taken as it is.
     let opened = NamedSemaphore::options().create(true).open(&name).unwrap();
@@ -162,7 +162,7 @@ fn named_semaphore_and_memory_of_one_name_never_meet() {
         memory.write_at(0, bytes).unwrap();
         let before = Snapshot::of(&name.file(Abi::Musl));
         let error = NamedSemaphore::options().open(&name).unwrap_err();
-        assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, "no object of this name");
+        assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, "no object has this name");
         assert_eq!(NamedSemaphore::unlink(&name).unwrap_err().kind(), ErrorKind::NotFound);
         let semaphore = NamedSemaphore::options().create(true).initial_value(3).open(&name).unwrap();
         semaphore.post().unwrap();
@@ -204,7 +204,7 @@ fn unlinking_works_after_the_handle_is_closed() {
     exclusive().open(&name).unwrap().close().unwrap();
     NamedSemaphore::unlink(&name).unwrap();
     let error = NamedSemaphore::unlink(&name).unwrap_err();
-    assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::UnlinkSemaphore, "no object of this name");
+    assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::UnlinkSemaphore, "no object has this name");
 }
 
 fn unlink_on_drop_is_for_the_handle_that_created() {

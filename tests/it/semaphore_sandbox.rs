@@ -50,7 +50,7 @@ fn no_dev_shm_is_said_so() -> Ending {
             assert_error(error, ErrorKind::Unsupported, Errno::NOENT, Operation::CreateSemaphore, part);
         }
         let error = options.open(name!("/rawipc-test-none")).unwrap_err();
-        assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, "no object of this name");
+        assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::OpenSemaphore, "no object has this name");
     }
     // A file in its place is as bad.
     fs::write("/dev/shm", "").expect("the directory is ours");

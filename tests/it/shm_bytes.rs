@@ -80,7 +80,7 @@ fn copies_beyond_the_end_are_refused_whole() {
         let read = mapping.read_at(offset, &mut untouched).unwrap_err();
         let write = mapping.write_at(offset, &untouched).unwrap_err();
         for error in [read, write] {
-            let part = "there are 100 bytes, and what was asked for takes ";
+            let part = ", but the object has 100 bytes";
             assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, Operation::AccessMemory, part);
             assert_bounds(error, end.into(), 100);
         }

@@ -193,7 +193,7 @@ fn too_many_descriptors_are_told() {
     in_child(|| {
         set_limit(Resource::Nofile, next as u64);
         let kind = ErrorKind::LimitExceeded(Limit::Descriptors);
-        let part = "raise it with `ulimit -n` (EMFILE)";
+        let part = "raise the limit with `ulimit -n` (EMFILE)";
         let create = sized(1).create_new(true).open(&free).unwrap_err();
         assert_error(create, kind, Errno::MFILE, Operation::CreateMemory, part);
         let open = sized(1).open(watched.name()).unwrap_err();

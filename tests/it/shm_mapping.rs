@@ -60,7 +60,7 @@ fn values_lie_where_they_are_asked_for() {
 #[track_caller]
 fn assert_outside<T: Shareable>(mapping: &Mapping, offset: usize, count: usize, end: u64) {
     let error = mapping.slice::<T>(offset, count).map(|_| ()).unwrap_err();
-    let part = "reaching into mapped memory: there are 4,100 bytes, and what was asked for takes ";
+    let part = ", but the object has 4,100 bytes";
     assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, Operation::AccessMemory, part);
     assert_bounds(error, end.min(u32::MAX.into()), 4100);
     if count == 1 {
@@ -200,7 +200,7 @@ fn what_the_object_has_not_is_not_mapped() {
         let options = memory.map_options().offset(offset);
         let options = if let Some(length) = length { options.length(length) } else { options };
         for error in [options.map().unwrap_err(), options.map_read_only().unwrap_err()] {
-            let part = "mapping the shared memory: there are ";
+            let part = "bytes were requested, but only ";
             assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, Operation::MapMemory, part);
             assert_bounds(error, asked, there);
         }

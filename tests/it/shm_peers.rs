@@ -69,7 +69,7 @@ fn start_python(module: &str, command: &str, name: &Name, arguments: &[&str]) ->
 fn their_object_is_ours_to_read_and_write(start: Start) -> Ending {
     let free = FreeName::new();
     start("create", &free, &["5000"])?.succeed();
-    start("try_send_all", &free, &[])?.succeed();
+    start("fill", &free, &[])?.succeed();
     let opened = sized(1).create(true).open(&free).unwrap();
     assert_eq!((opened.size().unwrap(), opened.mode().unwrap()), (5000, 0o600));
     assert_eq!(content(&opened), pattern(5000));
@@ -78,7 +78,7 @@ fn their_object_is_ours_to_read_and_write(start: Start) -> Ending {
     mapping.read_at(0, &mut bytes).unwrap();
     assert_eq!(bytes, pattern(5000));
     mapping.write_at(0, &[0; 5000]).unwrap();
-    start("try_send_all", &free, &[])?.succeed();
+    start("fill", &free, &[])?.succeed();
     mapping.read_at(0, &mut bytes).unwrap();
     assert_eq!(bytes, pattern(5000), "what they write is seen through a mapping made before");
     opened.close().unwrap();
@@ -93,7 +93,7 @@ fn our_object_is_theirs_to_read_and_write(start: Start) -> Ending {
     mapping.write_at(0, &pattern(5000)).unwrap();
     start("expect", name_of(&memory), &[])?.succeed();
     mapping.write_at(0, &[0; 5000]).unwrap();
-    start("try_send_all", name_of(&memory), &[])?.succeed();
+    start("fill", name_of(&memory), &[])?.succeed();
     assert_eq!(content(&memory), pattern(5000));
     assert!(exists(name_of(&memory)), "they leave it where it is");
     Ok(())

@@ -53,7 +53,7 @@ fn remapping_refuses_what_is_not_there() {
     mapping.write_at(0, &pattern(2 * page())).unwrap();
     for (length, asked) in [(0, 1), (2 * page() + 1, 2 * page() as u64 + 1), (usize::MAX, u32::MAX.into())] {
         let error = mapping.remap(&memory, length).unwrap_err();
-        let part = "mapping the shared memory: there are ";
+        let part = "bytes were requested, but only ";
         assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, Operation::MapMemory, part);
         assert_bounds(error, asked, 2 * page() as u64);
     }

@@ -134,7 +134,7 @@ fn assert_malformed<T: rawipc::Shareable>(options: SharedOptions<T>, name: &Free
 fn another_type_is_refused() {
     let free = FreeName::new();
     let value = options().open(&free, |fresh| fresh.set(5)).unwrap();
-    let part = "opening the shared value: there are 80 bytes, and what was asked for takes ";
+    let part = "opening the shared value: the object has 80 bytes, but the value needs ";
     assert_malformed(Shared::<AtomicU64>::options(), &free, part);
     assert_malformed(Shared::<[AtomicU8; 17]>::options(), &free, part);
     assert_bounds(Shared::<AtomicU64>::options().open_existing(&free).unwrap_err(), 72, 80);
@@ -162,7 +162,7 @@ fn what_is_no_value_is_refused_and_stays() {
         content
     };
     for (bytes, part) in [
-        (vec![1; 7], "the range ends at byte 80, but the object has 7 bytes"),
+        (vec![1; 7], "the object has 7 bytes, but the value needs 80"),
         (vec![0; TOTAL + 1], "there are 81 bytes"),
         (vec![0xff; TOTAL], no_header),
         // Somebody's numbers, the first of which is 0; the last byte alone; a state that nobody writes.

@@ -107,17 +107,23 @@ fn nothing_is_read_beyond_the_end() {
         [(0, 5001, 5000), (4999, 2, 1), (5000, 1, 0), (5001, 1, 0), (1 << 40, 8, 0), (i64::MAX as u64, 1, 0)]
     {
         let error = watched.memory.read_at(offset, &mut vec![0; length]).unwrap_err();
-        let part = "reading the shared memory: there are ";
+        let part = "bytes were requested, but only ";
         assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, Operation::ReadMemory, part);
         assert_bounds(error, length as u64, there);
     }
     for offset in [1 << 63, u64::MAX] {
         let error = watched.memory.read_at(offset, &mut [0; 4]).unwrap_err();
-        assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, Operation::ReadMemory, "takes 4 (EINVAL)");
+        assert_error(
+            error,
+            ErrorKind::InvalidInput,
+            Errno::INVAL,
+            Operation::ReadMemory,
+            "4 bytes were requested, but only 0 follow the offset (EINVAL)",
+        );
         assert_bounds(error, 4, 0);
     }
     let error = watched.memory.read_at(4000, &mut [0; 2345]).unwrap_err();
-    let sentence = "reading the shared memory: the range ends at byte 2,345, but the object has 1,000 bytes (EINVAL)";
+    let sentence = "reading the shared memory: 2,345 bytes were requested, but only 1,000 follow the offset (EINVAL)";
     assert_eq!(error.to_string(), sentence);
     watched.assert_untouched();
 }
@@ -128,7 +134,7 @@ fn nothing_is_written_beyond_the_end() {
         [(0, 5001, 5000), (4999, 2, 1), (5000, 1, 0), (1 << 40, 8, 0), (1 << 63, 1, 0), (u64::MAX, 1, 0)]
     {
         let error = watched.memory.write_at(offset, &vec![1; length]).unwrap_err();
-        let part = "writing the shared memory: there are ";
+        let part = "bytes were requested, but only ";
         assert_error(error, ErrorKind::InvalidInput, Errno::INVAL, Operation::WriteMemory, part);
         assert_bounds(error, length as u64, there);
     }

@@ -102,7 +102,7 @@ fn waiting_for_an_arrival_is_bounded() {
     }
     assert!(start.elapsed().as_millis() >= 100);
     let ran = run(&mut tool(&["mq", "watch", &name, "--timeout", "0"]));
-    ran.failed(3, &format!("{name}: waiting for a notification: it would have to wait (EAGAIN)"));
+    ran.failed(3, &format!("{name}: waiting for a notification: the call would block (EAGAIN)"));
 }
 
 fn a_taken_slot_is_told_with_who_has_it() {
