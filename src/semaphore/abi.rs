@@ -98,16 +98,16 @@ pub(super) mod sealed {
     }
 }
 
-/// [`Abi::Gnu64`](Abi::Gnu64) as a type, shared between processes.
+/// [`Abi::Gnu64`] as a type, shared between processes.
 #[cfg(target_has_atomic = "64")]
 #[derive(Debug)]
 pub enum Gnu64 {}
 
-/// [`Abi::Gnu32`](Abi::Gnu32) as a type, shared between processes.
+/// [`Abi::Gnu32`] as a type, shared between processes.
 #[derive(Debug)]
 pub enum Gnu32 {}
 
-/// [`Abi::Musl`](Abi::Musl) as a type, shared between processes.
+/// [`Abi::Musl`] as a type, shared between processes.
 #[derive(Debug)]
 pub enum Musl {}
 

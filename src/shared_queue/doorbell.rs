@@ -202,8 +202,8 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
     }
 
     /// Arms it for the next message. Returns `true` if there is a message already: then it is not armed, and there is
-    /// nothing to wait for. Messages that dead consumers had in flight count too. After an error it is not armed; a ring
-    /// that it had stays.
+    /// nothing to wait for. Messages that dead consumers had in flight count too. After an error it is not armed; a
+    /// ring that it had stays.
     ///
     /// It waits for at most one second, and only while a peer is in the middle of a call.
     ///

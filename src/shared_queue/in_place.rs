@@ -71,9 +71,9 @@ impl SharedQueue {
 
     /// Receives a message without a copy, to be read where it lies. Blocks without a limit while the queue is empty.
     ///
-    /// The message is in flight until [`InFlight::complete`] takes it out of the queue. If the value is dropped instead,
-    /// or the process dies, the message goes back to the queue in its old place. See [`reserve`](Self::reserve) for an
-    /// example.
+    /// The message is in flight until [`InFlight::complete`] takes it out of the queue. If the value is dropped
+    /// instead, or the process dies, the message goes back to the queue in its old place. See
+    /// [`reserve`](Self::reserve) for an example.
     ///
     /// # Errors
     /// As [`receive`](Self::receive), but for the buffer.
@@ -274,9 +274,9 @@ impl Reservation<'_> {
 /// place, as does the death of the process: a worker that returns early, panics or is killed loses no message, and
 /// another one gets it. So a message is delivered at least once.
 ///
-/// A drop waits for the queue's lock for at most the [`lock_grace`](SharedQueue::lock_grace). If it cannot have the lock
-/// in that time, it leaves the message to the next receiver that finds the queue empty. With `panic = "abort"` a panic
-/// ends the process, with the same result.
+/// A drop waits for the queue's lock for at most the [`lock_grace`](SharedQueue::lock_grace). If it cannot have the
+/// lock in that time, it leaves the message to the next receiver that finds the queue empty. With `panic = "abort"` a
+/// panic ends the process, with the same result.
 ///
 /// In a child of `fork` it still belongs to the parent: dropping or completing it there does nothing.
 ///
@@ -338,8 +338,8 @@ impl InFlight<'_> {
 
     /// Takes the message out of the queue for good, and frees its room. Call it when the message has been dealt with.
     ///
-    /// Waits for the queue's lock for at most the [`lock_grace`](SharedQueue::lock_grace). If it cannot have the lock in
-    /// that time, a sender that looks for room frees it. It cannot fail: from here on the message is never delivered
+    /// Waits for the queue's lock for at most the [`lock_grace`](SharedQueue::lock_grace). If it cannot have the lock
+    /// in that time, a sender that looks for room frees it. It cannot fail: from here on the message is never delivered
     /// again, even if this process is killed.
     #[doc(alias = "ack")]
     pub fn complete(self) {
@@ -347,8 +347,8 @@ impl InFlight<'_> {
         core::mem::forget(self);
     }
 
-    /// Puts the message back into the queue, in its old place, as if it had not been received. Dropping it does the same,
-    /// but waits for less time and has nowhere to report an error.
+    /// Puts the message back into the queue, in its old place, as if it had not been received. Dropping it does the
+    /// same, but waits for less time and has nowhere to report an error.
     ///
     /// It waits for at most one second, and only while a peer is in the middle of a call. Signal handlers do not
     /// interrupt it.

@@ -111,9 +111,9 @@ const TUNING: WaitTuning = WaitTuning { spin: 500, ..WaitTuning::ROBUST };
 /// often. No method may be called in a signal handler.
 ///
 /// A child that another thread forks during the few microseconds in which a handle is opened, and a child of `vfork` or
-/// `posix_spawn` before its `exec`, can keep a dead parent's part. If the parent is killed then, what it has in flight is
-/// not delivered again, and a lock that it held is not taken over, until that child ends or calls `exec`: calls with a
-/// time limit keep to it. To avoid the first, open handles before other threads fork. To end either, end the child.
+/// `posix_spawn` before its `exec`, can keep a dead parent's part. If the parent is killed then, what it has in flight
+/// is not delivered again, and a lock that it held is not taken over, until that child ends or calls `exec`: calls with
+/// a time limit keep to it. To avoid the first, open handles before other threads fork. To end either, end the child.
 ///
 /// # Peers
 /// Who may write the memory can take, change, lose or invent messages, keep others waiting up to their time limits,

@@ -81,10 +81,10 @@ impl SharedQueue {
 
     /// Returns how the queue of this name stands, without taking part in it: for monitoring tools.
     ///
-    /// Read permission is wake_threshold: a user of the queue's group may look at a queue of mode 0o640 that only its owner may
-    /// use. The caller takes no place among the participants, does not lock the queue, writes nothing, and neither
-    /// delays its users nor is delayed by them. The queue is opened and closed again. Each call looks afresh, so
-    /// nothing has to be done after `fork`. It may be called by any thread and in a signal handler.
+    /// Read permission is wake_threshold: a user of the queue's group may look at a queue of mode 0o640 that only its
+    /// owner may use. The caller takes no place among the participants, does not lock the queue, writes nothing, and
+    /// neither delays its users nor is delayed by them. The queue is opened and closed again. Each call looks afresh,
+    /// so nothing has to be done after `fork`. It may be called by any thread and in a signal handler.
     ///
     /// ```
     /// use rawipc::{name, Priority, SharedQueue};

@@ -16,11 +16,12 @@ fn on_arena_whole<K: std::marker::Send + 'static>(arena: Arena, act: fn(&Arena) 
     on(arena, Arena::look, move |arena| act(arena))
 }
 
+fn incomplete(TransferError { bytes, error }: TransferError) -> Error {
+    assert_eq!(bytes, 0);
+    error
+}
+
 pub fn cases() -> Vec<Case> {
-    fn incomplete(TransferError { bytes, error }: TransferError) -> Error {
-        assert_eq!(bytes, 0);
-        error
-    }
     const ASKING: &[&str] = &["fcntl 0"];
     // A queue that is full or empty ends a batch, and is no error.
     const FULL: Unusual = ("fcntl 0", &[Errno::AGAIN], Nothing, Before);
@@ -55,14 +56,14 @@ pub fn cases() -> Vec<Case> {
         })
         .only(ASKING)
         .unless(&[("fcntl 0", ALL, Nothing, Shows("[([1, 1, 1, 1, 1], Priority(0))], room for 2"))]),
-        case("SharedQueue fill, left by the dead", Send, || {
+        case("SharedQueue try_send_all, left by the dead", Send, || {
             on_arena(Arena::new(0).left(), |queue| {
                 queue.try_send_all(&[1; 2 * SIZE], Priority::MIN).map_err(incomplete)
             })
         })
         .only(ASKING)
         .unless(&[UNKNOWN, FULL]),
-        case("SharedQueue drain, left by the dead", Receive, || {
+        case("SharedQueue try_receive_all, left by the dead", Receive, || {
             on_arena(Arena::new(2).left(), |queue| queue.try_receive_all(&mut [0; 64]).map(drop).map_err(incomplete))
         })
         .only(ASKING)

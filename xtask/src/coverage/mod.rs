@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn reasons_are_of_a_line_or_its_function() {
-        let source = ["const fn number() {", "    1", "}", "fn other() {", "    2"];
-        assert!(reason("src/inspect/limits.rs", &source, 2).is_some());
-        assert!(reason("src/inspect/limits.rs", &source, 5).is_none() && reason("src/time.rs", &source, 2).is_none());
+        let source = ["const fn of_constant() {", "    1", "}", "fn other() {", "    2"];
+        assert!(reason("src/name/mod.rs", &source, 2).is_some());
+        assert!(reason("src/name/mod.rs", &source, 5).is_none() && reason("src/time.rs", &source, 2).is_none());
     }
 }

@@ -39,28 +39,28 @@ pub const BUGS: &[Bug] = &[
     ),
     bug(
         "files are followed through links",
-        "src/dev_shm.rs",
+        "src/dev_shm/mod.rs",
         "access | OFlags::NOFOLLOW | OFlags::NONBLOCK",
         "access | OFlags::NONBLOCK",
         Tests("rights::planted"),
     ),
     bug(
         "opening waits for a fifo's other end",
-        "src/dev_shm.rs",
+        "src/dev_shm/mod.rs",
         "access | OFlags::NOFOLLOW | OFlags::NONBLOCK",
         "access | OFlags::NOFOLLOW",
         Tests("faults::every_descriptor"),
     ),
     bug(
         "an object that has its name by renaming takes another's place",
-        "src/dev_shm.rs",
+        "src/dev_shm/mod.rs",
         "RenameFlags::NOREPLACE",
         "RenameFlags::empty()",
         Tests("semaphore_sandbox"),
     ),
     bug(
         "what fails half-way is left behind",
-        "src/dev_shm.rs",
+        "src/dev_shm/mod.rs",
         "let _ = unlink(private.c_str());",
         "",
         Tests("creation::refused"),
@@ -137,7 +137,7 @@ pub const BUGS: &[Bug] = &[
     ),
     bug(
         "a file of the same name is removed that is somebody else's",
-        "src/dev_shm.rs",
+        "src/dev_shm/object_name.rs",
         "if now == file { unlink(path.c_str()) } else { Ok(()) }",
         "if now == file { unlink(path.c_str()) } else { unlink(path.c_str()) }",
         Tests("shm_ownership"),
@@ -180,8 +180,8 @@ pub const BUGS: &[Bug] = &[
     bug(
         "an interrupted call is not made again",
         "src/error/mod.rs",
-        "Err(error) if error.kind() == ErrorKind::Interrupted => {}",
-        "Err(error) if error.kind() == ErrorKind::Busy => {}",
+        "$crate::ErrorKind::Interrupted => {}",
+        "$crate::ErrorKind::Busy => {}",
         Tests("signals"),
     ),
     bug(
@@ -271,7 +271,7 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a full system is told as a full process",
         "src/error/kind.rs",
-        "Errno::NFILE => Self::LimitExceeded(WaitLimit::SystemDescriptors),",
+        "Errno::NFILE => Self::LimitExceeded(Limit::SystemDescriptors),",
         "Errno::NFILE => Self::LimitExceeded(Limit::Descriptors),",
         Tests("injected"),
     ),

@@ -20,7 +20,7 @@ pub const WAITING: &[Bug] = &[
     ),
     bug(
         "a call waits for a stopped peer beyond its grace",
-        "src/shared_queue/protocol/wait.rs",
+        "src/shared_queue/protocol/wait_limit.rs",
         "deadline.saturating_add(self.grace)",
         "deadline.saturating_add(self.grace + SETTLE_GRACE)",
         Tests("shared_queue_bounds"),

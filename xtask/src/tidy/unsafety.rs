@@ -8,7 +8,7 @@ const ALLOWED: [&str; 14] = [
     "src/atomic_copy/",
     "src/buffer.rs",
     "src/futex/primitive.rs",
-    "src/name.rs",
+    "src/name/mod.rs",
     "src/sync/peers/liveness_token.rs",
     "src/semaphore/loom_tests/",
     "src/semaphore/mod.rs",
