@@ -19,8 +19,8 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 use crate::harness::Ending;
 use crate::harness::kernel::{fail_calls, in_child, set_limit, set_sysctl};
 use crate::harness::queues::small_queue;
-use crate::list_support::private_dev;
-use crate::shm_support::page;
+use crate::inspect::list_support::private_dev;
+use crate::shm::support::page;
 
 crate::tests!(
     ;

@@ -1,6 +1,7 @@
 //! Creating named objects: whole before they are visible, by many processes at once, beside kills and refused calls.
 
 mod common_starts;
+mod creators;
 mod groups;
 mod kills;
 mod refused;
@@ -23,7 +24,10 @@ pub const ROLES: &[Role] =
     &[("creation_starter", common_starts::start_with_others), ("creation_victim", kills::create)];
 
 pub fn tests() -> Vec<Test> {
-    [common_starts::tests(), groups::tests(), kills::tests(), refused::tests()].into_iter().flatten().collect()
+    [common_starts::tests(), creators::tests(), groups::tests(), kills::tests(), refused::tests()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The types whose objects have names.

@@ -14,7 +14,7 @@ use super::case::Left::{Before, Done, Shows};
 use super::case::Told::{Kind, Nothing, Usually};
 use super::case::{ALL, Case, Left, Prepared, case, on};
 use super::shared_queue::{content, options};
-use crate::shared_queue_support::bell_name;
+use crate::shared_queue::support::bell_name;
 use Operation::{Doorbell as Bell, Send};
 
 static QUEUE: LazyLock<(SharedQueue, Mapping)> = LazyLock::new(|| {

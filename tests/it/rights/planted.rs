@@ -13,7 +13,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use super::{Names, memory, semaphore};
 use crate::harness::Ending;
 use crate::harness::kernel::{ALICE, BOB, in_child_of};
-use crate::shm_support::FreeName;
+use crate::shm::support::FreeName;
 
 crate::tests!(
     ;

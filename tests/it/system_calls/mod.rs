@@ -16,7 +16,7 @@ use rawipc::Deadline;
 use crate::faults::errnos::row_of;
 use crate::harness::Ending;
 use crate::harness::injector::{Call, Subject};
-use crate::list_support::private_dev;
+use crate::inspect::list_support::private_dev;
 
 crate::tests!(
     every_public_operation_is_in_the_table;

@@ -12,7 +12,7 @@ use super::output::pseudo_terminal;
 use super::sandbox::{with_memory, with_umask, without_privilege};
 use super::{eventually, run, run_with, tool};
 use crate::harness::Peer;
-use crate::shm_support::{FreeName, Untouched, content, memory, name_of, pattern, reserved, sized, text};
+use crate::shm::support::{FreeName, Untouched, content, memory, name_of, pattern, reserved, sized, text};
 
 crate::tests!(
     create_makes_the_object_that_was_asked_for,

@@ -9,7 +9,7 @@ pub const DOORBELLS: &[Bug] = &[
         "src/shared_queue/doorbell.rs",
         "_ => Rung::Unreachable,",
         "_ => Rung::Done,",
-        Tests("shared_queue_bells"),
+        Tests("shared_queue::bells"),
     ),
     bug(
         "a bell that was not reached is disarmed in its record",
@@ -30,21 +30,21 @@ pub const DOORBELLS: &[Bug] = &[
         "src/shared_queue/doorbell.rs",
         "if !self.creator.is_this_process() {",
         "if !self.creator.is_this_process() && self.memory > MAX_BELLS {",
-        Tests("shared_queue_doorbell"),
+        Tests("shared_queue::doorbell"),
     ),
     bug(
         "a sender rings whatever bell has the number",
         "src/shared_queue/bell.rs",
         "== Some(mark.range());",
         "!= Some((0, 0));",
-        Tests("shared_queue_doorbell"),
+        Tests("shared_queue::doorbell"),
     ),
     bug(
         "a doorbell takes a bell that a living one has",
         "src/shared_queue/bell.rs",
         "if !taken? ||",
         "if taken.is_err() ||",
-        Tests("shared_queue_doorbell"),
+        Tests("shared_queue::doorbell"),
     ),
     bug(
         "the sum of doorbells is disarmed although one was armed meanwhile",

@@ -22,7 +22,7 @@ use rawipc::{ErrorKind, Name, Result, SharedQueue};
 use super::account::Account;
 use super::ledger::{Ledger, Slot, now};
 use crate::harness::random::Random;
-use crate::robust_support::Arena;
+use crate::sync::support::Arena;
 
 /// A kind of actor.
 pub struct Kind {

@@ -7,8 +7,8 @@ use rawipc::sync::RobustGuard;
 use rawipc::{Deadline, Result, RobustMutex};
 
 use super::{Actor, CHANGING, Dead, Stage, is_too_early};
-use crate::robust_support::{Arena, BOUND};
 use crate::stress::account::Account;
+use crate::sync::support::{Arena, BOUND};
 
 /// After so many turns at most another takes the place.
 const TURNS: usize = 4000;
