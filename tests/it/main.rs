@@ -32,8 +32,6 @@ mod shm;
 mod stress;
 mod sync;
 mod system_calls;
-#[cfg(feature = "cli")]
-mod tool;
 
 use std::process::ExitCode;
 
@@ -82,8 +80,6 @@ fn tests() -> Vec<harness::Test> {
         stress::tests(),
         sync::tests(),
         system_calls::tests(),
-        #[cfg(feature = "cli")]
-        tool::tests(),
     ];
     tests.into_iter().flatten().collect()
 }

@@ -111,7 +111,7 @@ fn files(report: &str) -> Result<Vec<File>> {
             _ => {}
         }
     }
-    files.retain(|file| !file.path.starts_with("src/bin/") && !file.path.ends_with("/tests.rs"));
+    files.retain(|file| !file.path.ends_with("/tests.rs"));
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
 }
@@ -165,7 +165,7 @@ mod tests {
         let report = format!(
             "SF:{}\nDA:1,1\nDA:2,0\nBRDA:1,0,0,-\nBRDA:1,0,1,7\nend_of_record\nSF:{}\nDA:1,0\nend_of_record\n",
             path("src/time.rs"),
-            path("src/bin/rawipc/main.rs")
+            path("src/tests.rs")
         );
         let files = files(&report).unwrap();
         assert_eq!(files.len(), 1);

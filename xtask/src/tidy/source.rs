@@ -24,7 +24,7 @@ impl Source {
     /// Code of the library itself: under `src`, but not the tool.
     pub fn is_library(&self) -> bool {
         let elsewhere = [
-            "src/bin/",
+            "cli/",
             "src/futex/exploration.rs",
             "src/futex/model.rs",
             "src/futex/weakening.rs",

@@ -63,7 +63,7 @@ mod tests {
     fn unsafe_code_elsewhere_is_a_fault() {
         let text = "// unsafe\nlet a = \"unsafe\";\n#![deny(unsafe_code)]\nunsafe { f() }";
         assert_eq!(lines(unsafe_is_where_it_may_be, "src/time.rs", text), [4]);
-        assert_eq!(lines(unsafe_is_where_it_may_be, "src/bin/rawipc/main.rs", text), [4]);
+        assert_eq!(lines(unsafe_is_where_it_may_be, "cli/src/main.rs", text), [4]);
         assert_eq!(lines(unsafe_is_where_it_may_be, "src/sys/mod.rs", text), []);
         assert_eq!(lines(unsafe_is_where_it_may_be, "src/shm/mapping.rs", text), []);
         assert_eq!(lines(unsafe_is_where_it_may_be, "src/shm/mod.rs", text), [4]);
