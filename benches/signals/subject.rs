@@ -3,7 +3,7 @@
 use std::io::{self, Result};
 use std::os::fd::AsRawFd;
 
-use rawipc::sync::RobustGuard;
+use rawipc::sync::Locked;
 use rawipc::{
     Mapping, MessageQueue, NamedSemaphore, Priority, RobustMutex, Semaphore, SharedMemory, SharedQueue, name,
 };
@@ -140,7 +140,7 @@ fn shared_queue() -> Result<SharedQueue> {
 /// A mutex that this process has.
 pub struct Held {
     mutex: *mut RobustMutex,
-    guard: Option<RobustGuard<'static>>,
+    guard: Option<Locked<'static>>,
 }
 
 impl Held {

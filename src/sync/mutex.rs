@@ -20,10 +20,9 @@ use core::time::Duration;
 
 use rustix::io::{self, Errno};
 
+use super::guard::{InconsistentGuard, Locked, RobustMutexGuard};
 use super::lock::{Acquired, Lock};
-use super::peers::PeerId;
-use super::peers::PeerTable;
-use super::peers::{Peer, Peers, error_of};
+use super::peers::{Peer, PeerId, PeerTable, Peers, error_of};
 use crate::error::{Argument, Cause, Error, Operation, Result, SharedFault};
 use crate::futex::primitive::AtomicU32;
 use crate::futex::primitive::Ordering::{Acquire, Release};
@@ -48,8 +47,8 @@ shareable! {
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 
-/// A mutex in shared memory that survives its holder: when that one dies, however it dies, the next one gets the lock
-/// and is told so.
+/// A mutex in shared memory that survives its holder. When the holder dies, the next process gets the lock, and a type
+/// that says so.
 ///
 /// It lies in any shared memory object, [named](SharedMemory::options) or [anonymous](SharedMemory::anonymous), at an
 /// offset that all agree on; memory of zeros is one. Locking and unlocking make no system call unless somebody has to
@@ -65,12 +64,10 @@ const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 /// let mapping = memory.map()?;
 /// let accounts: &[AtomicU64; 2] = mapping.get(1024)?;
 ///
-/// let mut guard = mutex.lock()?;
-/// if guard.owner_died() {
-///     // Whoever had the lock died in the middle. Put right what it guards, and say that it is.
+/// let guard = mutex.lock()?.recover(|| {
+///     // The last holder died in the middle. Repair what the mutex guards.
 ///     accounts.iter().for_each(|account| account.store(0, Relaxed));
-///     guard.mark_consistent();
-/// }
+/// });
 /// accounts[0].fetch_sub(5, Relaxed);
 /// accounts[1].fetch_add(5, Relaxed);
 /// # drop(guard);
@@ -96,10 +93,10 @@ const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 /// handle's knowledge, as daemons do that close all descriptors, no death is concluded from the file that has the
 /// number then: locking fails with [`BadDescriptor`](crate::ErrorKind::BadDescriptor).
 ///
-/// Whoever gets the lock then is told by [`owner_died`](RobustGuard::owner_died). If it unlocks without
-/// [`mark_consistent`](RobustGuard::mark_consistent), or dies with it too, what is guarded counts as inconsistent
-/// still: after the former nobody gets the lock any more ([`NotRecoverable`](crate::ErrorKind::NotRecoverable)), after
-/// the latter the next one is told.
+/// The next process that gets the lock gets it as [`Locked::OwnerDied`]. It repairs what the mutex guards and calls
+/// [`mark_consistent`](InconsistentGuard::mark_consistent). If it unlocks without that call, no process gets the lock any
+/// more ([`NotRecoverable`](crate::ErrorKind::NotRecoverable)). If it dies too, the next one gets
+/// [`Locked::OwnerDied`] again.
 ///
 /// # Threads, fork, signals
 /// A handle may be used by any number of threads, which exclude each other too. A thread that locks again what it has
@@ -189,7 +186,7 @@ impl RobustMutex {
     /// POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_mutex_lock.html)
     #[doc(alias = "pthread_mutex_lock")]
     #[inline]
-    pub fn lock(&self) -> Result<RobustGuard<'_>> {
+    pub fn lock(&self) -> Result<Locked<'_>> {
         self.lock_by(|me| self.wait(me, None))
     }
 
@@ -199,8 +196,8 @@ impl RobustMutex {
     /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if somebody has it, else as [`lock`](Self::lock).
     #[doc(alias = "pthread_mutex_trylock")]
     #[inline]
-    pub fn try_lock(&self) -> Result<RobustGuard<'_>> {
-        self.lock_by(|me| self.words.get().lock.try_lock(me, &self.everybody()))
+    pub fn try_lock(&self) -> Result<Locked<'_>> {
+        self.lock_by(|me| self.words.get().lock.try_lock(me, &self.peers()))
     }
 
     /// Locks it, waiting at most so long, by the monotonic clock. A time-out of zero tries once.
@@ -208,7 +205,7 @@ impl RobustMutex {
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`lock`](Self::lock).
     #[inline]
-    pub fn lock_timeout(&self, timeout: Duration) -> Result<RobustGuard<'_>> {
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<Locked<'_>> {
         self.lock_by(|me| self.wait(me, Some(Deadline::after(timeout))))
     }
 
@@ -223,7 +220,7 @@ impl RobustMutex {
     #[doc(alias = "pthread_mutex_timedlock")]
     #[doc(alias = "pthread_mutex_clocklock")]
     #[inline]
-    pub fn lock_deadline(&self, deadline: Deadline) -> Result<RobustGuard<'_>> {
+    pub fn lock_deadline(&self, deadline: Deadline) -> Result<Locked<'_>> {
         self.lock_by(|me| self.wait(me, Some(deadline)))
     }
 
@@ -250,21 +247,30 @@ impl RobustMutex {
     }
 
     #[inline]
-    fn lock_by(&self, wait: impl FnOnce(PeerId) -> io::Result<Acquired>) -> Result<RobustGuard<'_>> {
+    fn lock_by(&self, wait: impl FnOnce(PeerId) -> io::Result<Acquired>) -> Result<Locked<'_>> {
         let owner = self.peer.me(&self.words.get().table, Operation::Lock)?;
         let taken = if self.words.get().lock.try_lock_uncontended(owner) {
             Acquired::Clean
         } else {
             wait(owner).map_err(lock_error)?
         };
-        Ok(RobustGuard { mutex: self, owner, inconsistent: taken == Acquired::OwnerDied })
+        Ok(match taken {
+            Acquired::Clean => Locked::Consistent(RobustMutexGuard { mutex: self, owner }),
+            Acquired::OwnerDied => Locked::OwnerDied(InconsistentGuard { mutex: self, owner }),
+        })
     }
 
     fn wait(&self, me: PeerId, deadline: Option<Deadline>) -> io::Result<Acquired> {
-        self.words.get().lock.lock(me, &self.everybody(), &mut WaitPolicy::new(deadline, self.tuning))
+        self.words.get().lock.lock(me, &self.peers(), &mut WaitPolicy::new(deadline, self.tuning))
     }
 
-    fn everybody(&self) -> Peers<'_> {
+    /// Returns the lock, if `owner` is this process: in a child of `fork` it is the parent's.
+    #[inline]
+    pub(super) fn lock_of(&self, owner: PeerId) -> Option<&Lock> {
+        self.peer.is_me(owner).then(|| &self.words.get().lock)
+    }
+
+    fn peers(&self) -> Peers<'_> {
         Peers { peer: &self.peer, table: &self.words.get().table }
     }
 }
@@ -305,54 +311,5 @@ impl Drop for RobustMutex {
 impl fmt::Debug for RobustMutex {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("RobustMutex").field("locked", &self.is_locked()).finish_non_exhaustive()
-    }
-}
-
-/// A [`RobustMutex`] that is locked; dropping the guard unlocks it.
-#[must_use = "the mutex is unlocked at once if the guard is not kept"]
-pub struct RobustGuard<'mutex> {
-    mutex: &'mutex RobustMutex,
-    owner: PeerId,
-    inconsistent: bool,
-}
-
-impl RobustGuard<'_> {
-    /// Whether an owner died with the lock, and what it guards has not been declared consistent since.
-    #[must_use]
-    #[doc(alias = "EOWNERDEAD")]
-    pub const fn owner_died(&self) -> bool {
-        self.inconsistent
-    }
-
-    /// Declares that what the lock guards is consistent again. If it is not called after an owner's death, dropping the
-    /// guard makes the mutex unusable for good.
-    ///
-    /// # References
-    /// [`pthread_mutex_consistent` in
-    /// POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_mutex_consistent.html)
-    #[doc(alias = "pthread_mutex_consistent")]
-    pub fn mark_consistent(&mut self) {
-        if self.inconsistent && self.mutex.peer.is_me(self.owner) {
-            self.mutex.words.get().lock.mark_consistent();
-            self.inconsistent = false;
-        }
-    }
-}
-
-impl Drop for RobustGuard<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        let lock = &self.mutex.words.get().lock;
-        // In a child of `fork` the lock is the parent's.
-        if !self.mutex.peer.is_me(self.owner) {
-            return;
-        }
-        if self.inconsistent { lock.unlock_not_recoverable() } else { lock.unlock() }
-    }
-}
-
-impl fmt::Debug for RobustGuard<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RobustGuard").field("owner_died", &self.owner_died()).finish_non_exhaustive()
     }
 }

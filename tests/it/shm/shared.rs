@@ -163,7 +163,7 @@ fn what_is_no_value_is_refused_and_stays() {
     };
     for (bytes, part) in [
         (vec![1; 7], "the object has 7 bytes, but the value needs 80"),
-        (vec![0; TOTAL + 1], "there are 81 bytes"),
+        (vec![0; TOTAL + 1], "the object has 81 bytes"),
         (vec![0xff; TOTAL], no_header),
         // Somebody's numbers, the first of which is 0; the last byte alone; a state that nobody writes.
         (filled(8, &[1, 2, 3]), no_header),

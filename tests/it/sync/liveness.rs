@@ -157,10 +157,9 @@ fn assert_mutex_notices_death(memory: &SharedMemory) {
         std::mem::forget(own.lock().unwrap());
         std::mem::forget(own);
     });
-    let mut guard = mutex.lock_timeout(BOUND).unwrap();
+    let guard = mutex.lock_timeout(BOUND).unwrap();
     assert!(guard.owner_died());
-    guard.mark_consistent();
-    drop(guard);
+    drop(guard.mark_consistent());
     killed_child(|| std::mem::forget(other.lock().unwrap()));
     let guard = mutex.lock_timeout(BOUND).unwrap();
     assert!(guard.owner_died());
@@ -239,10 +238,9 @@ fn robust_mutex_notices_death_in_pid_namespaces() -> Ending {
         });
         drop(guard);
         with_new_pid_namespace(|| killed_child(|| std::mem::forget(mutex.lock().unwrap())));
-        let mut guard = outer.lock_timeout(BOUND).unwrap();
+        let guard = outer.lock_timeout(BOUND).unwrap();
         assert!(guard.owner_died());
-        guard.mark_consistent();
-        drop(guard);
+        drop(guard.mark_consistent());
         std::mem::forget(outer.lock().unwrap());
         std::mem::forget(outer);
     });

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rawipc::fd::AsFd;
+use rawipc::sync::Locked;
 use rawipc::{ErrorKind, Mapping, Priority, RobustMutex, SharedMemory, SharedQueue, WaitTuning};
 
 use crate::harness::random::Random;
@@ -216,7 +217,7 @@ fn mutex() -> (Arena, RobustMutex, Words) {
     (arena, other, words)
 }
 
-fn lock(mutex: &RobustMutex, way: usize) -> rawipc::Result<rawipc::sync::RobustGuard<'_>> {
+fn lock(mutex: &RobustMutex, way: usize) -> rawipc::Result<Locked<'_>> {
     match way {
         0 => mutex.try_lock(),
         1 => mutex.lock(),
@@ -237,14 +238,11 @@ fn a_mutex_tells_of_every_word_what_it_means() {
             let (_arena, mutex, words) = mutex();
             words.write(word);
             let start = Instant::now();
-            let mut result = lock(&mutex, way);
+            let result = lock(&mutex, way);
             assert!(start.elapsed() < BOUND, "{what}, {word:#x}, way {way}");
             let found = result.as_ref().map(|guard| guard.owner_died()).map_err(|error| error.kind());
             assert_eq!(found, expected, "{what}, {word:#x}, way {way}");
-            if let Ok(guard) = &mut result {
-                guard.mark_consistent();
-            }
-            drop(result);
+            drop(result.map(Locked::mark_consistent));
             let found = mutex.try_lock().map(|guard| guard.owner_died()).map_err(|error| error.kind());
             assert_eq!(found, expected.map(|_| false), "{what}, {word:#x}, way {way}: the next one");
         }

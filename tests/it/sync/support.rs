@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use rawipc::sync::RobustGuard;
+use rawipc::sync::{Locked, RobustMutexGuard};
 use rawipc::{Mapping, Name, RobustMutex, SharedMemory};
 
 use crate::harness::waiting::PATIENCE;
@@ -58,25 +58,22 @@ impl Arena {
     }
 
     /// Changes both words under the lock, and unlocks; whether an owner had died.
-    pub fn step(&self, mut guard: RobustGuard<'_>) -> bool {
-        self.change(&mut guard, || ())
+    pub fn step(&self, guard: Locked<'_>) -> bool {
+        self.change(guard, || ()).0
     }
 
     /// Changes one word, does something else, and changes the other; but first makes them equal if an owner died
     /// between, which it tells.
-    pub fn change(&self, guard: &mut RobustGuard<'_>, between: impl FnOnce()) -> bool {
+    pub fn change<'a>(&self, guard: Locked<'a>, between: impl FnOnce()) -> (bool, RobustMutexGuard<'a>) {
         let [first, second] = self.words();
         let died = guard.owner_died();
-        if died {
-            second.store(first.load(Relaxed), Relaxed);
-            guard.mark_consistent();
-        }
+        let guard = guard.recover(|| second.store(first.load(Relaxed), Relaxed));
         let number = first.load(Relaxed);
         assert_eq!(number, second.load(Relaxed), "somebody else had the lock");
         first.store(number + 1, Relaxed);
         between();
         second.store(number + 1, Relaxed);
-        died
+        (died, guard)
     }
 }
 

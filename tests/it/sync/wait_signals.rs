@@ -173,7 +173,7 @@ fn robust_mutex_without_rechecks_finds_an_earlier_death() {
     // A participant that there never was has it.
     let word: &std::sync::atomic::AtomicU32 = arena.mapping.get(4).unwrap();
     word.store(1 << 8 | 99, std::sync::atomic::Ordering::Relaxed);
-    let mut guard = mutex.lock().unwrap();
+    let guard = mutex.lock().unwrap();
     assert!(guard.owner_died());
-    guard.mark_consistent();
+    drop(guard.mark_consistent());
 }
