@@ -69,7 +69,7 @@ pub(in crate::shared_queue) struct QueueGuard<'memory> {
 
 /// Who is to be woken when the lock is given back.
 #[derive(Clone, Copy)]
-struct ToWake(u8);
+pub(super) struct ToWake(u8);
 
 impl ToWake {
     const RECEIVER: u8 = 1;
@@ -98,6 +98,19 @@ impl<'memory> QueueGuard<'memory> {
     #[inline]
     pub(super) const fn of_acquired(view: &'memory View<'memory>) -> Self {
         Self { view, to_wake: ToWake(0) }
+    }
+
+    /// Suspends the guard, with the lock held: a cold call hands it over in a register.
+    pub(super) const fn suspend(self) -> ToWake {
+        let to_wake = self.to_wake;
+        core::mem::forget(self);
+        to_wake
+    }
+
+    /// Makes a suspended guard one again.
+    #[inline]
+    pub(super) const fn resume(view: &'memory View<'memory>, to_wake: ToWake) -> Self {
+        Self { view, to_wake }
     }
 
     /// How many slots are on the stack.

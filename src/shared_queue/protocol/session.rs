@@ -60,13 +60,6 @@ impl<'queue, P: QueueMemory> Session<'queue, P> {
         Ok(QueueGuard::of_acquired(self.view()))
     }
 
-    /// Locks the queue if its lock is free and no process has died with it.
-    #[inline]
-    pub(super) fn try_lock_uncontended(self) -> Option<QueueGuard<'queue>> {
-        let is_locked = self.view().control.lock.try_lock_uncontended(self.me);
-        is_locked.then(|| QueueGuard::of_acquired(self.view()))
-    }
-
     #[cold]
     fn lock_slowly(self, wait: &mut Wait<'_>) -> Result<()> {
         let lock = &self.view().control.lock;

@@ -4,7 +4,7 @@ use core::borrow::BorrowMut;
 
 use rustix::io::{Errno, Result};
 
-use super::guard::QueueGuard;
+use super::guard::{QueueGuard, ToWake};
 use super::layout::Waiters;
 use super::session::{QueueMemory, Session};
 use super::view::{self, View};
@@ -75,30 +75,27 @@ impl<'queue, P: QueueMemory> Session<'queue, P> {
         what: WaitFor,
         wait: impl FnOnce() -> W,
     ) -> Result<(QueueGuard<'queue>, usize)> {
-        let guard = self.try_lock_uncontended();
-        if let Some(guard) = guard {
+        let is_locked = self.view().control.lock.try_lock_uncontended(self.me);
+        if is_locked {
+            let guard = QueueGuard::of_acquired(self.view());
             let count = guard.count(what)?;
             if count > 0 {
                 return Ok((guard, count));
             }
-            return self.wait_until_ready(Some(guard), what, wait().borrow_mut());
+            guard.suspend();
         }
-        self.wait_until_ready(None, what, wait().borrow_mut())
+        let (to_wake, count) = self.wait_until_ready(is_locked, what, wait().borrow_mut())?;
+        Ok((QueueGuard::resume(self.view(), to_wake), count))
     }
 
     /// Goes on with the lock, if it is held already, until what is waited for is there. Returns with the lock.
     #[cold]
-    fn wait_until_ready(
-        self,
-        held: Option<QueueGuard<'queue>>,
-        what: WaitFor,
-        wait: &mut Wait<'_>,
-    ) -> Result<(QueueGuard<'queue>, usize)> {
-        let mut guard = held.map_or_else(|| self.lock(wait), Ok)?;
+    fn wait_until_ready(self, is_locked: bool, what: WaitFor, wait: &mut Wait<'_>) -> Result<(ToWake, usize)> {
+        let mut guard = if is_locked { QueueGuard::of_acquired(self.view()) } else { self.lock(wait)? };
         loop {
             let count = guard.count(what)?;
             if count > 0 {
-                return Ok((guard, count));
+                return Ok((guard.suspend(), count));
             }
             guard = self.wait_once(guard, what, wait)?;
         }
