@@ -94,8 +94,8 @@ const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 /// number then: locking fails with [`BadDescriptor`](crate::ErrorKind::BadDescriptor).
 ///
 /// The next process that gets the lock gets it as [`Locked::OwnerDied`]. It repairs what the mutex guards and calls
-/// [`mark_consistent`](InconsistentGuard::mark_consistent). If it unlocks without that call, no process gets the lock any
-/// more ([`NotRecoverable`](crate::ErrorKind::NotRecoverable)). If it dies too, the next one gets
+/// [`mark_consistent`](InconsistentGuard::mark_consistent). If it unlocks without that call, no process gets the lock
+/// any more ([`NotRecoverable`](crate::ErrorKind::NotRecoverable)). If it dies too, the next one gets
 /// [`Locked::OwnerDied`] again.
 ///
 /// # Threads, fork, signals
