@@ -20,10 +20,8 @@
 use std::error::Error;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
-use rawipc::{
-    ErrorKind, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, PORTABLE_REALTIME_SIGNALS, Priority,
-    name,
-};
+use rawipc::mqueue::{MessageQueueOptions, Notified, PORTABLE_REALTIME_SIGNALS};
+use rawipc::{ErrorKind, MessageQueue, NotificationSocket, Priority, name};
 use rustix::event::epoll;
 use rustix::io::read;
 use rustix::time::{

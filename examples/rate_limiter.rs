@@ -77,7 +77,7 @@ fn make_requests(tokens: &Name) -> Result<(), Box<dyn Error>> {
     // If the limiter is killed there are no more tokens, so the wait is bounded.
     let deadline = Deadline::after(Duration::from_secs(60));
     for _ in 0..REQUESTS {
-        retry_on_interrupt(|| tokens.wait_deadline(deadline))?;
+        retry_on_interrupt!(tokens.wait_deadline(deadline))?;
     }
     println!("Rust made {REQUESTS} requests");
     Ok(())

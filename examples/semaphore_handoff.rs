@@ -71,7 +71,7 @@ fn hand_over(python: &str) -> Result<(), Box<dyn Error>> {
     let deadline = Deadline::after(Duration::from_secs(60));
     for _ in 0..TURNS {
         theirs.post()?;
-        retry_on_interrupt(|| ours.wait_deadline(deadline))?;
+        retry_on_interrupt!(ours.wait_deadline(deadline))?;
     }
     let status = child.0.wait()?;
     if !status.success() {

@@ -55,7 +55,7 @@ fn work(slots: &Name, inside: &Name) -> Result<(), Box<dyn Error>> {
     let slots = NamedSemaphore::options().open(slots)?;
     let inside = NamedSemaphore::options().open(inside)?;
     for _ in 0..VISITS {
-        let permit = retry_on_interrupt(|| slots.acquire())?;
+        let permit = retry_on_interrupt!(slots.acquire())?;
         inside.post()?;
         let now = inside.value();
         // What the worker came for.

@@ -13,7 +13,8 @@ use std::process::{Child, Command, id};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use rawipc::{Name, Semaphore, Shared, SharedOptions, shareable};
+use rawipc::shm::SharedOptions;
+use rawipc::{Name, Semaphore, Shared, shareable};
 
 const PROCESSES: u64 = 4;
 const ADDITIONS: u64 = 10_000;

@@ -152,7 +152,7 @@ fn work(queue: &Name) -> Result<(), Box<dyn Error>> {
     let jobs = Receiver::open(queue)?;
     let mut buffer = MessageBuffer::<LONGEST_JOB>::new();
     loop {
-        let job = rawipc::retry_on_interrupt(|| jobs.receive(&mut buffer).map(|job| job.payload().len()))?;
+        let job = rawipc::retry_on_interrupt!(jobs.receive(&mut buffer).map(|job| job.payload().len()))?;
         if job == 0 {
             return Ok(());
         }

@@ -12,8 +12,8 @@ use core::mem::MaybeUninit;
 use rustix::fd::OwnedFd;
 use rustix::io;
 
-use crate::Priority;
 use crate::atomic_copy::{self, Word};
+use crate::priority::Priority;
 use crate::sys;
 
 /// A place for messages: `[u8]`, `[u8; N]`, `[MaybeUninit<u8>]`, `[MaybeUninit<u8>; N]`, [`MessageBuffer`],
@@ -127,7 +127,7 @@ impl sealed::Memory for Vec<u8> {
 /// Room for one message of at most `N` bytes, without allocation and without zeroing.
 ///
 /// ```
-/// # use rawipc::{MessageBuffer, MessageQueue, Priority, name};
+/// # use rawipc::{MessageBuffer, MessageQueue, name, Priority};
 /// # let queue = MessageQueue::options().read(true).write(true).max_messages(2).max_message_size(64)
 /// #     .unlink_on_drop(true).create_unique(name!("/rawipc-doc-buffer"))?;
 /// let mut buffer = MessageBuffer::<64>::new();

@@ -2,9 +2,13 @@
 
 // What the pages link to.
 #[allow(unused_imports)]
+use super::error::Limit;
+use super::inspect::{Limits, Listing, Platform};
+use super::semaphore::abi::Abi;
+use super::shared_queue::{Doorbell, InFlight};
 use super::{
-    Abi, Doorbell, ErrorKind, Limits, Listing, MessageQueue, NamedSemaphore, NotificationSocket, Platform, RobustMutex,
-    Semaphore, Shared, SharedMemory, SharedQueue, WaitTuning, fd,
+    ErrorKind, MessageQueue, NamedSemaphore, NotificationSocket, RobustMutex, Semaphore, Shared, SharedMemory,
+    SharedQueue, WaitTuning, fd,
 };
 
 #[doc = include_str!("../docs/deployment.md")]

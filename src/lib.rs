@@ -34,67 +34,49 @@ extern crate alloc;
 extern crate std;
 
 mod atomic_copy;
-mod attributes;
 mod buffer;
-mod devshm;
-mod ends;
-mod error;
-mod flags;
+mod creation;
+mod dev_shm;
+pub mod endpoint;
+pub mod error;
 mod futex;
 #[cfg(all(doc, feature = "std", feature = "zerocopy"))]
 pub mod guide;
-mod limits;
-mod list;
-mod mqueue;
+mod inline_cstr;
+pub mod inspect;
+pub mod mqueue;
 mod name;
-mod open;
-mod platform;
+mod open_flags;
 mod priority;
-mod robust;
-mod semaphore;
-mod shared_queue;
-mod shm;
+pub mod semaphore;
+pub mod shared_queue;
+pub mod shm;
 #[cfg(feature = "std")]
 mod std_interop;
 mod stream;
+pub mod sync;
 mod sys;
 mod sysctl;
-mod text;
-mod time;
+pub mod time;
 
-pub use attributes::Attributes;
 pub use buffer::{Buffer, Message, MessageBuffer};
-pub use ends::{Queue, Receiver, Sender};
+pub use endpoint::{Queue, Receiver, Sender};
 #[cfg(feature = "zerocopy")]
-pub use ends::{TypedReceiver, TypedSender};
-pub use error::{Bounds, Error, ErrorKind, Limit, Operation, Refused, Result, retry_on_interrupt};
-pub use flags::OpenFlags;
+pub use endpoint::{TypedReceiver, TypedSender};
+pub use error::{Error, ErrorKind, Result};
 pub use futex::WaitTuning;
-pub use limits::{Limits, QueueSizes, SEMAPHORE_VALUE_MAX, VERSION, VERSION_NUMBERS};
-pub use list::{Entry, Listing, ObjectKind};
-pub use mqueue::{
-    Delivery, MessageQueue, MessageQueueOptions, NotificationSocket, Notified, Notify, PORTABLE_REALTIME_SIGNALS,
-    REALTIME_SIGNALS, Registration, SI_MESGQ, Status,
-};
-#[cfg(feature = "std")]
-pub use mqueue::{Ended, NotificationThread};
-pub use name::{NAME_MAX, Name, NameSource};
-pub use platform::Platform;
+pub use mqueue::{Attributes, MessageQueue, NotificationSocket};
+pub use name::{Name, NameBuf, NameSource};
+pub use open_flags::OpenFlags;
 pub use priority::Priority;
-pub use robust::{RobustGuard, RobustMutex};
-#[cfg(target_has_atomic = "64")]
-pub use semaphore::Gnu64;
-pub use semaphore::{
-    Abi, Diagnosis, Gnu32, Layout, Musl, NamedSemaphore, NamedSemaphoreOptions, Native, Permit, Private, Semaphore,
-    SemaphoreOf, Tokens,
-};
-pub use shared_queue::{Borrowed, Doorbell, Reservation, SharedQueue, SharedQueueOptions, SharedQueueStatus};
-pub use shm::{
-    Advice, AnonymousOptions, MapOptions, Mapping, ReadOnlyMapping, ReadOnlyShared, Shareable, Shared, SharedMemory,
-    SharedMemoryOptions, SharedOptions,
-};
-pub use stream::{Drained, Incomplete, Stop};
-pub use time::{Clock, Deadline, Time};
+pub use semaphore::{NamedSemaphore, Permit, Semaphore};
+pub use shared_queue::SharedQueue;
+pub use shm::{Mapping, Shareable, Shared, SharedMemory};
+pub use sync::RobustMutex;
+pub use time::Deadline;
+
+/// The version of this crate.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The descriptor types and traits of rustix; with feature `std` they are those of `std::os::fd`.
 pub use rustix::fd;

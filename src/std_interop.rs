@@ -3,8 +3,8 @@
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::error::{Cause, Error, ErrorKind, Refused};
-use crate::stream::Incomplete;
+use crate::error::TransferError;
+use crate::error::{Cause, Error, ErrorKind, RejectedError};
 use crate::time::{Deadline, Time};
 
 impl From<Error> for io::Error {
@@ -30,15 +30,15 @@ impl From<Error> for io::Error {
     }
 }
 
-impl From<Incomplete> for io::Error {
-    fn from(incomplete: Incomplete) -> Self {
-        incomplete.error.into()
+impl From<TransferError> for io::Error {
+    fn from(error: TransferError) -> Self {
+        error.error.into()
     }
 }
 
-impl<T> From<Refused<T>> for io::Error {
-    fn from(refused: Refused<T>) -> Self {
-        refused.error.into()
+impl<T> From<RejectedError<T>> for io::Error {
+    fn from(error: RejectedError<T>) -> Self {
+        error.error.into()
     }
 }
 

@@ -1,32 +1,20 @@
 //! Transfers of more than a message, whatever the queue.
 
-use core::fmt;
-
 use crate::buffer::{Buffer, Incoming};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, TransferError};
 
-/// A transfer of several messages that failed on its way, and how far it had got.
+/// What [`MessageQueue::try_receive_all`](crate::MessageQueue::try_receive_all) received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct Incomplete {
-    /// How many bytes had been sent, or received into the start of the buffer, when it failed.
-    pub bytes: usize,
-    /// Why it failed.
-    pub error: Error,
-}
-
-/// What [`MessageQueue::drain`](crate::MessageQueue::drain) received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drained<'buffer> {
+pub struct Received<'buffer> {
     /// The messages, joined.
     pub payload: &'buffer [u8],
     /// Why it stopped there.
-    pub stop: Stop,
+    pub stop: StopReason,
 }
 
-/// Why [`MessageQueue::drain`](crate::MessageQueue::drain) stopped.
+/// Why [`MessageQueue::try_receive_all`](crate::MessageQueue::try_receive_all) stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stop {
+pub enum StopReason {
     /// An empty message came: the end of the stream.
     End,
     /// The queue is empty.
@@ -40,13 +28,13 @@ pub(crate) fn cut(
     payload: &[u8],
     size: impl FnOnce() -> Result<usize>,
     send: impl Fn(&[u8]) -> Result<()>,
-) -> core::result::Result<(), Incomplete> {
+) -> core::result::Result<(), TransferError> {
     if payload.is_empty() {
-        return send(payload).map_err(Incomplete::at(0));
+        return send(payload).map_err(TransferError::at(0));
     }
     let mut sent = 0;
-    for chunk in payload.chunks(size().map_err(Incomplete::at(0))?) {
-        send(chunk).map_err(Incomplete::at(sent))?;
+    for chunk in payload.chunks(size().map_err(TransferError::at(0))?) {
+        send(chunk).map_err(TransferError::at(sent))?;
         sent += chunk.len();
     }
     Ok(())
@@ -58,22 +46,22 @@ pub(crate) fn sent(
     payload: &[u8],
     size: usize,
     (count, failure): (usize, Option<Error>),
-) -> core::result::Result<usize, Incomplete> {
+) -> core::result::Result<usize, TransferError> {
     let bytes = payload.len().min(count.saturating_mul(size));
-    failure.map_or(Ok(bytes), |error| Err(Incomplete { bytes, error }))
+    failure.map_or(Ok(bytes), |error| Err(TransferError { bytes, error }))
 }
 
 /// Joins in a buffer what `receive` receives, until it says why it stops.
 pub(crate) fn join<'buffer, B: Buffer + ?Sized>(
     buffer: &'buffer mut B,
-    receive: impl FnOnce(&mut Incoming<'buffer, B>) -> Result<Stop>,
-) -> core::result::Result<Drained<'buffer>, Incomplete> {
+    receive: impl FnOnce(&mut Incoming<'buffer, B>) -> Result<StopReason>,
+) -> core::result::Result<Received<'buffer>, TransferError> {
     let mut incoming = Incoming::new(buffer);
     let result = receive(&mut incoming);
     let payload = incoming.finish().payload();
     match result {
-        Ok(stop) => Ok(Drained { payload, stop }),
-        Err(error) => Err(Incomplete { bytes: payload.len(), error }),
+        Ok(stop) => Ok(Received { payload, stop }),
+        Err(error) => Err(TransferError { bytes: payload.len(), error }),
     }
 }
 
@@ -82,29 +70,5 @@ pub(crate) fn what_fits(message: &[u8], error: Error) -> Result<&[u8]> {
     match (error.kind(), error.bounds()) {
         (ErrorKind::MessageTooLong, Some(bounds)) => Ok(message.get(..bounds.bound as usize).unwrap_or(message)),
         _ => Err(error),
-    }
-}
-
-impl Incomplete {
-    pub(crate) fn at(bytes: usize) -> impl FnOnce(Error) -> Self {
-        move |error| Self { bytes, error }
-    }
-}
-
-impl fmt::Display for Incomplete {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "after {} bytes: {}", self.bytes, self.error)
-    }
-}
-
-impl core::error::Error for Incomplete {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
-
-impl From<Incomplete> for Error {
-    fn from(incomplete: Incomplete) -> Self {
-        incomplete.error
     }
 }

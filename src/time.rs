@@ -16,7 +16,8 @@ const NANOSECONDS_A_SECOND: u32 = 1_000_000_000;
 ///
 /// ```
 /// use core::time::Duration;
-/// use rawipc::{Clock, Deadline};
+/// use rawipc::Deadline;
+/// use rawipc::time::Clock;
 /// let deadline = Deadline::after(Duration::from_secs(5));
 /// assert_eq!(deadline.clock(), Clock::Monotonic);
 /// assert!(!deadline.has_passed() && deadline.remaining() > Duration::from_secs(4));

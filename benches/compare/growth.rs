@@ -64,7 +64,7 @@ fn queues_open(run: &mut Run) {
     let mut table = Table::new("growth-queues", "With so many queues open: ns a pair", &COLUMNS);
     let measured = queue(2, 64).expect("it can be created");
     let mut open = Vec::new();
-    let limit = rawipc::Limits::current().map_or(256, |limits| limits.max_queues as usize) * 3 / 4;
+    let limit = rawipc::inspect::Limits::current().map_or(256, |limits| limits.max_queues as usize) * 3 / 4;
     let mut first = None;
     for wanted in [1, 16, 64, 256, 1_024, 4_096].map(|wanted| limit.min(wanted)) {
         while open.len() + 1 < wanted {

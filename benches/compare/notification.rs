@@ -6,9 +6,9 @@ use std::hint::spin_loop;
 use std::ptr;
 use std::sync::{Arc, mpsc};
 
-use rawipc::{
-    Clock, MessageQueue, NotificationSocket, Notify, Priority, Semaphore, SharedMemory, Time, WaitTuning, name,
-};
+use rawipc::mqueue::Notify;
+use rawipc::time::{Clock, Time};
+use rawipc::{MessageQueue, NotificationSocket, Priority, Semaphore, SharedMemory, WaitTuning, name};
 
 use crate::Run;
 use crate::machine::{Processors, in_child};

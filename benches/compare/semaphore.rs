@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::Duration;
 
-use rawipc::{Deadline, NamedSemaphore, Semaphore, Time, name};
+use rawipc::time::Time;
+use rawipc::{Deadline, NamedSemaphore, Semaphore, name};
 
 use crate::Run;
 use crate::measure::{counted, in_turns};

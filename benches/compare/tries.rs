@@ -6,7 +6,8 @@ use std::os::fd::AsRawFd;
 use std::ptr;
 use std::time::Duration;
 
-use rawipc::{Deadline, MessageBuffer, MessageQueue, Priority, Time, name};
+use rawipc::time::Time;
+use rawipc::{Deadline, MessageBuffer, MessageQueue, Priority, name};
 
 use crate::Run;
 use crate::measure::{counted, in_turns};
@@ -134,20 +135,20 @@ fn many(run: &mut Run) {
                     assert_eq!(received, NINE);
                 }
             }),
-            counted("send_many, receive_many", 90 * NINE, |count| {
+            counted("try_send_many, try_receive_many", 90 * NINE, |count| {
                 for _ in 0..count / NINE {
-                    assert_eq!(queue.send_many(&messages, Priority::MIN), Ok(NINE as usize));
-                    let received = queue.receive_many(&mut two, |message| {
+                    assert_eq!(queue.try_send_many(&messages, Priority::MIN), Ok(NINE as usize));
+                    let received = queue.try_receive_many(&mut two, |message| {
                         assert_eq!(message.payload(), MESSAGE);
                         ControlFlow::Continue(())
                     });
                     assert_eq!(received, Ok(NINE as usize));
                 }
             }),
-            counted("fill, drain", 90 * NINE, |count| {
+            counted("try_send_all, try_receive_all", 90 * NINE, |count| {
                 for _ in 0..count / NINE {
-                    assert_eq!(queue.fill(&payload, Priority::MIN), Ok(payload.len()));
-                    assert_eq!(queue.drain(&mut stream).expect("they are there").payload, payload);
+                    assert_eq!(queue.try_send_all(&payload, Priority::MIN), Ok(payload.len()));
+                    assert_eq!(queue.try_receive_all(&mut stream).expect("they are there").payload, payload);
                 }
             }),
         ],

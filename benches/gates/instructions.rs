@@ -98,14 +98,14 @@ fn queue_open(count: u32) -> rawipc::Result<()> {
     Ok(())
 }
 
-/// `send_many` and `receive_many`, for each of two messages.
+/// `try_send_many` and `try_receive_many`, for each of two messages.
 #[inline(never)]
 fn queue_many(count: u32) -> rawipc::Result<()> {
     let (queue, mut buffer, mut received) = (small()?, MessageBuffer::<64>::new(), 0);
     let messages = black_box([[7_u8; 64]; 2]);
     for _ in 0..count / 2 {
-        queue.send_many(&messages, Priority::MIN)?;
-        received += queue.receive_many(&mut buffer, |message| {
+        queue.try_send_many(&messages, Priority::MIN)?;
+        received += queue.try_receive_many(&mut buffer, |message| {
             black_box(message.payload());
             ControlFlow::Continue(())
         })?;

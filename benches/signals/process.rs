@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use rawipc::{Clock, Mapping, SharedMemory, Time};
+use rawipc::time::{Clock, Time};
+use rawipc::{Mapping, SharedMemory};
 
 use crate::subject::{Kind, Subject};
 

@@ -3,9 +3,9 @@
 use std::io::{self, Result};
 use std::os::fd::AsRawFd;
 
+use rawipc::sync::Locked;
 use rawipc::{
-    Mapping, MessageQueue, NamedSemaphore, Priority, RobustGuard, RobustMutex, Semaphore, SharedMemory, SharedQueue,
-    name,
+    Mapping, MessageQueue, NamedSemaphore, Priority, RobustMutex, Semaphore, SharedMemory, SharedQueue, name,
 };
 
 /// A way to wait.
@@ -140,7 +140,7 @@ fn shared_queue() -> Result<SharedQueue> {
 /// A mutex that this process has.
 pub struct Held {
     mutex: *mut RobustMutex,
-    guard: Option<RobustGuard<'static>>,
+    guard: Option<Locked<'static>>,
 }
 
 impl Held {

@@ -1,7 +1,9 @@
 //! Sizes of queues against the limits: what passes the check is what the limits say, and a cost never wraps.
 
 use arbitrary::{Arbitrary, Unstructured};
-use rawipc::{ErrorKind, Limit, Limits, QueueSizes};
+use rawipc::ErrorKind;
+use rawipc::error::Limit;
+use rawipc::inspect::{Limits, QueueSizes};
 
 /// Takes the bytes as sizes.
 pub fn limits(data: &[u8]) {

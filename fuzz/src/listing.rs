@@ -6,7 +6,8 @@ use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rawipc::{Listing, Name, ObjectKind};
+use rawipc::Name;
+use rawipc::inspect::{Listing, ObjectKind};
 
 /// Removes the file, whatever happens.
 struct File(PathBuf);

@@ -1,7 +1,9 @@
 //! Any combination of options: what opening does is what they say, and a failure leaves no trace.
 
 use arbitrary::{Arbitrary, Unstructured};
-use rawipc::{Attributes, ErrorKind, Limit, MessageQueue, MessageQueueOptions, Name, OpenFlags, Result};
+use rawipc::error::Limit;
+use rawipc::mqueue::MessageQueueOptions;
+use rawipc::{Attributes, ErrorKind, MessageQueue, Name, OpenFlags, Result};
 
 /// What one run chooses.
 #[derive(Arbitrary, Debug)]

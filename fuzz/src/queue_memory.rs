@@ -21,7 +21,7 @@ pub fn queue_memory(data: &[u8]) {
         let results = [
             queue.try_send(&[number; SIZE], Priority::from(number)).map(|()| 0),
             queue.try_receive(&mut buffer).map(|message| message.payload().len()),
-            queue.try_borrow().and_then(|message| Ok(message.put_back()?)).map(|()| 0),
+            queue.try_receive_in_place().and_then(|message| Ok(message.put_back()?)).map(|()| 0),
             queue.try_reserve().and_then(|message| Ok(message.publish(1, Priority::MIN)?)).map(|()| 0),
         ];
         for result in results {

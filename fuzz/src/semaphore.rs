@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use rawipc::{Abi, ErrorKind, Name, NamedSemaphore};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{ErrorKind, Name, NamedSemaphore};
 
 /// The highest value of a semaphore.
 const MOST: u32 = i32::MAX as u32;

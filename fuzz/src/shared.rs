@@ -3,7 +3,8 @@
 use core::sync::atomic::AtomicU64;
 use core::time::Duration;
 
-use rawipc::{ErrorKind, Name, Shared, SharedMemory, SharedOptions, name, shareable};
+use rawipc::shm::SharedOptions;
+use rawipc::{ErrorKind, Name, Shared, SharedMemory, name, shareable};
 
 shareable! {
     struct Value {

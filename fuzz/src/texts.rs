@@ -1,6 +1,6 @@
 //! What the kernel says in text, or whoever stands between: any text is understood, or refused.
 
-use rawipc::{Delivery, Registration, Status};
+use rawipc::mqueue::{Delivery, Registration, Status};
 
 #[path = "../../src/mqueue/status_text.rs"]
 mod status_text;

@@ -9,10 +9,10 @@ use rawipc::Name;
 use rawipc_tool::Tool;
 use tinyjson::JsonValue;
 
-#[path = "../../src/bin/rawipc/mq/input.rs"]
+#[path = "../../cli/src/mq/input.rs"]
 mod input;
 #[allow(dead_code, reason = "an object of each sort is made here, and no more")]
-#[path = "../../src/bin/rawipc/json.rs"]
+#[path = "../../cli/src/json.rs"]
 mod json;
 
 use input::{COUNTED, Input, read_chunk, read_line};

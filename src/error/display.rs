@@ -3,8 +3,9 @@
 use core::fmt::{self, Display, Formatter};
 use rustix::io::Errno;
 
+use super::errno_name::errno_name;
 use super::limit_sentences::explain_limit;
-use super::{Argument, Cause, Error, ErrorKind, Limit, NameFault, Need, Operation, SemaphoreFault, SharedFault};
+use super::{Argument, Cause, Error, NameFault, Operation};
 
 impl Display for Error {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
@@ -17,8 +18,8 @@ impl Display for Error {
     }
 }
 
-const LOCK_NOT_KEPT: &str = "the file system drops the lock with the descriptor, as overlayfs does, so a process that \
-                             lives would count as dead; put the object on a tmpfs";
+const LOCK_NOT_KEPT: &str = "the file system drops the lock when a descriptor is closed, as overlayfs does, so a \
+                             living process would count as dead; put the object on a tmpfs";
 const OTHER_FILE: &str = "the object's descriptor was closed, or its number stands for another file now; keep it open, \
                           or open the object again";
 const HUGE_PAGES: &str = "the object is made of huge pages, of which each participant would use up one; put it into \
@@ -43,9 +44,24 @@ impl Error {
                 Operation::NotificationSocket,
                 Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT | Errno::PERM | Errno::ACCESS,
             ) => NO_NETLINK,
+            (Operation::Send, Errno::AGAIN) => "the queue is full",
+            (Operation::Receive, Errno::AGAIN) => "the queue is empty",
+            (Operation::Lock, Errno::AGAIN) => "the lock is held",
+            (Operation::Wait, Errno::AGAIN) => "no token is available",
             (_, Errno::ROFS) => READ_ONLY,
             (_, Errno::DQUOT) => QUOTA,
             _ => self.kind().sentence(),
+        }
+    }
+
+    fn explain_bounds(&self, formatter: &mut Formatter<'_>, there: u32, asked: u32) -> fmt::Result {
+        let (there, asked) = (Grouped(there.into()), Grouped(asked.into()));
+        match self.operation {
+            Operation::AccessMemory => {
+                write!(formatter, "the range ends at byte {asked}, but the object has {there} bytes")
+            }
+            Operation::OpenShared => write!(formatter, "the object has {there} bytes, but the value needs {asked}"),
+            _ => write!(formatter, "{asked} bytes were requested, but only {there} follow the offset"),
         }
     }
 
@@ -79,35 +95,32 @@ impl Error {
                 write!(formatter, "the message has {length} bytes, the queue takes at most {maximum}")
             }
             Cause::WrongLength { length, expected } => {
-                write!(formatter, "the message has {length} bytes where the type has {expected}; it is dropped")
+                write!(
+                    formatter,
+                    "the message has {length} bytes, but the type has {expected}; the message was dropped"
+                )
             }
             Cause::NotAQueue => formatter.write_str("the descriptor is not a message queue"),
             Cause::NoProc => formatter.write_str(
                 "/proc/sys/fs/mqueue cannot be read; mount /proc (and to create a queue without it, give both of its \
                  sizes)",
             ),
-            Cause::UnknownStatus => formatter.write_str("the kernel's text about the queue is not as known"),
+            Cause::UnknownStatus => formatter.write_str("the kernel's text about the queue has an unknown form"),
             Cause::NoMqueueMount => formatter.write_str(
                 "no mqueue file system is mounted on /dev/mqueue, and mounting one unseen takes CAP_SYS_ADMIN; \
                  mount it with `mount -t mqueue none /dev/mqueue`",
             ),
             Cause::SemaphoreFile(fault) => formatter.write_str(fault.sentence()),
-            Cause::OutOfBounds { there, asked } => write!(
-                formatter,
-                "there are {} bytes, and what was asked for takes {}",
-                Grouped(there.into()),
-                Grouped(asked.into())
-            ),
+            Cause::OutOfBounds { there, asked } => self.explain_bounds(formatter, there, asked),
             Cause::Shared(fault) => formatter.write_str(fault.sentence()),
             Cause::DevShmFull => formatter.write_str("/dev/shm is full; remove what is not needed, or mount it larger"),
             Cause::PeerInside => formatter.write_str(
                 "a peer is in the middle of a call on the queue and does not go on: it was stopped, or the time to \
                  wait for it is short",
             ),
-            Cause::NoSecondDescription => formatter.write_str(
-                "taking part needs the file opened a second time: mount /proc, or keep its name (an anonymous one has \
-                 none)",
-            ),
+            Cause::NoSecondDescription => {
+                formatter.write_str("cannot reopen the object: mount /proc, or use a named object")
+            }
             Cause::LockNotKept => formatter.write_str(LOCK_NOT_KEPT),
             Cause::ForeignLock { process } => explain_foreign_lock(formatter, process),
             Cause::OtherFile => formatter.write_str(OTHER_FILE),
@@ -116,89 +129,7 @@ impl Error {
             Cause::SizeSealed => formatter.write_str(SIZE_SEALED),
             Cause::ReadOnlyMemory => formatter.write_str(READ_ONLY_MEMORY),
             Cause::NoDevShm => formatter.write_str("there is no directory /dev/shm; mount a tmpfs on it"),
-            Cause::WrongDirection => formatter.write_str("the queue is not open in this direction"),
-        }
-    }
-}
-
-impl Need {
-    fn sentence(self) -> &'static str {
-        match self {
-            Self::MessageQueues => "message queues need CONFIG_POSIX_MQUEUE and a sandbox that allows them",
-            Self::Memfd => "it needs Linux 3.17 and CONFIG_MEMFD_CREATE",
-            Self::FileLocks => "it needs a kernel with CONFIG_FILE_LOCKING",
-            Self::Participation => {
-                "shared queues and robust mutexes need Linux 4.14, CONFIG_FILE_LOCKING and CONFIG_ADVISE_SYSCALLS"
-            }
-        }
-    }
-}
-
-impl SharedFault {
-    fn sentence(self) -> &'static str {
-        match self {
-            Self::NoHeader => "the object of this name is not a shared value",
-            Self::OtherType => "the value there has another size or alignment than the type",
-            Self::OtherVersion => "the value there is of another version",
-            Self::NotReady => "the value there has not been initialised",
-            Self::NoQueue => "the object of this name is not a shared queue",
-            Self::DamagedQueue => {
-                "what lies in the queue was not written by its users; it is put right as far as it can be"
-            }
-            Self::CorruptQueue => "the queue's memory is corrupt; the next call of a participant repairs it",
-            Self::NoMutex => "what lies there is not a robust mutex",
-        }
-    }
-}
-
-impl SemaphoreFault {
-    fn sentence(self) -> &'static str {
-        match self {
-            Self::SymbolicLink => "the file of this name is a symbolic link",
-            Self::NotRegular => "the file of this name is not a regular file",
-            Self::Size => "the file of this name has neither 16 nor 32 bytes, so it is no semaphore",
-            Self::Content => "the file of this name does not hold a semaphore of a known layout",
-            Self::IsGnu64 => "it has the layout of 64-bit glibc, and another was asked for",
-            Self::IsGnu32 => "it has the layout of 32-bit glibc, and another was asked for",
-            Self::IsMusl => "it has the layout of musl, and another was asked for",
-            Self::GlibcHasIt => {
-                "glibc has a semaphore of this name, /dev/shm/sem.NAME; ask for its layout with `abi`, or remove it"
-            }
-            Self::MuslHasIt => {
-                "musl has a semaphore of this name, /dev/shm/NAME; ask for its layout with `abi`, or remove it"
-            }
-            Self::NeedsWideAtomics => "the layout of 64-bit glibc needs 64-bit atomics, which this machine lacks",
-        }
-    }
-}
-
-impl ErrorKind {
-    fn sentence(self) -> &'static str {
-        match self {
-            Self::NotFound => "there is no object of this name",
-            Self::AlreadyExists => "an object of this name exists already",
-            Self::PermissionDenied => "not permitted for this user",
-            Self::WouldBlock => "it would have to wait",
-            Self::TimedOut => "the time is over",
-            Self::Interrupted => "interrupted by a signal handler",
-            Self::InvalidName => "the name is not valid",
-            Self::InvalidInput => "an argument is not valid",
-            Self::MessageTooLong => "the message is too long for the queue",
-            Self::BufferTooSmall => "the buffer is too small for the queue",
-            Self::LimitExceeded(Limit::Descriptors) => {
-                "the process has too many open descriptors; raise it with `ulimit -n`"
-            }
-            Self::LimitExceeded(Limit::SystemDescriptors) => "the system has too many open files; raise fs.file-max",
-            Self::LimitExceeded(Limit::Queues) => "there are too many queues; raise fs.mqueue.queues_max",
-            Self::LimitExceeded(_) => "a limit is exceeded",
-            Self::Overflow => "a number is too large",
-            Self::Malformed => "what the peer left is malformed",
-            Self::Unsupported => "this kernel does not offer it",
-            Self::Busy => "somebody has taken it already",
-            Self::BadDescriptor => "the descriptor is not open in this direction",
-            Self::OutOfMemory => "the kernel is out of memory",
-            Self::NotRecoverable => "an owner died, and what the lock guards was not made consistent",
-            Self::Other => "the system refused",
+            Cause::WrongDirection => formatter.write_str("the queue is not open for this direction"),
         }
     }
 }
@@ -210,7 +141,7 @@ fn explain_name(formatter: &mut Formatter<'_>, fault: NameFault, at: u32) -> fmt
         NameFault::OnlySlash => formatter.write_str("nothing follows the slash"),
         NameFault::SecondSlash => write!(formatter, "there is a second slash at byte {at}"),
         NameFault::Nul => write!(formatter, "there is a NUL at byte {at}"),
-        NameFault::Dots => formatter.write_str("`/.` and `/..` are no names"),
+        NameFault::Dots => formatter.write_str("`/.` and `/..` are not valid names"),
         NameFault::PrefixLongerThan(most) => {
             write!(formatter, "the prefix has {at} bytes after its slash, at most {most} leave room")
         }
@@ -220,7 +151,7 @@ fn explain_name(formatter: &mut Formatter<'_>, fault: NameFault, at: u32) -> fmt
 
 fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u32) -> fmt::Result {
     match argument {
-        Argument::NoAccess => formatter.write_str("neither read nor write access was asked for"),
+        Argument::NoAccess => formatter.write_str("neither read nor write access was requested"),
         Argument::Mode => write!(formatter, "the mode {value:#o} has bits beyond 0o777"),
         Argument::ZeroMessages => formatter.write_str("a queue holds at least 1 message"),
         Argument::ZeroMessageSize => formatter.write_str("a queue's messages have at least 1 byte"),
@@ -249,9 +180,9 @@ fn explain_argument(formatter: &mut Formatter<'_>, argument: Argument, value: u3
             formatter.write_str("the buffer is too small for an entry; give it `Listing::BUFFER_SIZE`")
         }
         Argument::NotAQueue => formatter.write_str("the object is not a message queue"),
-        Argument::NotArmed => formatter.write_str("the socket is not armed, so nothing would ever come"),
+        Argument::NotArmed => formatter.write_str("the socket is not armed, so no notification can arrive"),
         Argument::OtherProcess => {
-            formatter.write_str("the socket belongs to the process that made it; after fork, make a new one")
+            formatter.write_str("the socket belongs to the process that made it; create a new one after fork")
         }
         Argument::TypeSize => {
             write!(formatter, "the queue's messages may have {value} bytes, which is not the size of the type")
@@ -289,44 +220,11 @@ impl Display for Grouped {
     }
 }
 
-fn errno_name(errno: Errno) -> Option<&'static str> {
-    Some(match errno {
-        Errno::ACCESS => "EACCES",
-        Errno::AGAIN => "EAGAIN",
-        Errno::BADF => "EBADF",
-        Errno::BADMSG => "EBADMSG",
-        Errno::BUSY => "EBUSY",
-        Errno::AFNOSUPPORT => "EAFNOSUPPORT",
-        Errno::DQUOT => "EDQUOT",
-        Errno::FBIG => "EFBIG",
-        Errno::ROFS => "EROFS",
-        Errno::EXIST => "EEXIST",
-        Errno::INTR => "EINTR",
-        Errno::INVAL => "EINVAL",
-        Errno::MFILE => "EMFILE",
-        Errno::MSGSIZE => "EMSGSIZE",
-        Errno::NAMETOOLONG => "ENAMETOOLONG",
-        Errno::NFILE => "ENFILE",
-        Errno::NOENT => "ENOENT",
-        Errno::NOLCK => "ENOLCK",
-        Errno::NOMEM => "ENOMEM",
-        Errno::NOSPC => "ENOSPC",
-        Errno::NOSYS => "ENOSYS",
-        Errno::NOTRECOVERABLE => "ENOTRECOVERABLE",
-        Errno::OPNOTSUPP => "EOPNOTSUPP",
-        Errno::OVERFLOW => "EOVERFLOW",
-        Errno::PERM => "EPERM",
-        Errno::TIMEDOUT => "ETIMEDOUT",
-        Errno::USERS => "EUSERS",
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::format;
 
-    use super::super::Operation;
+    use super::super::{Limit, Operation, SemaphoreFault, SharedFault};
     use super::*;
 
     #[test]

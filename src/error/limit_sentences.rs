@@ -20,17 +20,17 @@ pub(super) fn explain_limit(formatter: &mut Formatter<'_>, limit: Limit, asked: 
         ),
         Limit::Queues => write!(
             formatter,
-            "there are {maximum} queues already, the maximum; raise it in /proc/sys/fs/mqueue/queues_max, \
+            "the namespace already has {maximum} queues, the maximum; raise it in /proc/sys/fs/mqueue/queues_max, \
              or unlink some"
         ),
         Limit::Descriptors => {
             write!(
                 formatter,
-                "the process has its {maximum} descriptors open; close some, or raise it with `ulimit -n`"
+                "the process has all its {maximum} descriptors open; close some, or raise the limit with `ulimit -n`"
             )
         }
-        Limit::Participants => write!(formatter, "{maximum} handles take part already, the maximum; close some"),
-        Limit::Doorbells => write!(formatter, "the queue has {maximum} doorbells already, the maximum; drop some"),
+        Limit::Participants => write!(formatter, "all {maximum} participant slots are in use; close a handle"),
+        Limit::Doorbells => write!(formatter, "all {maximum} doorbells of the queue are in use; drop one"),
         Limit::FileSize => write!(
             formatter,
             "the object's {asked} bytes are above RLIMIT_FSIZE ({maximum} bytes for a file); raise it with `ulimit -f`"

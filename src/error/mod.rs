@@ -4,13 +4,23 @@
 //! the failure by [`ErrorKind`], and its `Display` is a sentence that a person can act on. Where the kernel's errno
 //! leaves open what was wrong (EINVAL of a queue's creation has three causes), the cause was looked for at once.
 
+mod cause;
+mod context;
 mod display;
+mod errno_name;
 mod kind;
 mod limit_sentences;
 mod operation;
+mod rejected;
+mod sentences;
+mod transfer;
 
+pub(crate) use cause::{Argument, Cause, NameFault, Need, SemaphoreFault, SharedFault};
+pub use context::ContextError;
 pub use kind::{ErrorKind, Limit};
 pub use operation::Operation;
+pub use rejected::RejectedError;
+pub use transfer::TransferError;
 
 use core::fmt;
 use rustix::io::Errno;
@@ -25,7 +35,7 @@ pub type Result<T> = core::result::Result<T, Error>;
 /// let error = MessageQueue::unlink(name!("/rawipc-doc-no-such-queue")).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::NotFound);
 /// assert_eq!(error.errno(), rawipc::Errno::NOENT);
-/// assert_eq!(error.to_string(), "unlinking the queue: there is no object of this name (ENOENT)");
+/// assert_eq!(error.to_string(), "unlinking the queue: no object has this name (ENOENT)");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use]
@@ -49,181 +59,6 @@ pub struct Bounds {
     pub given: u64,
     /// The bound: the most that is allowed, or for a buffer the least.
     pub bound: u64,
-}
-
-/// An error, together with the value that the failed call had taken and gives back.
-#[derive(Debug)]
-pub struct Refused<T> {
-    /// Why the call failed.
-    pub error: Error,
-    /// What the call was given, unchanged.
-    pub value: T,
-}
-
-/// What was found out beyond the errno. Twelve bytes: numbers are kept as `u32` and saturate there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Cause {
-    /// Nothing: the errno and the operation say it.
-    System,
-    /// The name breaks a rule, at a byte offset.
-    Name(NameFault, u32),
-    /// An argument breaks a rule.
-    Argument(Argument, u32),
-    /// More was asked for than a limit allows.
-    AboveLimit { limit: Limit, asked: u32, maximum: u32 },
-    /// The queue's cost is above what RLIMIT_MSGQUEUE leaves. The kernel allows at most 65,536 messages.
-    QueueBytes { messages_less_one: u16, message_size: u32, rlimit: u32 },
-    /// The buffer cannot hold the queue's longest message.
-    BufferTooSmall { size: u32, needed: u32 },
-    /// The message is longer than the queue's messages may be.
-    MessageTooLong { length: u32, maximum: u32 },
-    /// A peer's message has not the size of the type.
-    #[cfg_attr(not(feature = "zerocopy"), expect(dead_code, reason = "only typed messages have it"))]
-    WrongLength { length: u32, expected: u32 },
-    /// The descriptor is something else than a message queue.
-    NotAQueue,
-    /// The descriptor is open for the other direction only.
-    WrongDirection,
-    /// A default was asked for that only `/proc` tells, and it cannot be read.
-    NoProc,
-    /// The kernel's text about a queue is not as known.
-    UnknownStatus,
-    /// No mqueue file system can be looked into.
-    NoMqueueMount,
-    /// There is no `/dev/shm`.
-    NoDevShm,
-    /// A peer is in the middle of a call on a shared queue and does not go on.
-    PeerInside,
-    /// A file cannot be opened a second time.
-    NoSecondDescription,
-    /// A file system drops a lock when the descriptor is closed, although a mapping is left.
-    LockNotKept,
-    /// Another process's lock covers the bytes that participants lock; its PID, 0 if it is not known.
-    ForeignLock { process: u32 },
-    /// An object's descriptor is closed, or its number stands for another file.
-    OtherFile,
-    /// Memory of huge pages, where ordinary ones are needed.
-    HugePages,
-    /// The system has no memory left that it can promise.
-    NoCommit,
-    /// `/dev/shm` has no space left.
-    DevShmFull,
-    /// The kernel lacks something.
-    Needs(Need),
-    /// A shared memory object's size is sealed.
-    SizeSealed,
-    /// A shared memory object is open for reading only.
-    ReadOnlyMemory,
-    /// An object ends before what was asked for.
-    OutOfBounds { there: u32, asked: u32 },
-    /// An object is not the shared value that it should be.
-    Shared(SharedFault),
-    /// A file is not the semaphore that it should be.
-    SemaphoreFile(SemaphoreFault),
-}
-
-impl Cause {
-    /// An object has fewer bytes than what was asked for takes.
-    pub(crate) const fn out_of_bounds(there: u64, asked: u64) -> Self {
-        Self::OutOfBounds { there: saturate(there), asked: saturate(asked) }
-    }
-
-    /// More was asked for than a limit allows.
-    #[cold]
-    #[inline(never)]
-    pub(crate) const fn above(limit: Limit, asked: u64, maximum: u64) -> Self {
-        Self::AboveLimit { limit, asked: saturate(asked), maximum: saturate(maximum) }
-    }
-
-    /// A queue costs more than RLIMIT_MSGQUEUE leaves; a message size of 0 is one that is not known.
-    pub(crate) const fn queue_bytes(max_messages: u64, max_message_size: u64, rlimit: u64) -> Self {
-        let less_one = max_messages.saturating_sub(1);
-        Self::QueueBytes {
-            messages_less_one: if less_one > u16::MAX as u64 { u16::MAX } else { less_one as u16 },
-            message_size: saturate(max_message_size),
-            rlimit: saturate(rlimit),
-        }
-    }
-}
-
-/// What a kernel must have for an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Need {
-    /// Queues of the kernel's.
-    MessageQueues,
-    /// Memory without a file.
-    Memfd,
-    /// Locks on files.
-    FileLocks,
-    /// Locks of open files, and pages that a child of `fork` finds empty.
-    Participation,
-}
-
-/// The rule that a name breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum NameFault {
-    Empty,
-    NoSlash,
-    OnlySlash,
-    SecondSlash,
-    Nul,
-    Dots,
-    LongerThan(u8),
-    PrefixLongerThan(u8),
-}
-
-/// What is wrong with an object that should be a shared value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum SharedFault {
-    NoHeader,
-    OtherType,
-    OtherVersion,
-    NotReady,
-    NoMutex,
-    NoQueue,
-    DamagedQueue,
-    CorruptQueue,
-}
-
-/// What is wrong with a file that should be a semaphore.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum SemaphoreFault {
-    SymbolicLink,
-    NotRegular,
-    Size,
-    Content,
-    IsGnu64,
-    IsGnu32,
-    IsMusl,
-    NeedsWideAtomics,
-    GlibcHasIt,
-    MuslHasIt,
-}
-
-/// The argument that was wrong, where it is not a name or a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Argument {
-    NoAccess,
-    Mode,
-    ZeroMessages,
-    ZeroMessageSize,
-    Priority,
-    Nanoseconds,
-    #[cfg_attr(not(feature = "zerocopy"), expect(dead_code, reason = "only typed messages have it"))]
-    TypeSize,
-    SignalNumber,
-    NotArmed,
-    ListBuffer,
-    NotAQueue,
-    OtherProcess,
-    SemaphoreValue,
-    MemorySize,
-    HugePageMultiple,
-    NotMemory,
-    ReadOnlyCreation,
-    Unaligned,
-    QueueMessages,
-    QueueMessageSize,
 }
 
 impl Error {
@@ -331,6 +166,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Error")
+            .field("message", &format_args!("\"{self}\""))
             .field("kind", &self.kind())
             .field("errno", &self.errno)
             .field("operation", &self.operation)
@@ -340,20 +176,6 @@ impl fmt::Debug for Error {
 }
 
 impl core::error::Error for Error {}
-
-impl<T> fmt::Display for Refused<T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(formatter)
-    }
-}
-
-impl<T: fmt::Debug> core::error::Error for Refused<T> {}
-
-impl<T> From<Refused<T>> for Error {
-    fn from(refused: Refused<T>) -> Self {
-        refused.error
-    }
-}
 
 /// A size as the error keeps it.
 pub(crate) const fn saturate(size: u64) -> u32 {
@@ -370,31 +192,32 @@ pub(crate) const fn queue_cost(max_messages: u64, max_message_size: u64) -> u64 
     max_messages * (HEADER + max_message_size) + nodes * TREE_NODE
 }
 
-/// Calls `operation` again as long as a signal handler interrupts it.
+/// Evaluates a call again while a signal handler interrupts it, and returns its result.
 ///
-/// Right for calls without a time limit and for those with a [`Deadline`](crate::Deadline), which is absolute; not for
-/// those with a relative time-out, which would start anew each time. Any other error is returned as it is.
+/// Right for calls without a time limit and for those with a [`Deadline`](crate::Deadline), which is absolute. Wrong
+/// for calls with a relative timeout, which would begin again each time. The call may borrow a buffer that its result
+/// goes on borrowing.
 ///
 /// ```
-/// # use rawipc::{Deadline, MessageBuffer, MessageQueue, Priority, name, retry_on_interrupt};
+/// # use rawipc::{Deadline, MessageBuffer, MessageQueue, name, Priority, retry_on_interrupt};
 /// # use core::time::Duration;
 /// # let queue = MessageQueue::options().read(true).write(true).max_messages(1).max_message_size(8)
 /// #     .unlink_on_drop(true).create_unique(name!("/rawipc-doc-retry"))?;
 /// queue.send(b"hello", Priority::MIN)?;
 /// let deadline = Deadline::after(Duration::from_secs(1));
 /// let mut buffer = MessageBuffer::<8>::new();
-/// let length = retry_on_interrupt(|| Ok(queue.receive_deadline(&mut buffer, deadline)?.payload().len()))?;
-/// assert_eq!(length, 5);
+/// let message = retry_on_interrupt!(queue.receive_deadline(&mut buffer, deadline))?;
+/// assert_eq!(message.payload(), b"hello");
 /// # Ok::<(), rawipc::Error>(())
 /// ```
-///
-/// # Errors
-/// Those of the operation, but never [`Interrupted`](ErrorKind::Interrupted).
-pub fn retry_on_interrupt<T>(mut operation: impl FnMut() -> Result<T>) -> Result<T> {
-    loop {
-        match operation() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
+#[macro_export]
+macro_rules! retry_on_interrupt {
+    ($call:expr) => {
+        loop {
+            match $call {
+                Err(error) if $crate::Error::kind(&error) == $crate::ErrorKind::Interrupted => {}
+                result => break result,
+            }
         }
-    }
+    };
 }

@@ -21,7 +21,7 @@ struct Weakening {
     order: Ordering,
 }
 
-/// What is weakened: `src/robust/lock.rs:63:19:0:Release` is the first ordering of the operation there.
+/// What is weakened: `src/sync/lock.rs:63:19:0:Release` is the first ordering of the operation there.
 static WEAKENING: LazyLock<Option<Weakening>> =
     LazyLock::new(|| env::var("RAWIPC_WEAKEN").ok().map(|text| parse(&text).expect("a place and an ordering")));
 

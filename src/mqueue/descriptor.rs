@@ -5,9 +5,9 @@ use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 
 use super::MessageQueue;
 use super::attributes::flags_of;
-use super::unlink::QueueName;
-use crate::error::{Cause, Error, Operation, Refused, Result};
-use crate::flags::OpenFlags;
+use super::name_guard::QueueName;
+use crate::error::{Cause, Error, Operation, RejectedError, Result};
+use crate::open_flags::OpenFlags;
 use crate::sys;
 
 impl MessageQueue {
@@ -16,7 +16,7 @@ impl MessageQueue {
     /// The nonblocking flag is common to both. The new handle never removes the queue's name.
     ///
     /// # Errors
-    /// [`LimitExceeded(Descriptors)`](crate::Limit::Descriptors).
+    /// [`LimitExceeded(Descriptors)`](crate::error::Limit::Descriptors).
     ///
     /// # References
     /// [`fcntl(2)`](https://man7.org/linux/man-pages/man2/fcntl.2.html) (F_DUPFD_CLOEXEC)
@@ -53,7 +53,7 @@ impl From<MessageQueue> for OwnedFd {
 }
 
 impl TryFrom<OwnedFd> for MessageQueue {
-    type Error = Refused<OwnedFd>;
+    type Error = RejectedError<OwnedFd>;
 
     /// Takes over a descriptor, as a service manager passes it, after making sure that it is a message queue.
     ///
@@ -61,7 +61,7 @@ impl TryFrom<OwnedFd> for MessageQueue {
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is anything else; it is given back as it was.
-    fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, Refused<OwnedFd>> {
+    fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, RejectedError<OwnedFd>> {
         let adopt = || {
             let system = |errno| Error::system(Operation::AdoptQueue, errno);
             sys::mq_getsetattr(descriptor.as_fd(), None)
@@ -72,7 +72,7 @@ impl TryFrom<OwnedFd> for MessageQueue {
         };
         match adopt() {
             Ok(flags) => Ok(Self::from_parts(descriptor, QueueName::kept(None), flags)),
-            Err(error) => Err(Refused { error, value: descriptor }),
+            Err(error) => Err(RejectedError { error, value: descriptor }),
         }
     }
 }

@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::MessageQueue;
 use crate::error::{Cause, Error, Limit, Need, Operation, saturate};
-use crate::flags::OpenFlags;
+use crate::open_flags::OpenFlags;
 use crate::sys;
 use crate::sysctl::{HARD_MAX_MESSAGE_SIZE, HARD_MAX_MESSAGES, Sysctl};
 

@@ -1,30 +1,25 @@
 //! POSIX message queues.
 
 mod attributes;
-mod batch;
+mod bulk;
 mod descriptor;
 pub(crate) mod diagnosis;
-mod notification_socket;
+mod name_guard;
 mod notify;
 mod options;
-mod receive;
-mod send;
-mod spin;
 mod status;
 mod status_text;
-mod stream;
-#[cfg(feature = "std")]
-mod thread;
-mod unlink;
+mod transfer;
 mod wait;
 
-pub(crate) use notification_socket::notification_socket;
-pub use notification_socket::{NotificationSocket, Notified};
+pub use attributes::Attributes;
+pub(crate) use notify::notification_socket;
+#[cfg(feature = "std")]
+pub use notify::{Ended, NotificationThread};
+pub use notify::{NotificationSocket, Notified};
 pub use notify::{Notify, PORTABLE_REALTIME_SIGNALS, REALTIME_SIGNALS, SI_MESGQ};
 pub use options::MessageQueueOptions;
 pub use status::{Delivery, Registration, Status};
-#[cfg(feature = "std")]
-pub use thread::{Ended, NotificationThread};
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -34,10 +29,10 @@ use rustix::fs::fstat;
 use rustix::io::Errno;
 
 use crate::error::{Cause, Error, Operation, Result};
-use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
+use crate::open_flags::OpenFlags;
 use crate::sys;
-use unlink::QueueName;
+use name_guard::QueueName;
 
 /// An open POSIX message queue: whole messages with priorities, kept by the kernel until somebody receives them.
 ///
@@ -46,7 +41,7 @@ use unlink::QueueName;
 ///
 /// ```
 /// use core::time::Duration;
-/// use rawipc::{MessageBuffer, MessageQueue, Priority, name};
+/// use rawipc::{MessageBuffer, MessageQueue, name, Priority};
 ///
 /// let queue = MessageQueue::options().read(true).write(true).create(true)
 ///     .max_messages(8).max_message_size(64).mode(0o600)
@@ -80,7 +75,7 @@ use unlink::QueueName;
 ///
 /// # Signals
 /// A handler installed without SA_RESTART interrupts a wait: [`Interrupted`](crate::ErrorKind::Interrupted), and
-/// nothing was sent or received. [`retry_on_interrupt`](crate::retry_on_interrupt) goes on waiting. With SA_RESTART,
+/// nothing was sent or received. [`retry_on_interrupt!`](crate::retry_on_interrupt) goes on waiting. With SA_RESTART,
 /// calls without a limit go on by themselves; timed ones may be interrupted all the same.
 ///
 /// # Fork and exec

@@ -7,13 +7,13 @@ use rustix::fs::{Mode, OFlags, fchmod};
 use rustix::io::Errno;
 
 use super::diagnosis::{self, Sizes};
-use super::unlink::QueueName;
+use super::name_guard::QueueName;
 use super::{MessageQueue, Operation};
-use crate::devshm::set_group;
+use crate::creation::{MODE_BITS, RACES, create_unique, flags, ownership};
+use crate::dev_shm::set_group;
 use crate::error::{Argument, Cause, Error, Result};
-use crate::flags::OpenFlags;
 use crate::name::{Name, OwnedName};
-use crate::open::{MODE_BITS, RACES, create_unique, flags, ownership};
+use crate::open_flags::OpenFlags;
 use crate::sys;
 
 /// How to open or create a message queue; made by [`MessageQueue::options`].

@@ -10,7 +10,7 @@ use rustix::io::{self, Errno};
 
 use super::MessageQueue;
 use crate::error::{Error, Result};
-use crate::flags::OpenFlags;
+use crate::open_flags::OpenFlags;
 use crate::sys::{self, Timespec as KernelTime};
 use crate::time::{Clock, Deadline, Time};
 

@@ -5,16 +5,16 @@ use rustix::fs::OFlags;
 use rustix::io::{Errno, Result, read, write};
 
 use super::abi::{Abi, GNU_SHARED};
-use crate::devshm::{self, FilePath, Identity, Unfit};
+use crate::dev_shm::{self, FilePath, Identity, Unfit};
 use crate::error::SemaphoreFault;
-use crate::name::NAME_MAX;
+use crate::name::Name;
 use crate::shm::{Mapping, within_file_limit};
 
 /// How many bytes a semaphore has at most.
 pub(super) const SIZE: usize = 32;
 
 /// The most bytes that may follow the slash in the name of one of glibc's semaphores.
-pub(crate) const GNU_NAME_MAX: usize = NAME_MAX - GNU_PREFIX.len();
+pub(crate) const GNU_NAME_MAX: usize = Name::MAX_LEN - GNU_PREFIX.len();
 
 /// What glibc puts before the name.
 const GNU_PREFIX: &[u8] = b"sem.";
@@ -48,7 +48,7 @@ impl Found {
 /// One read tells the size too: it is 16 or 32 bytes, and nothing but a regular file has an end there. To look into the
 /// mapping instead would cost more, since touching it for the first time does.
 pub(super) fn open_existing(path: &FilePath, access: OFlags) -> Result<core::result::Result<Found, SemaphoreFault>> {
-    let file = match devshm::open_file(path, access)? {
+    let file = match dev_shm::open_file(path, access)? {
         Err(Unfit::SymbolicLink) => return Ok(Err(SemaphoreFault::SymbolicLink)),
         Err(Unfit::NotRegular) => return Ok(Err(SemaphoreFault::NotRegular)),
         Ok(file) => file,

@@ -1,27 +1,18 @@
 //! POSIX semaphores: futex words in memory that processes share.
 
-mod abi;
+pub mod abi;
 mod file;
-mod gnu32;
-#[cfg(target_has_atomic = "64")]
-mod gnu64;
-mod layout;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod machine;
-mod musl;
 mod named;
 mod options;
 mod permit;
 mod protocol;
 
-pub use abi::Abi;
-#[cfg(target_has_atomic = "64")]
-pub use layout::Gnu64;
-pub use layout::{Gnu32, Layout, Musl, Native, Private};
 pub use named::{Diagnosis, NamedSemaphore};
 pub use options::NamedSemaphoreOptions;
-pub use permit::{Permit, Tokens};
+pub use permit::Permit;
 
 use core::fmt;
 use core::time::Duration;
@@ -34,9 +25,17 @@ use crate::futex::Scope;
 use crate::futex::{Expiry, Never, Unbroken, WaitPolicy, WaitTuning};
 use crate::shm::Shareable;
 use crate::time::Deadline;
-use protocol::Protocol;
+#[cfg(all(not(loom), target_has_atomic = "64"))]
+use abi::Gnu64;
 #[cfg(not(loom))]
+use abi::{Gnu32, Musl, Private};
+use abi::{Layout, Native};
+use protocol::Protocol;
 use protocol::VALUE_MAX;
+#[cfg(all(not(loom), target_has_atomic = "64"))]
+use protocol::gnu64;
+#[cfg(not(loom))]
+use protocol::{gnu32, musl};
 
 /// A semaphore in memory, in the layout of the C library that the program is compiled for. See [`SemaphoreOf`].
 ///
@@ -138,6 +137,10 @@ macro_rules! constructors {
 constructors!(#[cfg(target_has_atomic = "64")] Gnu64 in gnu64, Gnu32 in gnu32, Musl in musl);
 
 impl<L: Layout> SemaphoreOf<L> {
+    /// The highest value of a semaphore, 2³¹ − 1.
+    #[doc(alias = "SEM_VALUE_MAX")]
+    pub const MAX_VALUE: u32 = VALUE_MAX;
+
     /// Joins a semaphore that lies somewhere already: a C program's `sem_t`, for example as a field of its struct.
     ///
     /// Use a layout in [`Private`] if C initialised it with `pshared` 0, else the layout itself.
@@ -257,12 +260,38 @@ impl<L: Layout> SemaphoreOf<L> {
         if timeout.is_zero() { Err(wait_error(Errno::TIMEDOUT)) } else { self.wait_long(Deadline::after(timeout)) }
     }
 
-    /// Waits like [`wait`](Self::wait) for a token that is given back when the permit is dropped.
+    /// Blocks until a token is available and takes it. It is given back when the permit is dropped.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
-    pub fn acquire(&self) -> Result<Permit<'_, Self>> {
+    pub fn acquire(&self) -> Result<Permit<'_>> {
         self.wait().map(|()| Permit::new(self))
+    }
+
+    /// Takes a token if one is available, without waiting. It is given back when the permit is dropped.
+    ///
+    /// # Errors
+    /// As [`try_wait`](Self::try_wait).
+    pub fn try_acquire(&self) -> Result<Permit<'_>> {
+        self.try_wait().map(|()| Permit::new(self))
+    }
+
+    /// Blocks for at most `timeout`, by the monotonic clock, until a token is available, and takes it. It is given back
+    /// when the permit is dropped.
+    ///
+    /// # Errors
+    /// As [`wait_timeout`](Self::wait_timeout).
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>> {
+        self.wait_timeout(timeout).map(|()| Permit::new(self))
+    }
+
+    /// Blocks until a token is available or the deadline has passed, and takes the token. It is given back when the
+    /// permit is dropped.
+    ///
+    /// # Errors
+    /// As [`wait_deadline`](Self::wait_deadline).
+    pub fn acquire_deadline(&self, deadline: Deadline) -> Result<Permit<'_>> {
+        self.wait_deadline(deadline).map(|()| Permit::new(self))
     }
 
     /// How many tokens there are now. Never negative: waiters do not count.

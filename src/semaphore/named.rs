@@ -8,15 +8,15 @@ use core::time::Duration;
 use rustix::io::Errno;
 
 use super::abi::Abi;
-use super::file::prefix;
 #[cfg(target_has_atomic = "64")]
-use super::layout::Gnu64;
-use super::layout::{Gnu32, Musl};
+use super::abi::Gnu64;
+use super::abi::{Gnu32, Musl};
+use super::file::prefix;
 use super::options::NamedSemaphoreOptions;
-use super::permit::{Permit, Tokens, sealed};
+use super::permit::{GiveBack, Permit};
 use super::protocol::Protocol;
 use super::{SemaphoreOf, wait_error};
-use crate::devshm::{Identity, ObjectName};
+use crate::dev_shm::{Identity, ObjectName};
 use crate::error::{Error, Operation, Result};
 use crate::futex::{Never, WaitTuning};
 use crate::name::Name;
@@ -33,7 +33,7 @@ use crate::time::Deadline;
 ///
 /// ```
 /// use core::time::Duration;
-/// use rawipc::{NamedSemaphore, name};
+/// use rawipc::{name, NamedSemaphore};
 /// let done = NamedSemaphore::options().create(true).initial_value(0)
 ///     .unlink_on_drop(true).open(name!("/rawipc-doc-done"))?;
 /// done.post()?;
@@ -83,6 +83,10 @@ macro_rules! in_layout {
 }
 
 impl NamedSemaphore {
+    /// The highest value of a semaphore, 2³¹ − 1.
+    #[doc(alias = "SEM_VALUE_MAX")]
+    pub const MAX_VALUE: u32 = super::Semaphore::MAX_VALUE;
+
     /// Options for opening or creating a semaphore; nothing is chosen yet but the mode 0o600 and the value 0.
     pub const fn options() -> NamedSemaphoreOptions {
         NamedSemaphoreOptions::new()
@@ -169,12 +173,38 @@ impl NamedSemaphore {
         })
     }
 
-    /// Waits for a token that is given back when the permit is dropped: [`SemaphoreOf::acquire`].
+    /// Blocks until a token is available and takes it. It is given back when the permit is dropped.
     ///
     /// # Errors
-    /// The same.
-    pub fn acquire(&self) -> Result<Permit<'_, Self>> {
+    /// As [`wait`](Self::wait).
+    pub fn acquire(&self) -> Result<Permit<'_>> {
         self.wait().map(|()| Permit::new(self))
+    }
+
+    /// Takes a token if one is available, without waiting. It is given back when the permit is dropped.
+    ///
+    /// # Errors
+    /// As [`try_wait`](Self::try_wait).
+    pub fn try_acquire(&self) -> Result<Permit<'_>> {
+        self.try_wait().map(|()| Permit::new(self))
+    }
+
+    /// Blocks for at most `timeout`, by the monotonic clock, until a token is available, and takes it. It is given back
+    /// when the permit is dropped.
+    ///
+    /// # Errors
+    /// As [`wait_timeout`](Self::wait_timeout).
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>> {
+        self.wait_timeout(timeout).map(|()| Permit::new(self))
+    }
+
+    /// Blocks until a token is available or the deadline has passed, and takes the token. It is given back when the
+    /// permit is dropped.
+    ///
+    /// # Errors
+    /// As [`wait_deadline`](Self::wait_deadline).
+    pub fn acquire_deadline(&self, deadline: Deadline) -> Result<Permit<'_>> {
+        self.wait_deadline(deadline).map(|()| Permit::new(self))
     }
 
     /// How many tokens there are now: [`SemaphoreOf::value`].
@@ -212,7 +242,7 @@ impl NamedSemaphore {
     /// reach no process that opens the name from now on. Open the name again.
     ///
     /// ```
-    /// use rawipc::{NamedSemaphore, name};
+    /// use rawipc::{name, NamedSemaphore};
     /// let options = NamedSemaphore::options().create(true).unlink_on_drop(true);
     /// let serve = || options.open(name!("/rawipc-doc-sem-restart"));
     /// let server = serve()?;
@@ -292,9 +322,7 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-impl sealed::Sealed for NamedSemaphore {}
-
-impl Tokens for NamedSemaphore {
+impl GiveBack for NamedSemaphore {
     fn give_back(&self) -> Result<()> {
         self.post()
     }

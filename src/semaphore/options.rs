@@ -7,17 +7,17 @@ use super::abi::Abi;
 use super::file::{self, GNU_NAME_MAX, prefix};
 use super::named::NamedSemaphore;
 use super::protocol::VALUE_MAX;
-use crate::devshm::{Creation, FilePath, Identity, ObjectName, create_whole};
+use crate::creation::{MODE_BITS, create_unique, creation, open_or_create, ownership};
+use crate::dev_shm::{Creation, FilePath, Identity, ObjectName, create_whole};
 use crate::error::{Argument, Cause, Error, NameFault, Operation, Result, SemaphoreFault};
 use crate::futex::WaitTuning;
 use crate::name::Name;
-use crate::open::{MODE_BITS, create_unique, creation, open_or_create, ownership};
 use crate::shm::size_error;
 
 /// How to open or create a named semaphore; made by [`NamedSemaphore::options`].
 ///
 /// ```
-/// use rawipc::{NamedSemaphore, name};
+/// use rawipc::{name, NamedSemaphore};
 /// let slots = NamedSemaphore::options().create_new(true).initial_value(4).exact_mode(0o660)
 ///     .unlink_on_drop(true).open(name!("/rawipc-doc-slots"))?;
 /// assert_eq!(slots.value(), 4);

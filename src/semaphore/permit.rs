@@ -3,54 +3,61 @@
 use core::fmt;
 
 use super::SemaphoreOf;
-use super::layout::Layout;
+use super::abi::Layout;
 use crate::error::Result;
 
-/// What a [`Permit`] gives its token back to: a semaphore in memory or a named one. Sealed.
-pub trait Tokens: sealed::Sealed {
-    #[doc(hidden)]
+/// What a token goes back to: a semaphore in memory or a named one.
+pub(super) trait GiveBack: Sync {
     fn give_back(&self) -> Result<()>;
 }
 
-pub(super) mod sealed {
-    pub trait Sealed {}
-}
-
-/// A token taken from a semaphore; dropping it gives the token back.
+/// A token taken from a semaphore. Dropping it gives the token back.
 ///
-/// Not if the process is killed meanwhile: a semaphore does not know who has its tokens.
+/// Returned by `acquire`, `try_acquire`, `acquire_timeout` and `acquire_deadline` of both types of semaphores. If the
+/// process is killed, the token stays taken: a semaphore does not know which process has its tokens. A child of `fork`
+/// that drops its copy of a permit gives back a token too: [`forget`](Self::forget) it there.
+///
+/// ```
+/// use rawipc::Semaphore;
+/// static SLOTS: Semaphore = Semaphore::new(1);
+/// {
+///     let _permit = SLOTS.acquire()?;
+///     assert!(SLOTS.try_acquire().is_err());
+/// }
+/// SLOTS.try_acquire()?.forget(); // This token is used up.
+/// assert_eq!(SLOTS.value(), 0);
+/// # Ok::<(), rawipc::Error>(())
+/// ```
 #[must_use = "the token is given back at once if the permit is not kept"]
-pub struct Permit<'semaphore, S: Tokens> {
-    semaphore: &'semaphore S,
+pub struct Permit<'semaphore> {
+    semaphore: &'semaphore dyn GiveBack,
 }
 
-impl<'semaphore, S: Tokens> Permit<'semaphore, S> {
-    pub(super) const fn new(semaphore: &'semaphore S) -> Self {
+impl<'semaphore> Permit<'semaphore> {
+    pub(super) const fn new(semaphore: &'semaphore dyn GiveBack) -> Self {
         Self { semaphore }
     }
 
-    /// Keeps the token out of the semaphore: somebody else posts it, or it is used up.
+    /// Keeps the token out of the semaphore, because it is used up or another thread or process posts it.
     pub fn forget(self) {
         core::mem::forget(self);
     }
 }
 
-impl<S: Tokens> Drop for Permit<'_, S> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        // Only somebody who posts more than was taken can have brought the value to the maximum.
+        // It fails only if the value is at its maximum, which is where a program posts more than it took.
         let _ = self.semaphore.give_back();
     }
 }
 
-impl<S: Tokens> fmt::Debug for Permit<'_, S> {
+impl fmt::Debug for Permit<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Permit").finish_non_exhaustive()
     }
 }
 
-impl<L: Layout> sealed::Sealed for SemaphoreOf<L> {}
-
-impl<L: Layout> Tokens for SemaphoreOf<L> {
+impl<L: Layout> GiveBack for SemaphoreOf<L> {
     fn give_back(&self) -> Result<()> {
         self.post()
     }

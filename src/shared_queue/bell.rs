@@ -76,7 +76,7 @@ pub(super) struct Bell {
 impl Bell {
     /// Takes a bell, for senders that may open a queue of this mode.
     pub(super) fn take(mark: Mark, mode: u32) -> Result<Self> {
-        // Others may ring it, and not take its ring.
+        // Liveness may ring it, and not take its ring.
         let mode = OWN | mode & RINGING;
         // Why no bell can be created. One that is there already can be taken all the same.
         let mut refused = None;
@@ -207,7 +207,7 @@ fn open(number: u32, access: OFlags) -> io::Result<OwnedFd> {
     sys::mq_open(name(number).c_str(), (FLAGS | access).bits(), 0, None)
 }
 
-/// For its user alone, until it is taken.
+/// WaitFor its user alone, until it is taken.
 fn create(number: u32) -> io::Result<OwnedFd> {
     let flags = FLAGS | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
     let sizes = sys::Attributes { max_messages: ONE, max_message_size: ONE, ..sys::Attributes::EMPTY };

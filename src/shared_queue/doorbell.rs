@@ -16,15 +16,15 @@ use rustix::fs::{Stat, fstat};
 use rustix::io::Errno;
 
 use super::SharedQueue;
-use super::arming::{Arming, Ringer, Rung};
+use super::attachment::Attachment;
 use super::bell::{self, Bell, Mark};
-use super::format::{self, MAX_BELLS};
-use super::member::Member;
-use super::wait::{GIVING, Wait};
-use crate::error::{Cause, Error, Limit, Operation, Refused, Result};
+use super::protocol::arming::{Arming, Ringer, Rung};
+use super::protocol::layout::{self, MAX_BELLS};
+use super::protocol::wait_limit::{SETTLE_GRACE, Wait};
+use crate::creation::{Creator, MODE_BITS, RACES};
+use crate::error::{Cause, Error, Limit, Operation, RejectedError, Result};
 use crate::futex::primitive::Ordering::Relaxed;
-use crate::open::{Creator, MODE_BITS, RACES};
-use crate::robust::{Others, Owner};
+use crate::sync::{Liveness, PeerId};
 
 /// A descriptor for event loops that becomes readable when a message is in the queue; made by [`new`](Self::new) or
 /// [`SharedQueue::doorbell`].
@@ -34,7 +34,7 @@ use crate::robust::{Others, Owner};
 /// more for each further doorbell that is armed.
 ///
 /// ```
-/// # use rawipc::{ErrorKind, MessageBuffer, Priority, SharedQueue, name};
+/// # use rawipc::{ErrorKind, MessageBuffer, name, Priority, SharedQueue};
 /// # use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// # let queue = SharedQueue::options().read(true).write(true).max_message_size(64).unlink_on_drop(true)
 /// #     .create_unique(name!("/rawipc-doc-doorbell"))?;
@@ -86,7 +86,7 @@ use crate::robust::{Others, Owner};
 /// - whose sender could not ring: it has no free descriptor; it may not open the kernel queue, which belongs to the
 ///   user and the group of the process that made the doorbell; or it is in another IPC namespace;
 /// - whose sender found the kernel queue's name removed by a stranger;
-/// - that another consumer had in hand when it was killed.
+/// - that another consumer had in flight when it was killed.
 ///
 /// None of these disarms the doorbell: the next message of a sender that can ring rings it. What a dead consumer had in
 /// hand also rings when a process opens the queue or arms another doorbell of it.
@@ -95,7 +95,7 @@ pub struct Doorbell<Q: Borrow<SharedQueue>> {
     /// Its place among the queue's doorbells.
     place: usize,
     /// Who has that place.
-    owner: Owner,
+    owner: PeerId,
     bell: Bell,
     /// What is polled: it has the bell in it.
     poll: OwnedFd,
@@ -114,39 +114,39 @@ impl SharedQueue {
     #[inline]
     pub(super) fn ring_if(&self, ring: bool) {
         if ring {
-            self.member.ring(&self.missed);
+            self.attachment.ring(&self.missed);
         }
     }
 }
 
-impl Member {
+impl Attachment {
     /// Rings what is armed. What this process cannot reach stays armed, for others; `missed` remembers it.
     #[cold]
     pub(super) fn ring(&self, missed: &AtomicU32) {
         let bells = self.bells();
         let Some(sum) = bells.to_ring(missed) else { return };
         let Ok(file) = fstat(self) else { return };
-        let Ok(()) = bells.ring(sum, missed, &Sender { member: self, file });
+        let Ok(()) = bells.ring(sum, missed, &Sender { attachment: self, file });
     }
 }
 
 /// Rings the kernel's bells.
 struct Sender<'queue> {
-    member: &'queue Member,
+    attachment: &'queue Attachment,
     file: Stat,
 }
 
 impl Ringer for Sender<'_> {
     type Death = Infallible;
 
-    fn ring(&self, place: usize, record: &format::Bell) -> core::result::Result<Rung, Infallible> {
+    fn ring(&self, place: usize, record: &layout::Bell) -> core::result::Result<Rung, Infallible> {
         let Err(errno) = bell::ring(record.number.load(Relaxed), Mark::new(&self.file, place)) else {
             return Ok(Rung::Done);
         };
         // Where its bell cannot be reached, its owner can still be asked after.
-        let owner = Owner::of_word(record.owner.load(Relaxed));
+        let owner = PeerId::of_word(record.owner.load(Relaxed));
         Ok(match errno {
-            _ if self.member.is_dead(owner) == Ok(true) => Rung::Done,
+            _ if self.attachment.is_dead(owner) == Ok(true) => Rung::Done,
             Errno::MFILE | Errno::NFILE | Errno::NOMEM => Rung::Later,
             _ => Rung::Unreachable,
         })
@@ -155,7 +155,7 @@ impl Ringer for Sender<'_> {
 
 /// Takes a bell for the doorbell in this place, and has it watched.
 fn take_bell(queue: &SharedQueue, place: usize, poll: &OwnedFd) -> Result<Bell> {
-    let file = fstat(&queue.member).map_err(system)?;
+    let file = fstat(&queue.attachment).map_err(system)?;
     let bell = Bell::take(Mark::new(&file, place), file.st_mode as u32 & MODE_BITS)?;
     epoll::add(poll, &bell, EventData::new_u64(0), EventFlags::IN).map_err(system).inspect_err(|_| bell.leave())?;
     Ok(bell)
@@ -170,25 +170,25 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
     /// RLIMIT_MSGQUEUE, in an epoll instance. They are two descriptors. It is not armed yet.
     ///
     /// # Errors
-    /// As [`MessageQueueOptions::open`](crate::MessageQueueOptions::open);
+    /// As [`MessageQueueOptions::open`](crate::mqueue::MessageQueueOptions::open);
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if 128 doorbells of the queue belong to living processes. The
     /// queue is given back.
-    pub fn new(queue: Q) -> core::result::Result<Self, Refused<Q>> {
+    pub fn new(queue: Q) -> core::result::Result<Self, RejectedError<Q>> {
         match Self::parts(queue.borrow()) {
             Ok((place, owner, bell, poll)) => {
                 Ok(Self { queue, place, owner, bell, poll, creator: Creator::this_process() })
             }
-            Err(error) => Err(Refused { error, value: queue }),
+            Err(error) => Err(RejectedError { error, value: queue }),
         }
     }
 
     /// What it is made of: its place and whose that is, the bell, and what has it in it to be polled.
-    fn parts(queue: &SharedQueue) -> Result<(usize, Owner, Bell, OwnedFd)> {
-        let owner = queue.member.client(Operation::Doorbell)?.me;
+    fn parts(queue: &SharedQueue) -> Result<(usize, PeerId, Bell, OwnedFd)> {
+        let owner = queue.attachment.session(Operation::Doorbell)?.me;
         let poll = epoll::create(CreateFlags::CLOEXEC).map_err(system)?;
-        let bells = queue.member.bells();
+        let bells = queue.attachment.bells();
         let most = MAX_BELLS as u64;
-        let place = bells.claim(owner, &queue.member).ok_or_else(|| {
+        let place = bells.claim(owner, &queue.attachment).ok_or_else(|| {
             Error::caused(Operation::Doorbell, Errno::USERS, Cause::above(Limit::Doorbells, most + 1, most))
         })?;
         let bell = take_bell(queue, place, &poll).inspect_err(|_| bells.release(place, owner))?;
@@ -202,8 +202,8 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
     }
 
     /// Arms it for the next message. Returns `true` if there is a message already: then it is not armed, and there is
-    /// nothing to wait for. Messages that dead consumers had in hand count too. After an error it is not armed; a ring
-    /// that it had stays.
+    /// nothing to wait for. Messages that dead consumers had in flight count too. After an error it is not armed; a
+    /// ring that it had stays.
     ///
     /// It waits for at most one second, and only while a peer is in the middle of a call.
     ///
@@ -213,7 +213,7 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) in a child of `fork`, whose parent's it is; else as
     /// [`SharedQueue::doorbell`], and as [`SharedQueue::receive`].
     pub fn arm(&mut self) -> Result<bool> {
-        self.arm_timeout(GIVING)
+        self.arm_timeout(SETTLE_GRACE)
     }
 
     /// Like [`arm`](Self::arm), but waits for at most `timeout`, by the monotonic clock. Zero makes one attempt.
@@ -228,8 +228,8 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
         for _ in 0..RACES {
             let was_rung = self.bell.silence().map_err(system)?;
             let queue = self.queue();
-            let client = queue.member.client(Operation::Doorbell)?;
-            let arming = client.arm(self.place, self.bell.number(), &mut wait);
+            let session = queue.attachment.session(Operation::Doorbell)?;
+            let arming = session.arm(self.place, self.bell.number(), &mut wait);
             let arming = arming.map_err(|errno| queue.late(Operation::Doorbell, errno)).inspect_err(|_| {
                 if was_rung {
                     self.bell.put_ring_back();
@@ -240,7 +240,7 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
                 Arming::Armed => self.replace_bell()?,
                 Arming::Ready => return Ok(true),
                 Arming::Reclaimed => {
-                    queue.member.ring(&queue.missed);
+                    queue.attachment.ring(&queue.missed);
                     return Ok(true);
                 }
             }
@@ -276,7 +276,7 @@ impl<Q: Borrow<SharedQueue>> Drop for Doorbell<Q> {
     fn drop(&mut self) {
         if self.creator.is_this_process() {
             self.bell.leave();
-            self.queue().member.bells().release(self.place, self.owner);
+            self.queue().attachment.bells().release(self.place, self.owner);
         }
     }
 }

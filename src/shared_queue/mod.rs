@@ -1,33 +1,19 @@
 //! Message queues in shared memory.
 
-mod arming;
-mod batch;
+mod attachment;
 mod bell;
-mod client;
+mod bulk;
 mod doorbell;
-mod format;
 mod in_place;
-mod inspection;
-mod locked;
-#[cfg(all(test, loom))]
-mod loom_tests;
-mod member;
 mod options;
-mod order;
-mod receive;
-mod repair;
-mod send;
-mod spin;
-mod state;
+mod protocol;
 mod status;
-mod stream;
-mod view;
-mod wait;
+mod transfer;
 
 pub use doorbell::Doorbell;
-pub use in_place::{Borrowed, Reservation};
-pub use inspection::SharedQueueStatus;
+pub use in_place::{InFlight, Reservation};
 pub use options::SharedQueueOptions;
+pub use status::SharedQueueStatus;
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -36,16 +22,16 @@ use core::time::Duration;
 use rustix::fs::unlink;
 use rustix::io::Errno;
 
-use crate::devshm::FilePath;
+use crate::dev_shm::FilePath;
 use crate::error::{Cause, Error, Operation, Result, SharedFault};
-use crate::flags::OpenFlags;
 use crate::futex::{AdaptiveSpin, WaitTuning};
 use crate::name::Name;
-use crate::robust::error_of;
-pub(crate) use format::MAGIC;
-use member::Member;
-use view::Damaged;
-use wait::{LOCK_IS_HELD, Limit, Wait};
+use crate::open_flags::OpenFlags;
+use crate::sync::error_of;
+use attachment::Attachment;
+pub(crate) use protocol::layout::MAGIC;
+use protocol::view::Damaged;
+use protocol::wait_limit::{LOCK_IS_HELD, Wait, WaitLimit};
 
 /// What comes before the name in the file's.
 pub(crate) const PREFIX: &[u8] = b"mq.";
@@ -63,7 +49,7 @@ const TUNING: WaitTuning = WaitTuning { spin: 500, ..WaitTuning::ROBUST };
 ///
 /// ```
 /// use core::time::Duration;
-/// use rawipc::{MessageBuffer, Priority, SharedQueue, name};
+/// use rawipc::{MessageBuffer, name, Priority, SharedQueue};
 ///
 /// let queue = SharedQueue::options().read(true).write(true).create(true)
 ///     .max_messages(8).max_message_size(64).mode(0o600)
@@ -85,7 +71,7 @@ const TUNING: WaitTuning = WaitTuning { spin: 500, ..WaitTuning::ROBUST };
 /// | `send_timeout`, `receive_timeout` | for at most `timeout`, by the monotonic clock | for the grace longer |
 /// | `send_deadline`, `receive_deadline` | until the deadline, on the clock that it names | for the grace longer |
 /// | `publish`, `put_back`, [`Doorbell::arm`] | never | for at most one second, or a `timeout` |
-/// | dropping a [`Reservation`] or a [`Borrowed`] message, cloning the handle | never | the grace |
+/// | dropping a [`Reservation`] or a [`InFlight`] message, cloning the handle | never | the grace |
 /// | opening, creating, adopting | never | 50 ms |
 ///
 /// A peer is in the middle of a call for less than a microsecond, unless it is stopped, preempted or killed there. Then
@@ -125,9 +111,9 @@ const TUNING: WaitTuning = WaitTuning { spin: 500, ..WaitTuning::ROBUST };
 /// often. No method may be called in a signal handler.
 ///
 /// A child that another thread forks during the few microseconds in which a handle is opened, and a child of `vfork` or
-/// `posix_spawn` before its `exec`, can keep a dead parent's part. If the parent is killed then, what it has in hand is
-/// not delivered again, and a lock that it held is not taken over, until that child ends or calls `exec`: calls with a
-/// time limit keep to it. To avoid the first, open handles before other threads fork. To end either, end the child.
+/// `posix_spawn` before its `exec`, can keep a dead parent's part. If the parent is killed then, what it has in flight
+/// is not delivered again, and a lock that it held is not taken over, until that child ends or calls `exec`: calls with
+/// a time limit keep to it. To avoid the first, open handles before other threads fork. To end either, end the child.
 ///
 /// # Peers
 /// Who may write the memory can take, change, lose or invent messages, keep others waiting up to their time limits,
@@ -140,7 +126,7 @@ const TUNING: WaitTuning = WaitTuning { spin: 500, ..WaitTuning::ROBUST };
 /// for one that is stopped. If it was overwritten while somebody was in the middle of a call, two may be in one at a
 /// time, which costs messages.
 pub struct SharedQueue {
-    member: Member,
+    attachment: Attachment,
     /// The directions.
     access: OpenFlags,
     nonblocking: AtomicBool,
@@ -172,7 +158,7 @@ impl SharedQueue {
     /// queue by now.
     #[must_use]
     pub fn name(&self) -> Option<&Name> {
-        self.member.file().name()
+        self.attachment.file().name()
     }
 
     /// Returns `true` if the name that it was opened by still stands for this queue.
@@ -182,19 +168,19 @@ impl SharedQueue {
     /// on. Open the name again. Messages that are in this queue can still be received by it.
     ///
     /// ```
-    /// use rawipc::{SharedQueue, name};
+    /// use rawipc::{name, SharedQueue};
     /// let serve = || SharedQueue::options().read(true).create(true).unlink_on_drop(true)
     ///     .open(name!("/rawipc-doc-shared-restart"));
     /// let connect = || SharedQueue::options().write(true).open(name!("/rawipc-doc-shared-restart"));
     /// let server = serve()?;
-    /// let mut client = connect()?;
+    /// let mut session = connect()?;
     ///
     /// drop(server);
     /// let server = serve()?; // It was restarted.
-    /// if !client.is_linked()? {
-    ///     client = connect()?;
+    /// if !session.is_linked()? {
+    ///     session = connect()?;
     /// }
-    /// client.send(b"job", rawipc::Priority::MIN)?;
+    /// session.send(b"job", rawipc::Priority::MIN)?;
     /// assert_eq!(server.len()?, 1);
     /// # Ok::<(), rawipc::Error>(())
     /// ```
@@ -207,7 +193,7 @@ impl SharedQueue {
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if `/dev/shm` may not be searched.
     #[doc(alias = "st_nlink")]
     pub fn is_linked(&self) -> Result<bool> {
-        let linked = self.member.file().is_linked_with(PREFIX);
+        let linked = self.attachment.file().is_linked_with(PREFIX);
         linked.map_err(|errno| Error::system(Operation::QueueStatus, errno))
     }
 
@@ -217,11 +203,11 @@ impl SharedQueue {
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) without a descriptor or a place among the participants.
     pub fn try_clone(&self) -> Result<Self> {
-        let file = self.member.file().try_clone()?;
-        let member = Member::adopt(file, Operation::CloneQueue, self.member.lock_grace)?;
+        let file = self.attachment.file().try_clone()?;
+        let attachment = Attachment::adopt(file, Operation::CloneQueue, self.attachment.lock_grace)?;
         let nonblocking = AtomicBool::new(self.nonblocking.load(Relaxed));
         let (access, tuning, spin) = (self.access, self.tuning, AdaptiveSpin::new());
-        Ok(Self { member, access, nonblocking, tuning, spin, missed: AtomicU32::new(0) })
+        Ok(Self { attachment, access, nonblocking, tuning, spin, missed: AtomicU32::new(0) })
     }
 
     /// Closes the queue, after removing its name if [`unlink_on_drop`](SharedQueueOptions::unlink_on_drop) asks for it.
@@ -230,7 +216,7 @@ impl SharedQueue {
     /// # Errors
     /// Those of [`unlink`](Self::unlink), except that a name that is gone already is as good.
     pub fn close(mut self) -> Result<()> {
-        self.member.file_mut().remove_name().map_err(|errno| Error::system(Operation::UnlinkQueue, errno))
+        self.attachment.file_mut().remove_name().map_err(|errno| Error::system(Operation::UnlinkQueue, errno))
     }
 
     /// Returns how waits of this handle for messages and for room spin and sleep. The default is 500 pauses, some
@@ -245,7 +231,7 @@ impl SharedQueue {
     ///
     /// Without a recheck interval a thread that waits never wakes up while nothing happens. It looks once for what the
     /// dead have left, before it sleeps. If a peer is killed later, it can sleep on beside messages: beside one whose
-    /// sender was killed before it could wake a receiver, beside one that a consumer had in hand when it was killed,
+    /// sender was killed before it could wake a receiver, beside one that a consumer had in flight when it was killed,
     /// and beside all that come after another receiver was woken and killed before it could take its message. Waits for
     /// the queue's internal lock look again all the same.
     pub const fn set_tuning(&mut self, tuning: WaitTuning) {
@@ -255,7 +241,7 @@ impl SharedQueue {
     /// Returns how long calls of this handle wait for a peer that is in the middle of a call: 50 ms by default.
     #[must_use]
     pub const fn lock_grace(&self) -> Duration {
-        self.member.lock_grace
+        self.attachment.lock_grace
     }
 
     /// Sets how long calls of this handle wait for a peer that is in the middle of a call, beyond the time for which
@@ -267,20 +253,20 @@ impl SharedQueue {
     /// [`WouldBlock`](crate::ErrorKind::WouldBlock), and the forms for many messages return what they have done so far.
     /// A killed peer's lock is taken over whatever the grace is.
     pub const fn set_lock_grace(&mut self, grace: Duration) {
-        self.member.lock_grace = grace;
+        self.attachment.lock_grace = grace;
     }
 
-    fn new(member: Member, flags: OpenFlags) -> Self {
+    fn new(attachment: Attachment, flags: OpenFlags) -> Self {
         let nonblocking = AtomicBool::new(flags.contains(OpenFlags::NONBLOCKING));
         let (access, spin) = (flags & OpenFlags::READ_WRITE, AdaptiveSpin::new());
-        Self { member, access, nonblocking, tuning: TUNING, spin, missed: AtomicU32::new(0) }
+        Self { attachment, access, nonblocking, tuning: TUNING, spin, missed: AtomicU32::new(0) }
     }
 
     /// What a call waits by, on this handle.
     #[inline]
-    fn wait(&self, limit: Limit) -> Wait<'_> {
-        let limit = if self.nonblocking.load(Relaxed) { Limit::Now } else { limit };
-        Wait::new(limit, &self.tuning, self.member.lock_grace).with_spin(&self.spin)
+    fn wait(&self, limit: WaitLimit) -> Wait<'_> {
+        let limit = if self.nonblocking.load(Relaxed) { WaitLimit::Now } else { limit };
+        Wait::new(limit, &self.tuning, self.attachment.lock_grace).with_spin(&self.spin)
     }
 
     /// What a failure means of a call that waits for nothing but the lock, within a time.
@@ -301,9 +287,9 @@ impl SharedQueue {
         if errno != Damaged::ERRNO {
             return error_of(operation, errno);
         }
-        self.member.show();
-        if let Ok(client) = self.member.client(operation) {
-            let _ = client.repair();
+        self.attachment.show();
+        if let Ok(session) = self.attachment.session(operation) {
+            let _ = session.repair();
         }
         Error::caused(operation, errno, Cause::Shared(SharedFault::DamagedQueue))
     }

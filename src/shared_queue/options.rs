@@ -4,22 +4,22 @@ use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::{self, Errno};
 
-use super::format::{MAX_MESSAGE_SIZE, MAX_MESSAGES, Sizes};
-use super::member::{self, Member};
-use super::view::Memory;
-use super::wait::LOCK_GRACE;
+use super::attachment::{self, Attachment};
+use super::protocol::layout::{MAX_MESSAGE_SIZE, MAX_MESSAGES, Sizes};
+use super::protocol::view::Memory;
+use super::protocol::wait_limit::LOCK_GRACE;
 use super::{PREFIX, SharedQueue};
-use crate::devshm::{self, Creation, FilePath, ObjectName};
+use crate::creation::{MODE_BITS, create_unique, flags, open_or_create, ownership};
+use crate::dev_shm::{self, Creation, FilePath, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result, SharedFault, saturate};
-use crate::flags::OpenFlags;
 use crate::name::Name;
-use crate::open::{MODE_BITS, create_unique, flags, open_or_create, ownership};
+use crate::open_flags::OpenFlags;
 use crate::shm::{Mapping, SharedMemory, reserve, size_error};
 
 /// How to open or create a shared queue; made by [`SharedQueue::options`].
 ///
 /// ```
-/// use rawipc::{SharedQueue, name};
+/// use rawipc::{name, SharedQueue};
 /// let frames = SharedQueue::options().write(true).create_new(true).max_messages(4).max_message_size(8192)
 ///     .exact_mode(0o660).unlink_on_drop(true).open(name!("/rawipc-doc-shared-options"))?;
 /// assert_eq!(frames.mode()?, 0o660);
@@ -68,9 +68,10 @@ impl SharedQueueOptions {
     /// Opens or creates the queue of this name.
     ///
     /// Creation is atomic: no process sees a half-made queue, and a process killed meanwhile leaves nothing of this
-    /// name (but perhaps a private one, as with [`NamedSemaphoreOptions::open`](crate::NamedSemaphoreOptions::open)).
-    /// However many processes open or create it at once, all get the same one. The space for all messages is reserved.
-    /// Sizes and mode say nothing about a queue that exists. The file is `/dev/shm/mq.NAME`.
+    /// name (but perhaps a private one, as with
+    /// [`NamedSemaphoreOptions::open`](crate::semaphore::NamedSemaphoreOptions::open)). However many processes open or
+    /// create it at once, all get the same one. The space for all messages is reserved. Sizes and mode say nothing
+    /// about a queue that exists. The file is `/dev/shm/mq.NAME`.
     ///
     /// # Errors
     /// | kind | when |
@@ -109,7 +110,7 @@ impl SharedQueueOptions {
     /// Creates a queue without a name, whose memory nobody can cut off: passed on by `fork`, or as a descriptor over a
     /// socket, which `SharedQueue::try_from` takes over.
     ///
-    /// Only the machine's memory bounds it, see [`AnonymousOptions::create`](crate::AnonymousOptions::create).
+    /// Only the machine's memory bounds it, see [`AnonymousOptions::create`](crate::shm::AnonymousOptions::create).
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -118,8 +119,8 @@ impl SharedQueueOptions {
         options.check()?;
         let file = SharedMemory::anonymous(self.sizes().total()).create()?;
         file.seal_unshared_size()?;
-        let memory = member::format(file.map()?, self.sizes())?;
-        Ok(SharedQueue::new(Member::new(memory, file, Operation::CreateQueue, LOCK_GRACE)?, self.flags))
+        let memory = attachment::format(file.map()?, self.sizes())?;
+        Ok(SharedQueue::new(Attachment::new(memory, file, Operation::CreateQueue, LOCK_GRACE)?, self.flags))
     }
 
     fn check(&self) -> Result<()> {
@@ -153,9 +154,9 @@ impl SharedQueueOptions {
 
     fn open_existing(&self, name: &Name, path: &FilePath) -> Result<SharedQueue> {
         let no_queue = |_| Error::caused(self.operation(), Errno::INVAL, Cause::Shared(SharedFault::NoQueue));
-        let file = devshm::open_regular(path, OFlags::RDWR).map_err(|errno| self.system(errno))?.map_err(no_queue)?;
+        let file = dev_shm::open_regular(path, OFlags::RDWR).map_err(|errno| self.system(errno))?.map_err(no_queue)?;
         let file = SharedMemory::from_parts(file, Some(ObjectName::kept(name)));
-        Ok(SharedQueue::new(Member::adopt(file, self.operation(), LOCK_GRACE)?, self.flags))
+        Ok(SharedQueue::new(Attachment::adopt(file, self.operation(), LOCK_GRACE)?, self.flags))
     }
 
     fn create_at(&self, name: &Name, path: &FilePath) -> Result<SharedQueue> {
@@ -171,13 +172,13 @@ impl SharedQueueOptions {
             unlink_on_drop: self.unlink_on_drop,
         };
         // The creator takes part before others can: there is nothing left to fail once they see the queue.
-        let (mut member, name) = devshm::create_whole(name, path, &creation, failed, |file, private| {
+        let (mut attachment, name) = dev_shm::create_whole(name, path, &creation, failed, |file, private| {
             let memory = self.fill(&file).map_err(failed)?;
             let name = private.and_then(|path| path.name(PREFIX)).map(|name| ObjectName::kept(name.name()));
-            Member::new(memory, SharedMemory::from_parts(file, name), Operation::CreateQueue, LOCK_GRACE)
+            Attachment::new(memory, SharedMemory::from_parts(file, name), Operation::CreateQueue, LOCK_GRACE)
         })?;
-        member.file_mut().set_name(name);
-        Ok(SharedQueue::new(member, self.flags))
+        attachment.file_mut().set_name(name);
+        Ok(SharedQueue::new(attachment, self.flags))
     }
 
     /// Makes a new file a queue.
@@ -185,6 +186,6 @@ impl SharedQueueOptions {
         let total = self.sizes().total();
         reserve(file, 0, total)?;
         let mapping = Mapping::of_file(file, usize::try_from(total).map_err(|_| Errno::NOMEM)?)?;
-        member::format(mapping, self.sizes()).map_err(|error| error.errno())
+        attachment::format(mapping, self.sizes()).map_err(|error| error.errno())
     }
 }

@@ -70,8 +70,8 @@ impl<'memory> MapOptions<'memory> {
     }
 
     /// Whether to fill in all pages now, so that touching them first costs nothing later. If there is no space for
-    /// them, which can happen to [sparse](crate::SharedMemoryOptions::sparse) memory, mapping fails. What was filled in
-    /// until then stays in the object.
+    /// them, which can happen to [sparse](crate::shm::SharedMemoryOptions::sparse) memory, mapping fails. What was
+    /// filled in until then stays in the object.
     ///
     /// Before Linux 5.14, the space is reserved, and pages are filled in as far as the kernel succeeds; a mapping for
     /// reading only is then not checked: touching a page without space raises SIGBUS.

@@ -10,10 +10,10 @@ use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd, pread, pwrite
 use super::shortage::within_file_limit;
 use super::space::unit_of;
 use super::{MapOptions, Mapping, SharedMemoryOptions, space};
-use crate::devshm::{FilePath, Identity, ObjectName};
-use crate::error::{Argument, Cause, Error, Operation, Refused, Result};
+use crate::creation::MODE_BITS;
+use crate::dev_shm::{FilePath, Identity, ObjectName};
+use crate::error::{Argument, Cause, Error, Operation, RejectedError, Result};
 use crate::name::Name;
-use crate::open::MODE_BITS;
 use crate::sys;
 
 /// A shared memory object: bytes that processes map, found by a name, or nameless and passed on as a descriptor.
@@ -23,7 +23,7 @@ use crate::sys;
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering};
-/// use rawipc::{SharedMemory, name};
+/// use rawipc::{name, SharedMemory};
 /// let memory = SharedMemory::options().write(true).create(true).size(4096)
 ///     .unlink_on_drop(true).open(name!("/rawipc-doc-memory"))?;
 /// let mapping = memory.map()?;
@@ -107,7 +107,7 @@ impl SharedMemory {
     /// now on. Open the name again.
     ///
     /// ```
-    /// use rawipc::{SharedMemory, name};
+    /// use rawipc::{name, SharedMemory};
     /// let options = SharedMemory::options().write(true).create(true).size(64).unlink_on_drop(true);
     /// let server = options.open(name!("/rawipc-doc-memory-linked"))?;
     /// let client = SharedMemory::options().read(true).open(name!("/rawipc-doc-memory-linked"))?;
@@ -198,8 +198,9 @@ impl SharedMemory {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if it ends before them (nothing is written
     /// then); [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if it is open for reading only;
-    /// [`LimitExceeded(FileSize)`](crate::Limit::FileSize) beyond RLIMIT_FSIZE, which counts inside of an object too
-    /// (nothing is written then); [`LimitExceeded(DevShm)`](crate::Limit::DevShm) for memory without its space.
+    /// [`LimitExceeded(FileSize)`](crate::error::Limit::FileSize) beyond RLIMIT_FSIZE, which counts inside of an object
+    /// too (nothing is written then); [`LimitExceeded(DevShm)`](crate::error::Limit::DevShm) for memory without its
+    /// space.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         let room = self.size()?.saturating_sub(offset);
         if room < bytes.len() as u64 {
@@ -220,7 +221,7 @@ impl SharedMemory {
     /// Another handle of the same object, with a descriptor of its own, close-on-exec. It never removes the name.
     ///
     /// # Errors
-    /// [`LimitExceeded(Descriptors)`](crate::Limit::Descriptors).
+    /// [`LimitExceeded(Descriptors)`](crate::error::Limit::Descriptors).
     pub fn try_clone(&self) -> Result<Self> {
         let descriptor =
             fcntl_dupfd_cloexec(&self.descriptor, 0).map_err(|errno| Error::system(Operation::CloneMemory, errno))?;
@@ -362,14 +363,14 @@ impl From<SharedMemory> for OwnedFd {
 }
 
 impl TryFrom<OwnedFd> for SharedMemory {
-    type Error = Refused<OwnedFd>;
+    type Error = RejectedError<OwnedFd>;
 
     /// Takes over a descriptor that a peer passed on, after making sure that it is a regular file and no message queue.
     /// It becomes close-on-exec.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is anything else; it is given back as it was.
-    fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, Refused<OwnedFd>> {
+    fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, RejectedError<OwnedFd>> {
         let adopt = || {
             let status = fstat(&descriptor).map_err(status_error)?;
             let no_memory = Error::argument(Operation::OpenMemory, Argument::NotMemory, 0);
@@ -382,7 +383,7 @@ impl TryFrom<OwnedFd> for SharedMemory {
         };
         match adopt() {
             Ok(unit) => Ok(Self::from_parts(descriptor, None).in_units(unit)),
-            Err(error) => Err(Refused { error, value: descriptor }),
+            Err(error) => Err(RejectedError { error, value: descriptor }),
         }
     }
 }

@@ -7,15 +7,15 @@ use rustix::io::Errno;
 use super::SharedMemory;
 use super::object::{OFFSET_MAX, TOO_LARGE, cut, reserve};
 use super::shortage::size_error;
-use crate::devshm::{self, Creation, FilePath, ObjectName};
+use crate::creation::{MODE_BITS, create_unique, creation, open_or_create, ownership};
+use crate::dev_shm::{self, Creation, FilePath, ObjectName};
 use crate::error::{Argument, Cause, Error, Operation, Result};
 use crate::name::Name;
-use crate::open::{MODE_BITS, create_unique, creation, open_or_create, ownership};
 
 /// How to open or create a shared memory object; made by [`SharedMemory::options`].
 ///
 /// ```
-/// use rawipc::{SharedMemory, name};
+/// use rawipc::{name, SharedMemory};
 /// let frame = SharedMemory::options().write(true).create_new(true).size(1 << 16).exact_mode(0o640)
 ///     .unlink_on_drop(true).open(name!("/rawipc-doc-frame"))?;
 /// assert_eq!((frame.size()?, frame.mode()?), (1 << 16, 0o640));
@@ -95,8 +95,8 @@ impl SharedMemoryOptions {
     ///
     /// Creation is atomic: the object has its size, its space, its mode and its group before any process can open it. A
     /// process killed meanwhile leaves nothing of this name (but perhaps a private one, as with
-    /// [`NamedSemaphoreOptions::open`](crate::NamedSemaphoreOptions::open)). However many processes open or create it
-    /// at once, all get the same object.
+    /// [`NamedSemaphoreOptions::open`](crate::semaphore::NamedSemaphoreOptions::open)). However many processes open or
+    /// create it at once, all get the same object.
     ///
     /// An object of 0 bytes is opened as it is, like any other. C programs make objects in two steps, so it may be one
     /// that its creator has not given a size yet; or a creator was killed between the two, as it could be with earlier
@@ -200,7 +200,7 @@ impl SharedMemoryOptions {
 
     fn open_file(&self, path: &FilePath) -> Result<OwnedFd> {
         let access = if self.write { OFlags::RDWR } else { OFlags::RDONLY };
-        devshm::open_regular(path, access)
+        dev_shm::open_regular(path, access)
             .map_err(|errno| self.system(errno))?
             .map_err(|_| Error::argument(self.operation(), Argument::NotMemory, 0))
     }
@@ -231,7 +231,7 @@ impl SharedMemoryOptions {
             unlink_on_drop: self.unlink_on_drop,
         };
         let failed = |errno| self.failed(errno);
-        let (mut memory, name) = devshm::create_whole(name, path, &creation, failed, |file, _| {
+        let (mut memory, name) = dev_shm::create_whole(name, path, &creation, failed, |file, _| {
             self.fill(&file).map_err(failed)?;
             let memory = SharedMemory::created(file, None, self.size);
             make_ready(&memory)?;

@@ -7,19 +7,19 @@ use super::mapping::PlacedReadOnly;
 use super::shared::{fault, system};
 use super::shared_header::Header;
 use super::{Shareable, SharedMemory, SharedOptions};
-use crate::devshm::{Identity, ObjectName};
+use crate::dev_shm::{Identity, ObjectName};
 use crate::error::{Error, Operation, Result, SharedFault};
 use crate::name::Name;
 
 /// A value in shared memory, opened with read permission only: for monitoring tools, and for clients that must not
-/// write. Opened by [`SharedOptions::open_read_only`](crate::SharedOptions::open_read_only).
+/// write. Opened by [`SharedOptions::open_read_only`](crate::shm::SharedOptions::open_read_only).
 ///
 /// It lends nothing that could be written; [`load`](Self::load) copies the value out. Read permission on the object is
 /// enough. The processes that use the value do not notice the reader, and it cannot delay them.
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering};
-/// use rawipc::{Shared, name, shareable};
+/// use rawipc::{name, shareable, Shared};
 ///
 /// shareable! {
 ///     struct Statistics {

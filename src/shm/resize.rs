@@ -12,8 +12,8 @@ impl SharedMemory {
     /// Makes it longer or shorter. New bytes are zero, and their space is reserved.
     ///
     /// An error leaves the size and the content as they were. Works for named, anonymous and adopted
-    /// objects. Growing reserves space for what is new also in a [sparse](crate::SharedMemoryOptions::sparse) object,
-    /// whose other bytes stay as they are; [`resize_sparse`](Self::resize_sparse) reserves none. Memory of
+    /// objects. Growing reserves space for what is new also in a [sparse](crate::shm::SharedMemoryOptions::sparse)
+    /// object, whose other bytes stay as they are; [`resize_sparse`](Self::resize_sparse) reserves none. Memory of
     /// [huge pages](Self::has_huge_pages) has a size of whole ones; another size is refused, not rounded.
     ///
     /// # What peers see
@@ -35,7 +35,7 @@ impl SharedMemory {
     /// How peers learn of a new size is up to the program. An atomic in the part that all have mapped is enough:
     /// ```
     /// use core::sync::atomic::{AtomicU64, Ordering};
-    /// use rawipc::{SharedMemory, name};
+    /// use rawipc::{name, SharedMemory};
     ///
     /// let memory = SharedMemory::options().write(true).create(true).size(4096)
     ///     .unlink_on_drop(true).open(name!("/rawipc-doc-grow"))?;

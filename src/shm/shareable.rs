@@ -40,7 +40,7 @@ unsafe impl Shareable for crate::futex::primitive::AtomicU32 {}
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-/// use rawipc::{Semaphore, SharedMemory, shareable};
+/// use rawipc::{Semaphore, shareable, SharedMemory};
 ///
 /// shareable! {
 ///     /// What producer and consumer have in common.

@@ -41,7 +41,7 @@ use super::progress::Progress;
 use super::read_only_shared::is_linked;
 use super::shared_header::{FORMAT, Header, MAGIC, clear, has_magic, is_abandoned, is_ready};
 use super::{Mapping, Shareable, SharedMemory, SharedMemoryOptions};
-use crate::devshm::{Identity, ObjectName};
+use crate::dev_shm::{Identity, ObjectName};
 use crate::error::{Cause, Error, Need, Operation, Result, SharedFault};
 use crate::name::Name;
 use crate::time::Deadline;
@@ -60,7 +60,7 @@ use crate::time::Deadline;
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering};
-/// use rawipc::{Shared, name, shareable};
+/// use rawipc::{name, shareable, Shared};
 ///
 /// shareable! {
 ///     struct Statistics {
@@ -116,7 +116,7 @@ impl<T: Shareable> Shared<T> {
     ///
     /// ```
     /// # use core::sync::atomic::AtomicU64;
-    /// # use rawipc::{Shared, name};
+    /// # use rawipc::{name, Shared};
     /// let options = Shared::<AtomicU64>::options().unlink_on_drop(true);
     /// let server = options.open(name!("/rawipc-doc-shared-linked"), |_| {})?;
     /// let client = Shared::<AtomicU64>::options().open_existing(name!("/rawipc-doc-shared-linked"))?;

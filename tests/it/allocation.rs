@@ -119,7 +119,7 @@ fn waits_allocate_nothing() {
             assert_eq!(kind(queue.send_timeout(b"x", Priority::MIN, short)), ErrorKind::TimedOut);
             assert_eq!(kind(queue.send_deadline(b"x", Priority::MIN, after(short))), ErrorKind::TimedOut);
             assert_eq!(kind(queue.try_send(b"x", Priority::MIN)), ErrorKind::WouldBlock);
-            retry_on_interrupt(|| queue.receive_deadline(&mut buffer, after(short)).map(drop)).unwrap();
+            retry_on_interrupt!(queue.receive_deadline(&mut buffer, after(short)).map(drop)).unwrap();
         }
     });
 }
@@ -129,12 +129,12 @@ fn streams_and_status_allocate_nothing() {
     let (payload, mut buffer) = ([1; 500], [0; 600]);
     without_allocation(|| {
         queue.send_all(&payload, Priority::MIN).unwrap();
-        assert_eq!(queue.drain(&mut buffer).unwrap().payload, payload);
-        assert_eq!(queue.fill(&payload, Priority::MIN), Ok(500));
-        assert_eq!(queue.drain(&mut buffer).unwrap().payload, payload);
-        assert_eq!(queue.send_many(&[&payload[..64], &payload[..1]], Priority::MIN), Ok(2));
-        assert_eq!(queue.receive_many(&mut buffer, |_| ControlFlow::Continue(())), Ok(2));
-        assert_eq!((queue.spin_until_message(2), queue.spin_until_room(1)), (Ok(false), Ok(true)));
+        assert_eq!(queue.try_receive_all(&mut buffer).unwrap().payload, payload);
+        assert_eq!(queue.try_send_all(&payload, Priority::MIN), Ok(500));
+        assert_eq!(queue.try_receive_all(&mut buffer).unwrap().payload, payload);
+        assert_eq!(queue.try_send_many(&[&payload[..64], &payload[..1]], Priority::MIN), Ok(2));
+        assert_eq!(queue.try_receive_many(&mut buffer, |_| ControlFlow::Continue(())), Ok(2));
+        assert_eq!((queue.spin_until_readable(2), queue.spin_until_room(1)), (Ok(false), Ok(true)));
         assert_eq!(queue.send_truncated(&payload, Priority::MIN), Ok(64));
         assert_eq!((queue.len(), queue.is_empty(), queue.mode()), (Ok(1), Ok(false), Ok(0o600)));
         assert_eq!(queue.attributes().unwrap().messages, 1);

@@ -1,6 +1,7 @@
 //! What another user may not do.
 
-use rawipc::{Errno, ErrorKind, MessageQueue, Operation, Priority, name};
+use rawipc::error::Operation;
+use rawipc::{Errno, ErrorKind, MessageQueue, Priority, name};
 use rustix::process::geteuid;
 
 use crate::harness::kernel::as_nobody;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rawipc::{Deadline, Errno, Error, ErrorKind, MessageQueue, Name, Operation, Priority, Time, name};
+use rawipc::error::Operation;
+use rawipc::time::Time;
+use rawipc::{Deadline, Errno, Error, ErrorKind, MessageQueue, Name, Priority, name};
 
 use crate::harness::queues::{FreeName, Untouched, assert_bounds, assert_error};
 use crate::harness::{exists, name_of, small, small_queue};
@@ -30,7 +32,9 @@ pub mod io {
     use std::io;
     use std::time::{Duration, UNIX_EPOCH};
 
-    use rawipc::{Deadline, Error, ErrorKind, Incomplete, MessageQueue, Name, Priority, Receiver, Time, name};
+    use rawipc::error::TransferError;
+    use rawipc::time::Time;
+    use rawipc::{Deadline, Error, ErrorKind, MessageQueue, Name, Priority, Receiver, name};
 
     use crate::harness::{name_of, small_queue};
 
@@ -96,8 +100,8 @@ pub mod io {
     fn incomplete_transfers_keep_their_error() {
         let queue = small_queue();
         queue.set_nonblocking(true).unwrap();
-        let incomplete: Incomplete = queue.send_all(&[0; 9 * 64], Priority::MIN).unwrap_err();
-        assert_eq!(incomplete.source().unwrap().to_string(), incomplete.error.to_string());
+        let incomplete: TransferError = queue.send_all(&[0; 9 * 64], Priority::MIN).unwrap_err();
+        assert!(incomplete.source().is_none(), "the sentence has it already");
         assert_eq!(Error::from(incomplete).kind(), ErrorKind::WouldBlock);
         assert_eq!(io::Error::from(incomplete).kind(), io::ErrorKind::WouldBlock);
         assert_eq!(incomplete.to_string(), format!("after 512 bytes: {}", incomplete.error));
@@ -106,7 +110,7 @@ pub mod io {
 
 fn a_missing_queue_is_not_found() {
     let free = FreeName::new();
-    let part = "there is no object of this name (ENOENT)";
+    let part = "no object has this name (ENOENT)";
     let error = MessageQueue::unlink(&free).unwrap_err();
     assert_error(error, ErrorKind::NotFound, Errno::NOENT, Operation::UnlinkQueue, part);
     let error = small().open(&free).unwrap_err();
@@ -119,7 +123,7 @@ fn a_taken_name_already_exists() {
     let taken = Untouched::new();
     for options in [small(), small().unlink_on_drop(false).exact_mode(0o666)] {
         let error = options.create_new(true).max_messages(1).open(taken.name()).unwrap_err();
-        let part = "an object of this name exists already (EEXIST)";
+        let part = "an object of this name already exists (EEXIST)";
         assert_error(error, ErrorKind::AlreadyExists, Errno::EXIST, Operation::CreateQueue, part);
     }
     taken.assert_untouched();
@@ -169,7 +173,7 @@ fn a_wait_that_is_over_timed_out() {
         fail_all_ways(&full, ErrorKind::TimedOut, Errno::TIMEDOUT, calls);
     }
     let error = empty.receive_timeout(&mut [0; 64], Duration::ZERO).unwrap_err();
-    assert_eq!(error.to_string(), "receiving: the time is over (ETIMEDOUT)");
+    assert_eq!(error.to_string(), "receiving: timed out (ETIMEDOUT)");
     assert_eq!(full.receive(&mut [0; 64]).unwrap().payload(), b"kept");
     assert!(full.is_empty().unwrap() && empty.is_empty().unwrap());
 }
@@ -226,7 +230,7 @@ fn the_wrong_direction_is_a_bad_descriptor() {
         (Operation::Receive, writer.receive_timeout(&mut [0; 64], soon).map(drop)),
         (Operation::Receive, writer.receive_deadline(&mut [0; 64], deadline).map(drop)),
     ] {
-        let (error, part) = (result.unwrap_err(), "the queue is not open in this direction (EBADF)");
+        let (error, part) = (result.unwrap_err(), "the queue is not open for this direction (EBADF)");
         assert_error(error, ErrorKind::BadDescriptor, Errno::BADF, operation, part);
     }
     watched.assert_untouched();
@@ -235,8 +239,8 @@ fn the_wrong_direction_is_a_bad_descriptor() {
 fn wrong_arguments_of_opening_are_told_apart() {
     let (watched, free) = (Untouched::new(), FreeName::new());
     for (options, part) in [
-        (MessageQueue::options(), "neither read nor write access was asked for (EINVAL)"),
-        (small().read(false).write(false), "neither read nor write access was asked for (EINVAL)"),
+        (MessageQueue::options(), "neither read nor write access was requested (EINVAL)"),
+        (small().read(false).write(false), "neither read nor write access was requested (EINVAL)"),
         (small().mode(0o1000), "the mode 0o1000 has bits beyond 0o777 (EINVAL)"),
         (small().exact_mode(u32::MAX), "the mode 0o37777777777 has bits beyond 0o777 (EINVAL)"),
         (small().max_messages(0), "a queue holds at least 1 message (EINVAL)"),

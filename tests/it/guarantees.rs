@@ -5,15 +5,15 @@ use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use rawipc::semaphore::abi::Abi;
 use rawipc::{
-    Abi, MessageQueue, NamedSemaphore, NotificationSocket, Priority, RobustMutex, Semaphore, Shared, SharedMemory,
+    MessageQueue, NamedSemaphore, NotificationSocket, Priority, RobustMutex, Semaphore, Shared, SharedMemory,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::waiting::PATIENCE;
 use crate::harness::{Peer, Role, queues, role, small, small_queue};
-use crate::semaphore_support::created;
-use crate::{semaphore_support, shm_support};
+use crate::semaphore::support::created;
 
 crate::tests!(
     a_killed_holder_takes_its_token_along,
@@ -32,16 +32,16 @@ fn a_program_started_by_exec_gets_nothing() {
     let mut socket = NotificationSocket::new(&queue).unwrap();
     socket.arm().unwrap();
     let semaphore = created(Abi::NATIVE, 0);
-    let memory = shm_support::memory(100);
+    let memory = crate::shm::support::memory(100);
     let mapping = memory.map().unwrap();
     let anonymous = SharedMemory::anonymous(100).create().unwrap();
     let second = anonymous.map().unwrap();
-    let name = shm_support::FreeName::new();
+    let name = crate::shm::support::FreeName::new();
     let value = Shared::<AtomicU32>::options().unlink_on_drop(true).open(&name, |_| ()).unwrap();
-    let mutexes = shm_support::memory(4096);
+    let mutexes = crate::shm::support::memory(4096);
     let mutex = RobustMutex::in_memory(&mutexes, 0).unwrap();
     let guard = mutex.lock().unwrap();
-    let shared = crate::shared_queue_support::small_queue();
+    let shared = crate::shared_queue::support::small_queue();
     shared.send(b"stays", Priority::MIN).unwrap();
     let report = Peer::start_reporting(&mut role("guarantees_inherited", &[])).report();
     assert_eq!(String::from_utf8(report).unwrap(), "");
@@ -117,7 +117,8 @@ fn microseconds(microseconds: i64) -> libc::timeval {
 
 fn a_killed_holder_takes_its_token_along() {
     let semaphore = created(Abi::NATIVE, 2);
-    let mut holder = Peer::start_reporting(&mut role("guarantees_take", &[semaphore_support::text_of(&semaphore)]));
+    let mut holder =
+        Peer::start_reporting(&mut role("guarantees_take", &[crate::semaphore::support::text_of(&semaphore)]));
     assert_eq!(std::io::Read::read(holder.stdout.as_mut().unwrap(), &mut [0]).unwrap(), 1);
     assert_eq!(semaphore.value(), 1);
     holder.kill_now();
@@ -140,7 +141,7 @@ fn say_and_stay() {
 
 fn what_a_killed_process_has_made_and_written_stays() {
     let queue = queues::FreeName::new();
-    let (semaphore, memory) = (semaphore_support::FreeName::new(), shm_support::FreeName::new());
+    let (semaphore, memory) = (crate::semaphore::support::FreeName::new(), crate::shm::support::FreeName::new());
     let names = [queues::text(&queue), semaphore.as_str(), memory.as_str()];
     let mut creator = Peer::start_reporting(&mut role("guarantees_create", &names));
     assert_eq!(std::io::Read::read(creator.stdout.as_mut().unwrap(), &mut [0]).unwrap(), 1);
@@ -160,7 +161,7 @@ fn create(arguments: &[String]) {
     queue.send(b"hers", Priority::MIN).unwrap();
     let semaphore = NamedSemaphore::options().create_new(true).unlink_on_drop(true).open(semaphore).unwrap();
     semaphore.post_many(3).unwrap();
-    let memory = shm_support::sized(100).create_new(true).open(memory).unwrap();
+    let memory = crate::shm::support::sized(100).create_new(true).open(memory).unwrap();
     let mapping = memory.map().unwrap();
     mapping.get::<AtomicU32>(0).unwrap().store(7, Relaxed);
     say_and_stay();

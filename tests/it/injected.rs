@@ -1,6 +1,7 @@
 //! Failures that this kernel never shows by itself, made by a system call filter.
 
-use rawipc::{Errno, ErrorKind, Limit, MessageQueue, Operation, Priority};
+use rawipc::error::{Limit, Operation};
+use rawipc::{Errno, ErrorKind, MessageQueue, Priority};
 
 use crate::harness::kernel::{fail_calls, in_child};
 use crate::harness::queues::{FreeName, Untouched, assert_error};
@@ -25,7 +26,7 @@ const SORTED: [(Errno, ErrorKind, &str); 7] = [
     (Errno::NFILE, ErrorKind::LimitExceeded(Limit::SystemDescriptors), "raise fs.file-max (ENFILE)"),
     (Errno::NOMEM, ErrorKind::OutOfMemory, "the kernel is out of memory (ENOMEM)"),
     (Errno::OVERFLOW, ErrorKind::Overflow, "a number is too large (EOVERFLOW)"),
-    (Errno::BUSY, ErrorKind::Busy, "somebody has taken it already (EBUSY)"),
+    (Errno::BUSY, ErrorKind::Busy, "already in use by another process (EBUSY)"),
     (Errno::IO, ErrorKind::Other, "the system refused (errno 5)"),
     (Errno::PERM, ErrorKind::PermissionDenied, "not permitted for this user (EPERM)"),
 ];

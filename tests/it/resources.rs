@@ -4,9 +4,13 @@
 use std::sync::atomic::AtomicU32;
 
 use rawipc::ErrorKind::{LimitExceeded, OutOfMemory, PermissionDenied, Unsupported};
+use rawipc::error::Limit;
+use rawipc::inspect::Platform;
+use rawipc::shared_queue::SharedQueueOptions;
+use rawipc::shm::SharedMemoryOptions;
 use rawipc::{
-    Errno, Error, ErrorKind, Limit, MessageQueue, Name, NamedSemaphore, NotificationSocket, Platform, Result, Shared,
-    SharedMemory, SharedMemoryOptions, SharedQueue, SharedQueueOptions, name,
+    Errno, Error, ErrorKind, MessageQueue, Name, NamedSemaphore, NotificationSocket, Result, Shared, SharedMemory,
+    SharedQueue, name,
 };
 use rustix::mount::{MountFlags, mount};
 use rustix::process::Resource;
@@ -15,8 +19,8 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 use crate::harness::Ending;
 use crate::harness::kernel::{fail_calls, in_child, set_limit, set_sysctl};
 use crate::harness::queues::small_queue;
-use crate::list_support::private_dev;
-use crate::shm_support::page;
+use crate::inspect::list_support::private_dev;
+use crate::shm::support::page;
 
 crate::tests!(
     ;
@@ -102,7 +106,7 @@ const ROWS: &[Row] = &[
         &[named, anonymous, value, shared_queue, semaphore, message_queue],
         LimitExceeded(Limit::Descriptors),
         None,
-        "raise it with `ulimit -n` (EMFILE)",
+        "raise the limit with `ulimit -n` (EMFILE)",
     ),
     (
         "RLIMIT_MSGQUEUE",
@@ -142,7 +146,7 @@ const ROWS: &[Row] = &[
         &[take_part_too_often],
         LimitExceeded(Limit::Participants),
         Some(128),
-        "128 handles take part already, the maximum; close some",
+        "all 128 participant slots are in use; close a handle",
     ),
     (
         "a read-only mount",

@@ -76,6 +76,7 @@ fn folder() -> PathBuf {
 
 /// Builds the tool; returns where it is.
 fn build(shell: &Shell, target: &Target) -> Result<PathBuf> {
+    setup::standard_library_source(shell)?;
     let (triple, linker, built) = (target.triple, linker(target)?, workspace().join("dist"));
     let settings = [
         "profile.dist.panic=\"immediate-abort\"".to_owned(),
@@ -87,8 +88,7 @@ fn build(shell: &Shell, target: &Target) -> Result<PathBuf> {
     ];
     let settings = &settings.map(|setting| format!("--config={setting}"));
     let unstable = ["-Zpanic-immediate-abort", "-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
-    let build =
-        cmd!(shell, "cargo build --quiet --locked --features cli --bin rawipc --profile dist --target {triple}");
+    let build = cmd!(shell, "cargo build --quiet --locked --package rawipc-cli --profile dist --target {triple}");
     let build = build.arg("--target-dir").arg(&built).args(settings).args(unstable);
     build.env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTFLAGS").run()?;
     let file = folder().join(format!("rawipc-{triple}"));

@@ -18,9 +18,10 @@ pub fn write(shell: &Shell) -> Result<()> {
     shell.remove_path(&share)?;
     let manual = share.join("man/man1");
     // With the features that the tests are built with.
-    cmd!(shell, "cargo run --quiet --all-features -- man {manual}").run()?;
+    cmd!(shell, "cargo run --quiet --package rawipc-cli --all-features -- man {manual}").run()?;
     for (name, file) in SHELLS {
-        let script = cmd!(shell, "cargo run --quiet --all-features -- completions {name}").read()?;
+        let script =
+            cmd!(shell, "cargo run --quiet --package rawipc-cli --all-features -- completions {name}").read()?;
         shell.write_file(share.join(file), script + "\n")?;
     }
     let archive = root().join("target/dist/rawipc-share.tar.gz");

@@ -7,6 +7,7 @@
 use anyhow::{Context, Result, ensure};
 use xshell::{Cmd, Shell, cmd};
 
+use crate::setup;
 use crate::steps::Steps;
 
 /// How much is done for a target.
@@ -65,6 +66,7 @@ pub fn all(shell: &Shell, steps: &mut Steps, quick: bool) -> Result<()> {
 
 /// All at once, so that they share what is built for this machine.
 fn check(shell: &Shell) -> Result<()> {
+    setup::standard_library_source(shell)?;
     let checked = TARGETS.iter().filter(|(_, depth)| matches!(depth, Checked));
     let triples: Vec<&str> = checked.map(|(triple, _)| *triple).collect();
     triples.iter().try_for_each(|triple| no_libc(shell, triple))?;
@@ -73,6 +75,7 @@ fn check(shell: &Shell) -> Result<()> {
 }
 
 fn build(shell: &Shell, triple: &str, depth: &Depth, quick: bool) -> Result<()> {
+    setup::standard_library_source(shell)?;
     no_libc(shell, triple)?;
     let (optimisations, flags): (&[&str], _) = match depth {
         FewRegisters => (&["0", "3"], "-Cforce-frame-pointers=yes"),

@@ -30,7 +30,7 @@ pub fn check(shell: &Shell, steps: &mut Steps) -> Result<()> {
     dist::all(shell, steps, None)?;
     println!(
         "\nAll holds. To release {version}:\n  git tag --annotate v{version} --message 'rawipc {version}'\n  \
-         git push origin v{version}\n  cargo publish --package rawipc\n\
+         git push origin v{version}\n  cargo publish --package rawipc\n  cargo publish --package rawipc-cli\n\
          and put the files of target/dist beside the tag."
     );
     Ok(())

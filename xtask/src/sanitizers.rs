@@ -15,14 +15,13 @@ const PROGRAMS: &str = "most of it happens in other programs, which are built wi
 
 const NOT_UNDER_ASAN: &[Excluded] = &[
     ("faults::", CALLS),
-    ("tracing::", CALLS),
-    ("semaphore_calls::", CALLS),
-    ("shm_errors::failures_of_the_kernel", CALLS),
-    ("tool::", PROGRAMS),
+    ("mqueue::tracing::", CALLS),
+    ("semaphore::calls::", CALLS),
+    ("shm::errors::failures_of_the_kernel", CALLS),
     ("examples::", PROGRAMS),
-    ("semaphore_images::files", PROGRAMS),
-    ("semaphore_interop::", PROGRAMS),
-    ("semaphore_static::", PROGRAMS),
+    ("semaphore::images::files", PROGRAMS),
+    ("semaphore::interop::", PROGRAMS),
+    ("semaphore::static_programs::", PROGRAMS),
 ];
 
 /// The tests of threads in one process, which are what ThreadSanitizer is for. It delays signals to threads that are in
@@ -31,16 +30,16 @@ const NOT_UNDER_ASAN: &[Excluded] = &[
 const UNDER_TSAN: [&str; 12] = [
     "threads",
     "batch::looks",
-    "shared_queue_doorbell::",
-    "shared_queue_in_place::",
-    "semaphore_memory::",
-    "semaphore_named::two_handles",
-    "semaphore_errors::many_posters",
-    "semaphore_errors::posters_and_takers",
-    "shm_mapping::mappings_may",
-    "shm_bytes::a_race",
-    "notify_thread::rearming",
-    "notify_thread::stopping",
+    "shared_queue::doorbell::",
+    "shared_queue::in_place::",
+    "semaphore::memory::",
+    "semaphore::named::two_handles",
+    "semaphore::errors::many_posters",
+    "semaphore::errors::posters_and_takers",
+    "shm::mapping::mappings_may",
+    "shm::bytes::a_race",
+    "notify::thread::rearming",
+    "notify::thread::stopping",
 ];
 
 /// Looks for accesses beyond what was allocated, and after it was freed.
@@ -59,6 +58,7 @@ pub fn thread(shell: &Shell) -> Result<()> {
 
 /// Runs tests with a standard library that is built for the tool too.
 fn run(shell: &Shell, sanitizer: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Result<()> {
+    setup::standard_library_source(shell)?;
     let (host, target) = (toolchain::host(shell)?, workspace().join(sanitizer));
     let flags = format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer");
     let run = cmd!(
@@ -82,9 +82,9 @@ const UNDER_VALGRIND: [&str; 13] = [
     "ownership::",
     "semaphore_malformed::",
     "shared_queue::batch::",
-    "shared_queue_in_place::nothing_outside",
-    "shared_queue_in_place::what_is_put_back",
-    "shm_bytes::every",
+    "shared_queue::in_place::nothing_outside",
+    "shared_queue::in_place::what_is_put_back",
+    "shm::bytes::every",
     "shm_objects::",
     "status::",
 ];

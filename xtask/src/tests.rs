@@ -58,7 +58,7 @@ pub fn race(shell: &Shell) -> Result<()> {
 
 /// The names of all objects that were made by tests, as far as this user can see them.
 fn objects(shell: &Shell) -> Result<BTreeSet<String>> {
-    let list = cmd!(shell, "cargo run --quiet --all-features -- list").quiet().ignore_status().output()?;
+    let list = cmd!(shell, "cargo run --quiet --package rawipc-cli -- list").quiet().ignore_status().output()?;
     let text = String::from_utf8_lossy(&list.stdout).into_owned();
     let names = text.split_whitespace().filter(|word| word.starts_with("/rawipc-"));
     Ok(names.map(str::to_owned).collect())

@@ -77,7 +77,7 @@ impl Queue for Spinning {
     }
 
     fn receive(&self, buffer: &mut [u8]) -> usize {
-        self.0.spin_until_message(100).expect("it is a queue");
+        self.0.spin_until_readable(100).expect("it is a queue");
         Queue::receive(&self.0, buffer)
     }
 }

@@ -11,7 +11,7 @@ use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::futex::primitive::{low_half, sleep, wake};
 use crate::futex::{Scope, Slice};
 use crate::semaphore::protocol::VALUE_MAX;
-use crate::semaphore::{gnu32, gnu64, musl};
+use crate::semaphore::protocol::{gnu32, gnu64, musl};
 use crate::time::Deadline;
 
 /// Whether a sleep's end is the wait's end.

@@ -8,11 +8,11 @@
 //!
 //! Each model runs for each layout, with our algorithm alone and mixed with the C library's on the same words
 //! (`c_library`). A sleeper that nobody wakes is a deadlock, which loom reports; so every model also shows that no
-//! wake-up is lost. That these models find such bugs at all is tested too, by planting some (`planted`).
+//! wake-up is lost. That these models find such bugs at all is tested too, by planting some (`mutants`).
 
 mod c_library;
 mod models;
-mod planted;
+mod mutants;
 
 use std::format;
 use std::string::String;

@@ -187,7 +187,7 @@ macro_rules! tests {
     ($($layout:ident),*) => {$(
         mod $layout {
             use super::*;
-            use crate::semaphore::$layout::Words;
+            use crate::semaphore::protocol::$layout::Words;
 
             #[test]
             fn mutual_exclusion_of_two() {

@@ -20,13 +20,14 @@ mod strings;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::{Abi, shareable};
+use rawipc::semaphore::abi::Abi;
+use rawipc::shareable;
 use rustix::fd::BorrowedFd;
 
 #[cfg(target_pointer_width = "32")]
-pub use rawipc::Gnu32 as Layout;
+pub use rawipc::semaphore::abi::Gnu32 as Layout;
 #[cfg(target_pointer_width = "64")]
-pub use rawipc::Gnu64 as Layout;
+pub use rawipc::semaphore::abi::Gnu64 as Layout;
 pub use start::exit;
 pub use strings::Strings;
 

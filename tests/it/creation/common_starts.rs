@@ -13,7 +13,7 @@ use rawipc::Name;
 use super::{ALL, Free, How, Kind, count, open_and_add, unlink};
 use crate::harness::kernel::die_in;
 use crate::harness::{Peer, role};
-use crate::semaphore_support::Arena;
+use crate::semaphore::support::Arena;
 
 crate::tests!(common_starts_of_named_objects_never_fail);
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use rawipc::{ErrorKind, MessageQueue, Operation, name};
+use rawipc::error::Operation;
+use rawipc::{ErrorKind, MessageQueue, name};
 use rustix::fs::fstat;
 
 use super::{ALL, Free, How, Kind, memory, open_and_add};

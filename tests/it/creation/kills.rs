@@ -5,7 +5,7 @@ use rawipc::{Name, NamedSemaphore, SharedQueue};
 use super::{FILES, Free, How, Kind, count, initialise, memory, open_and_add, queue, value};
 use crate::harness::tracer::{be_traced, kill_at_stop, piece};
 use crate::harness::{Ending, role};
-use crate::semaphore_sandbox::{NAMELESS, NAMELESS_TOO, refuse};
+use crate::semaphore::sandbox::{NAMELESS, NAMELESS_TOO, refuse};
 
 crate::tests!(
     shared_memory_is_whole_whenever_its_creator_dies,

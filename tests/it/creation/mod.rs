@@ -1,6 +1,7 @@
 //! Creating named objects: whole before they are visible, by many processes at once, beside kills and refused calls.
 
 mod common_starts;
+mod creators;
 mod groups;
 mod kills;
 mod refused;
@@ -10,9 +11,11 @@ use std::fs;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
+use rawipc::inspect::{Listing, ObjectKind};
+use rawipc::shared_queue::SharedQueueOptions;
+use rawipc::shm::{SharedMemoryOptions, SharedOptions};
 use rawipc::{
-    ErrorKind, Listing, MessageQueue, Name, NamedSemaphore, ObjectKind, Priority, Result, Shared, SharedMemory,
-    SharedMemoryOptions, SharedOptions, SharedQueue, SharedQueueOptions, shareable,
+    ErrorKind, MessageQueue, Name, NamedSemaphore, Priority, Result, Shared, SharedMemory, SharedQueue, shareable,
 };
 
 use crate::harness::{Role, Test};
@@ -21,7 +24,10 @@ pub const ROLES: &[Role] =
     &[("creation_starter", common_starts::start_with_others), ("creation_victim", kills::create)];
 
 pub fn tests() -> Vec<Test> {
-    [common_starts::tests(), groups::tests(), kills::tests(), refused::tests()].into_iter().flatten().collect()
+    [common_starts::tests(), creators::tests(), groups::tests(), kills::tests(), refused::tests()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The types whose objects have names.

@@ -9,7 +9,7 @@ use rustix::mount::{MountFlags, mount};
 use super::{FILES, Free, How, Kind, count, memory, open_and_add};
 use crate::harness::kernel::{fail_calls, in_child, private_ipc_and_mounts};
 use crate::harness::{Ending, Lacking};
-use crate::semaphore_sandbox::{BY_DESCRIPTOR, BY_PROC, NAMED, NAMED_TOO, NAMELESS, NAMELESS_TOO, Refusal, refuse};
+use crate::semaphore::sandbox::{BY_DESCRIPTOR, BY_PROC, NAMED, NAMED_TOO, NAMELESS, NAMELESS_TOO, Refusal, refuse};
 
 crate::tests!(
     ;

@@ -9,7 +9,7 @@ use std::process::{Command, exit};
 
 use crate::harness::languages::python_with;
 use crate::harness::{Ending, Lacking, Role, role};
-use crate::shm_support::tiny_dev_shm;
+use crate::shm::support::tiny_dev_shm;
 
 crate::tests!(
     migration_programs_run_with_the_features_they_name,

@@ -4,7 +4,7 @@ use rawipc::{MessageQueue, NamedSemaphore, SharedMemory, name};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use crate::harness::{Ending, Lacking, exists};
-use crate::shm_support::{mount_tmpfs, tiny_dev_shm};
+use crate::shm::support::{mount_tmpfs, tiny_dev_shm};
 
 crate::tests!(
     ;

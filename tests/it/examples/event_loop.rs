@@ -5,7 +5,7 @@ use std::process::Command;
 use super::example;
 use crate::harness::Ending;
 use crate::harness::kernel::private_ipc_and_mounts;
-use crate::list_support::queues;
+use crate::inspect::list_support::queues;
 
 crate::tests!(
     ;

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::example;
 use crate::harness::languages::python_with;
 use crate::harness::{Ending, Lacking};
-use crate::shm_support::{dev_shm, tiny_dev_shm};
+use crate::shm::support::{dev_shm, tiny_dev_shm};
 
 crate::tests!(
     ;

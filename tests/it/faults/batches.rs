@@ -3,7 +3,8 @@
 
 use std::ops::ControlFlow;
 
-use rawipc::{Deadline, Errno, Error, Incomplete, Operation, Priority};
+use rawipc::error::{Operation, TransferError};
+use rawipc::{Deadline, Errno, Error, Priority};
 
 use super::case::Left::{Before, Done, Shows};
 use super::case::Told::{Nothing, Usually};
@@ -15,36 +16,39 @@ fn on_arena_whole<K: std::marker::Send + 'static>(arena: Arena, act: fn(&Arena) 
     on(arena, Arena::look, move |arena| act(arena))
 }
 
+fn incomplete(TransferError { bytes, error }: TransferError) -> Error {
+    assert_eq!(bytes, 0);
+    error
+}
+
 pub fn cases() -> Vec<Case> {
-    fn incomplete(Incomplete { bytes, error }: Incomplete) -> Error {
-        assert_eq!(bytes, 0);
-        error
-    }
     const ASKING: &[&str] = &["fcntl 0"];
     // A queue that is full or empty ends a batch, and is no error.
     const FULL: Unusual = ("fcntl 0", &[Errno::AGAIN], Nothing, Before);
     vec![
-        case("SharedQueue send_many, left by the dead", Send, || {
-            on_arena(Arena::new(0).left(), |queue| queue.send_many(&["x", "y"], Priority::MIN))
+        case("SharedQueue try_send_many, left by the dead", Send, || {
+            on_arena(Arena::new(0).left(), |queue| queue.try_send_many(&["x", "y"], Priority::MIN))
         })
         .only(ASKING)
         .unless(&[UNKNOWN, FULL]),
-        case("SharedQueue send_many, left by the dead after the first", Send, || {
+        case("SharedQueue try_send_many, left by the dead after the first", Send, || {
             on_arena_whole(Arena::new(0), |arena| {
                 let messages = [Leaving(None), Leaving(Some(arena))];
-                arena.queue.send_many(&messages, Priority::MIN)
+                arena.queue.try_send_many(&messages, Priority::MIN)
             })
         })
         .only(ASKING)
         .unless(&[("fcntl 0", ALL, Nothing, Shows("[([120], Priority(0))], room for 2"))]),
-        case("SharedQueue receive_many, left by the dead", Receive, || {
-            on_arena(Arena::new(2).left(), |queue| queue.receive_many(&mut [0; SIZE], |_| ControlFlow::Continue(())))
+        case("SharedQueue try_receive_many, left by the dead", Receive, || {
+            on_arena(Arena::new(2).left(), |queue| {
+                queue.try_receive_many(&mut [0; SIZE], |_| ControlFlow::Continue(()))
+            })
         })
         .only(ASKING)
         .unless(&[UNKNOWN, FULL]),
-        case("SharedQueue receive_many, left by the dead after the first", Receive, || {
+        case("SharedQueue try_receive_many, left by the dead after the first", Receive, || {
             on_arena_whole(Arena::new(2), |arena| {
-                arena.queue.receive_many(&mut [0; SIZE], |_| {
+                arena.queue.try_receive_many(&mut [0; SIZE], |_| {
                     arena.leave();
                     ControlFlow::Continue(())
                 })
@@ -52,20 +56,22 @@ pub fn cases() -> Vec<Case> {
         })
         .only(ASKING)
         .unless(&[("fcntl 0", ALL, Nothing, Shows("[([1, 1, 1, 1, 1], Priority(0))], room for 2"))]),
-        case("SharedQueue fill, left by the dead", Send, || {
-            on_arena(Arena::new(0).left(), |queue| queue.fill(&[1; 2 * SIZE], Priority::MIN).map_err(incomplete))
+        case("SharedQueue try_send_all, left by the dead", Send, || {
+            on_arena(Arena::new(0).left(), |queue| {
+                queue.try_send_all(&[1; 2 * SIZE], Priority::MIN).map_err(incomplete)
+            })
         })
         .only(ASKING)
         .unless(&[UNKNOWN, FULL]),
-        case("SharedQueue drain, left by the dead", Receive, || {
-            on_arena(Arena::new(2).left(), |queue| queue.drain(&mut [0; 64]).map(drop).map_err(incomplete))
+        case("SharedQueue try_receive_all, left by the dead", Receive, || {
+            on_arena(Arena::new(2).left(), |queue| queue.try_receive_all(&mut [0; 64]).map(drop).map_err(incomplete))
         })
         .only(ASKING)
         .unless(&[UNKNOWN, FULL]),
         case("SharedQueue send_all_deadline, full after two", Send, || {
             on_arena(Arena::new(0), |queue| {
                 let sent = queue.send_all_deadline(&[1; 3 * SIZE], Priority::MIN, Deadline::after(SOON));
-                sent.map_err(|Incomplete { bytes, error }| {
+                sent.map_err(|TransferError { bytes, error }| {
                     assert_eq!(bytes, 2 * SIZE);
                     error
                 })

@@ -3,7 +3,8 @@
 use std::any::Any;
 use std::sync::{Arc, Mutex};
 
-use rawipc::{Errno, Error, ErrorKind, Limit, Operation};
+use rawipc::error::{Limit, Operation};
+use rawipc::{Errno, Error, ErrorKind};
 
 use super::snapshot::Snapshot;
 use crate::harness::injector::{Call, Subject};

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use rawipc::{Errno, ErrorKind, Operation, Priority, RobustMutex, SharedMemory};
+use rawipc::error::Operation;
+use rawipc::{Errno, ErrorKind, Priority, RobustMutex, SharedMemory};
 
 use super::errnos::{row_named, row_of};
 use super::shared_queue::options;

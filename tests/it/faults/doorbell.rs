@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::{
-    Doorbell, Errno, ErrorKind, Limit, Mapping, MessageQueue, Name, Operation, Priority, SharedMemory, SharedQueue,
-};
+use rawipc::error::{Limit, Operation};
+use rawipc::shared_queue::Doorbell;
+use rawipc::{Errno, ErrorKind, Mapping, MessageQueue, Name, Priority, SharedMemory, SharedQueue};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
 use rustix::fs::{Mode, fchmod};
@@ -14,7 +14,7 @@ use super::case::Left::{Before, Done, Shows};
 use super::case::Told::{Kind, Nothing, Usually};
 use super::case::{ALL, Case, Left, Prepared, case, on};
 use super::shared_queue::{content, options};
-use crate::shared_queue_support::bell_name;
+use crate::shared_queue::support::bell_name;
 use Operation::{Doorbell as Bell, Send};
 
 static QUEUE: LazyLock<(SharedQueue, Mapping)> = LazyLock::new(|| {
@@ -25,7 +25,7 @@ static QUEUE: LazyLock<(SharedQueue, Mapping)> = LazyLock::new(|| {
     (queue, memory.map().unwrap())
 });
 
-/// Where the queue says that its bell is armed, see `src/shared_queue/format.rs`.
+/// Where the queue says that its bell is armed, see `src/shared_queue/protocol/layout.rs`.
 const ARMED: usize = 120;
 
 /// It is armed, and has no name that could be rung by.

@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use rawipc::{
-    Advice, Errno, ErrorKind, Limit, MapOptions, Mapping, Name, Operation, Refused, Shared, SharedMemory,
-    SharedMemoryOptions, name,
-};
+use rawipc::error::{Limit, Operation, RejectedError};
+use rawipc::shm::{Advice, MapOptions, SharedMemoryOptions};
+use rawipc::{Errno, ErrorKind, Mapping, Name, Shared, SharedMemory, name};
 use rustix::fd::OwnedFd;
 use rustix::process::{Resource, getrlimit};
 
@@ -211,7 +210,7 @@ fn looking() -> Vec<Case> {
     // A name that is not there stands for no object.
     const GONE: Unusual = ("stat 1", &[Errno::NOENT, Errno::NOTDIR], Nothing, Done);
     fn adopt(spare: &mut Option<OwnedFd>) -> rawipc::Result<SharedMemory> {
-        SharedMemory::try_from(spare.take().unwrap()).map_err(|Refused { error, value }| {
+        SharedMemory::try_from(spare.take().unwrap()).map_err(|RejectedError { error, value }| {
             *spare = Some(value);
             error
         })

@@ -27,7 +27,7 @@ use rawipc::Deadline;
 
 use crate::harness::injector::{Call, Subject};
 use crate::harness::{Ending, Lacking};
-use crate::list_support::private_dev;
+use crate::inspect::list_support::private_dev;
 use case::{Case, is_meant};
 use errnos::row_of;
 use snapshot::Snapshot;

@@ -1,6 +1,7 @@
 //! Looking at shared queues from outside.
 
-use rawipc::{Errno, ErrorKind, Operation::QueueStatus, SharedQueue};
+use rawipc::error::Operation::QueueStatus;
+use rawipc::{Errno, ErrorKind, SharedQueue};
 
 use super::case::Left::{Before, Done};
 use super::case::Told::{Kind, Nothing};

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rawipc::{Deadline, Errno, ErrorKind, MessageQueue, NotificationSocket, Notify, Operation, Priority};
+use rawipc::error::Operation;
+use rawipc::mqueue::Notify;
+use rawipc::{Deadline, Errno, ErrorKind, MessageQueue, NotificationSocket, Priority};
 
 use super::case::Left::{Before, Done, Shows};
 use super::case::Told::{Kind, Nothing, Usually};

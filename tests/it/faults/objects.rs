@@ -2,7 +2,9 @@
 
 use std::mem::MaybeUninit;
 
-use rawipc::{Entry, Errno, ErrorKind, Limits, Listing, NamedSemaphore, Operation, Platform, SharedMemory, name};
+use rawipc::error::Operation;
+use rawipc::inspect::{Entry, Limits, Listing, Platform};
+use rawipc::{Errno, ErrorKind, NamedSemaphore, SharedMemory, name};
 
 use super::case::Left::{Before, Done};
 use super::case::Told::{As, Kind, Nothing, Usually};

@@ -3,10 +3,9 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use rawipc::{
-    Deadline, Errno, ErrorKind, Limit, MessageQueue, MessageQueueOptions, Name, Operation, Priority, Refused, Sender,
-    name,
-};
+use rawipc::error::{Limit, Operation, RejectedError};
+use rawipc::mqueue::MessageQueueOptions;
+use rawipc::{Deadline, Errno, ErrorKind, MessageQueue, Name, Priority, Sender, name};
 use rustix::fd::OwnedFd;
 
 use super::case::Left::{Before, Done, DoneNameStays};
@@ -165,8 +164,10 @@ fn sending() -> Vec<Case> {
         })
         .unless(&[("mq_getsetattr", ALL, As(QueueStatus), Before)]),
         // Another sender may take the room that was seen: then nothing is sent, which is no error.
-        case("fill", send, || {
-            on_queue(queue(), |queue| queue.fill(&[1; 10], Priority::MIN).map_err(|incomplete| incomplete.error))
+        case("try_send_all", send, || {
+            on_queue(queue(), |queue| {
+                queue.try_send_all(&[1; 10], Priority::MIN).map_err(|incomplete| incomplete.error)
+            })
         })
         .unless(&[
             ("mq_getsetattr", ALL, As(QueueStatus), Before),
@@ -174,12 +175,13 @@ fn sending() -> Vec<Case> {
         ]),
         case("Sender::try_from", QueueStatus, || on_queue(queue(), |queue| Ok(Sender::try_from(queue.try_clone()?)?)))
             .only(&["fcntl 1"]),
-        case("send_many", send, || on_queue(queue(), |queue| queue.send_many(&[b"x", b"y"], Priority::MIN))).unless(&[
-            ("mq_getsetattr 0", ALL, As(QueueStatus), Before),
-            // What was sent until then is counted.
-            ("mq_getsetattr 1", ALL, Nothing, Done),
-            ("mq_timedsend", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
-        ]),
+        case("try_send_many", send, || on_queue(queue(), |queue| queue.try_send_many(&[b"x", b"y"], Priority::MIN)))
+            .unless(&[
+                ("mq_getsetattr 0", ALL, As(QueueStatus), Before),
+                // What was sent until then is counted.
+                ("mq_getsetattr 1", ALL, Nothing, Done),
+                ("mq_timedsend", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
+            ]),
     ]
 }
 
@@ -200,9 +202,11 @@ fn receiving() -> Vec<Case> {
             on_queue(queue(), |queue| queue.receive_deadline(&mut [0; 16], Deadline::after(LATE)).map(drop))
         })
         .unless(&[("mq_timedreceive", &[Errno::TIMEDOUT], Nothing, Done)]),
-        // As with `fill`.
-        case("drain", receive, || {
-            on_queue(queue(), |queue| queue.drain(&mut [0; 32]).map(drop).map_err(|incomplete| incomplete.error))
+        // As with `try_send_all`.
+        case("try_receive_all", receive, || {
+            on_queue(queue(), |queue| {
+                queue.try_receive_all(&mut [0; 32]).map(drop).map_err(|incomplete| incomplete.error)
+            })
         })
         .unless(&[
             ("mq_getsetattr 0", ALL, As(QueueStatus), Before),
@@ -213,14 +217,14 @@ fn receiving() -> Vec<Case> {
         case("receive_deadline, empty", receive, || {
             on_queue(empty(), |queue| queue.receive_deadline(&mut [0; 16], Deadline::realtime_after(SOON)).map(drop))
         }),
-        case("receive_many", receive, || {
-            on_queue(queue(), |queue| queue.receive_many(&mut [0; 16], |_| ControlFlow::Break(())))
+        case("try_receive_many", receive, || {
+            on_queue(queue(), |queue| queue.try_receive_many(&mut [0; 16], |_| ControlFlow::Break(())))
         })
         .unless(&[
             ("mq_getsetattr", ALL, As(QueueStatus), Before),
             ("mq_timedreceive", &[Errno::AGAIN, Errno::TIMEDOUT], Nothing, Before),
         ]),
-        case("spin_until_message", QueueStatus, || on_queue(queue(), |queue| queue.spin_until_message(2))),
+        case("spin_until_readable", QueueStatus, || on_queue(queue(), |queue| queue.spin_until_readable(2))),
     ]
 }
 
@@ -236,7 +240,7 @@ fn looking() -> Vec<Case> {
         case("adopt", AdoptQueue, || {
             let spare = queue().try_clone().unwrap();
             let adopt = |spare: &mut Option<OwnedFd>| {
-                MessageQueue::try_from(spare.take().unwrap()).map_err(|Refused { error, value }| {
+                MessageQueue::try_from(spare.take().unwrap()).map_err(|RejectedError { error, value }| {
                     *spare = Some(value);
                     error
                 })

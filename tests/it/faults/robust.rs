@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use rawipc::{
-    Deadline, Errno, ErrorKind, Mapping, Name, Operation, RobustGuard, RobustMutex, SharedMemory, WaitTuning, name,
-};
+use rawipc::error::Operation;
+use rawipc::sync::Locked;
+use rawipc::{Deadline, Errno, ErrorKind, Mapping, Name, RobustMutex, SharedMemory, WaitTuning, name};
 
 use super::case::Left::{Before, Done};
 use super::case::Told::{As, Kind, Nothing, Usually};
@@ -20,7 +20,7 @@ pub fn cases() -> Vec<Case> {
 const NAME: &Name = name!("/rawipc-test-robust");
 const SOON: Duration = Duration::from_millis(10);
 
-/// Where the mutex has its lock and its participants, see `src/robust/mutex.rs`.
+/// Where the mutex has its lock and its participants, see `src/sync/mutex.rs`.
 const WORD: usize = 4;
 const TABLE: usize = 64;
 const WAITED_FOR: u32 = 1 << 31;
@@ -69,10 +69,7 @@ impl Arena {
     }
 
     /// Locks it and leaves it locked.
-    fn lock<'a>(
-        &'a mut self,
-        lock: impl FnOnce(&'a RobustMutex) -> rawipc::Result<RobustGuard<'a>>,
-    ) -> rawipc::Result<()> {
+    fn lock<'a>(&'a mut self, lock: impl FnOnce(&'a RobustMutex) -> rawipc::Result<Locked<'a>>) -> rawipc::Result<()> {
         let guard = lock(self.mutex.as_ref().expect("it is open"))?;
         self.died.push(guard.owner_died());
         std::mem::forget(guard);
@@ -218,9 +215,11 @@ fn unlocking() -> Vec<Case> {
     }
     vec![
         // Whom it should have woken looks again after a while.
-        case("RobustGuard dropped, waited for", Lock, || on(Arena::opened(), look, |arena| unlock(arena, WAITED_FOR)))
-            .unless(&[("futex", ALL, Nothing, Done)]),
-        case("RobustGuard dropped, inconsistent", Lock, || on(Arena::left(), look, |arena| unlock(arena, 0)))
+        case("RobustMutexGuard dropped, waited for", Lock, || {
+            on(Arena::opened(), look, |arena| unlock(arena, WAITED_FOR))
+        })
+        .unless(&[("futex", ALL, Nothing, Done)]),
+        case("RobustMutexGuard dropped, inconsistent", Lock, || on(Arena::left(), look, |arena| unlock(arena, 0)))
             .unless(&[UNKNOWN, ("futex", ALL, Nothing, Done)]),
         case("RobustMutex dropped", OpenMutex, || {
             on(Arena::opened(), look, |arena| {

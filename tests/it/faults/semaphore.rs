@@ -4,7 +4,10 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use rawipc::{Abi, Deadline, Errno, ErrorKind, Name, NamedSemaphore, NamedSemaphoreOptions, Operation, name};
+use rawipc::error::Operation;
+use rawipc::semaphore::NamedSemaphoreOptions;
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Deadline, Errno, ErrorKind, Name, NamedSemaphore, name};
 
 use super::case::Left::{Before, Done, DoneNameStays};
 use super::case::Told::{Kind, Nothing, Usually};

@@ -5,7 +5,7 @@ use std::fs;
 use std::mem::MaybeUninit;
 use std::os::unix::fs::MetadataExt;
 
-use rawipc::Listing;
+use rawipc::inspect::Listing;
 
 /// What there is, in a process whose IPC namespace and `/dev/shm` are its own.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,9 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rawipc::{
-    Attributes, Errno, Error, ErrorKind, MessageBuffer, MessageQueue, MessageQueueOptions, Name, Operation, Priority,
-    name,
-};
+use rawipc::error::Operation;
+use rawipc::mqueue::MessageQueueOptions;
+use rawipc::{Attributes, Errno, Error, ErrorKind, MessageBuffer, MessageQueue, Name, Priority, name};
 use rustix::fs::fstat;
 
 /// Options for a small queue of both directions: 8 messages of 64 bytes, gone when its handle is dropped.
@@ -120,5 +119,5 @@ pub fn assert_error(error: Error, kind: ErrorKind, errno: Errno, operation: Oper
 /// Checks the two numbers of a broken bound.
 #[track_caller]
 pub fn assert_bounds(error: Error, given: u64, bound: u64) {
-    assert_eq!(error.bounds(), Some(rawipc::Bounds { given, bound }), "{error}");
+    assert_eq!(error.bounds(), Some(rawipc::error::Bounds { given, bound }), "{error}");
 }

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::harness::waiting::{PATIENCE, is_blocked, wait_until};
 use crate::harness::{Peer, role};
 use crate::model::{Disagreement, Expected, Model, Operation, System};
-use crate::semaphore_support::sleeps_on_futex;
+use crate::semaphore::support::sleeps_on_futex;
 
 /// How many processes there are.
 pub const PROCESSES: usize = 4;

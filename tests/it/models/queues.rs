@@ -6,7 +6,8 @@ use proptest::collection::vec;
 use proptest::prop_oneof;
 use proptest::sample::select;
 use proptest::strategy::Strategy;
-use rawipc::{MessageQueue, QueueSizes, SharedQueue};
+use rawipc::inspect::QueueSizes;
+use rawipc::{MessageQueue, SharedQueue};
 use rustix::process::Resource;
 
 use crate::harness::kernel::{private_ipc, set_limit, set_sysctl};

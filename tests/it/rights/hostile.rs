@@ -5,7 +5,9 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use rawipc::{Abi, ErrorKind, MessageQueue, NotificationSocket, Notified, Notify, Priority, Shared, SharedMemory};
+use rawipc::mqueue::{Notified, Notify};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{ErrorKind, MessageQueue, NotificationSocket, Priority, Shared, SharedMemory};
 use rustix::fs::{FlockOperation, flock, ftruncate};
 
 use super::{Names, memory, queue, semaphore};

@@ -5,14 +5,14 @@ mod modes;
 mod passed;
 mod planted;
 
-use rawipc::{
-    MessageQueue, MessageQueueOptions, NamedSemaphore, NamedSemaphoreOptions, SharedMemory, SharedMemoryOptions,
-};
+use rawipc::mqueue::MessageQueueOptions;
+use rawipc::semaphore::NamedSemaphoreOptions;
+use rawipc::shm::SharedMemoryOptions;
+use rawipc::{MessageQueue, NamedSemaphore, SharedMemory};
 
 pub use hostile::ROLES;
 
 use crate::harness::{Test, queues};
-use crate::{semaphore_support, shm_support};
 
 pub fn tests() -> Vec<Test> {
     [hostile::tests(), modes::tests(), passed::tests(), planted::tests()].into_iter().flatten().collect()
@@ -21,18 +21,18 @@ pub fn tests() -> Vec<Test> {
 /// A free name for one object of each sort; whatever bears them at the end is removed.
 struct Names {
     queue: queues::FreeName,
-    semaphore: semaphore_support::FreeName,
-    memory: shm_support::FreeName,
-    value: shm_support::FreeName,
+    semaphore: crate::semaphore::support::FreeName,
+    memory: crate::shm::support::FreeName,
+    value: crate::shm::support::FreeName,
 }
 
 impl Names {
     fn new() -> Self {
         Self {
             queue: queues::FreeName::new(),
-            semaphore: semaphore_support::FreeName::new(),
-            memory: shm_support::FreeName::new(),
-            value: shm_support::FreeName::new(),
+            semaphore: crate::semaphore::support::FreeName::new(),
+            memory: crate::shm::support::FreeName::new(),
+            value: crate::shm::support::FreeName::new(),
         }
     }
 }

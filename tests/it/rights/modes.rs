@@ -155,6 +155,6 @@ fn the_umask_binds_users_and_exact_modes_do_not() -> Ending {
 /// The mode of the semaphore.
 fn mode_of(names: &Names) -> u32 {
     use std::os::unix::fs::PermissionsExt;
-    let file = std::fs::metadata(names.semaphore.file(rawipc::Abi::NATIVE)).unwrap();
+    let file = std::fs::metadata(names.semaphore.file(rawipc::semaphore::abi::Abi::NATIVE)).unwrap();
     file.permissions().mode() & 0o777
 }

@@ -5,13 +5,15 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 
-use rawipc::{Abi, Error, ErrorKind, NamedSemaphore, Operation, Shared, SharedMemory};
+use rawipc::error::Operation;
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Error, ErrorKind, NamedSemaphore, Shared, SharedMemory};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::{Names, memory, semaphore};
 use crate::harness::Ending;
 use crate::harness::kernel::{ALICE, BOB, in_child_of};
-use crate::shm_support::FreeName;
+use crate::shm::support::FreeName;
 
 crate::tests!(
     ;

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-use rawipc::{
-    ErrorKind, Limit, MessageQueue, NamedSemaphore, NotificationSocket, Priority, Result, RobustMutex, SharedQueue,
-};
+use rawipc::error::Limit;
+use rawipc::{ErrorKind, MessageQueue, NamedSemaphore, NotificationSocket, Priority, Result, RobustMutex, SharedQueue};
 
 use super::actors::{HOARD, Stage, VALUE, remove};
 use super::ledger::{IN_HAND, Ledger, MESSAGES, RECEIVED, Record, SLOTS};
@@ -185,8 +184,8 @@ fn settle_shared_queue(queue: &SharedQueue, ledger: &Ledger, account: &Account) 
 /// It can be had at once, whoever died with it; and no change is lost.
 fn settle_mutex(stage: &Stage<'_>, account: &Account) {
     let (ledger, arena) = (stage.ledger, &stage.arena);
-    let mut guard = arena.mutex.try_lock().expect("nobody who lives has it");
-    arena.change(&mut guard, || ());
+    let guard = arena.mutex.try_lock().expect("nobody who lives has it");
+    drop(arena.change(guard, || ()));
     let (changes, known) = (arena.words()[0].load(Relaxed) - 1, ledger.changes.load(SeqCst));
     assert!(
         (known..=known + account.maybe_changed).contains(&changes),

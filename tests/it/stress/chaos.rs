@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use rawipc::{Abi, MessageQueue, NamedSemaphore, Priority, SharedQueue};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{MessageQueue, NamedSemaphore, Priority, SharedQueue};
 
 use super::account::{Account, Totals};
 use super::actors::{Actor, Dead, KINDS, Kind, QUEUE, SEMAPHORE, SHARED_QUEUE, Stage};
@@ -14,8 +15,8 @@ use crate::harness::kernel::die_with_parent;
 use crate::harness::message::HEADER;
 use crate::harness::random::Random;
 use crate::harness::waiting::{PATIENCE, pause};
-use crate::robust_support::Arena;
-use crate::semaphore_stress::interrupt_every;
+use crate::semaphore::stress::interrupt_every;
+use crate::sync::support::Arena;
 
 /// How much later than its bound a call may be over: the machine is busy, and processes are stopped for a while.
 const SLACK: Duration = Duration::from_secs(10);

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use rawipc::{Clock, Time, shareable};
+use rawipc::shareable;
+use rawipc::time::{Clock, Time};
 
 /// How many actors there can be at once.
 pub const SLOTS: usize = 64;

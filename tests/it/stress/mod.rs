@@ -22,7 +22,7 @@ use rustix::process::Resource;
 use crate::harness::kernel::{die_in, set_limit, set_sysctl};
 use crate::harness::random::Random;
 use crate::harness::{Ending, Role};
-use crate::shm_support::tiny_dev_shm;
+use crate::shm::support::tiny_dev_shm;
 use account::Totals;
 use actors::for_each_object;
 use chaos::Round;

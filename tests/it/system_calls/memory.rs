@@ -4,7 +4,9 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use rawipc::{Listing, Name, Shared, SharedMemory, SharedMemoryOptions, name};
+use rawipc::inspect::Listing;
+use rawipc::shm::SharedMemoryOptions;
+use rawipc::{Name, Shared, SharedMemory, name};
 
 use super::{Play, play};
 

@@ -16,7 +16,7 @@ use rawipc::Deadline;
 use crate::faults::errnos::row_of;
 use crate::harness::Ending;
 use crate::harness::injector::{Call, Subject};
-use crate::list_support::private_dev;
+use crate::inspect::list_support::private_dev;
 
 crate::tests!(
     every_public_operation_is_in_the_table;
@@ -121,34 +121,30 @@ fn every_operation_makes_the_calls_in_the_table() -> Ending {
 /// The modules whose public functions may reach the kernel. The ends of queues do what the queue's methods of the same
 /// name do.
 const MODULES: &[&str] = &[
-    "limits.rs",
-    "list.rs",
+    "inspect/limits.rs",
+    "inspect/listing.rs",
     "mqueue/attributes.rs",
-    "mqueue/batch.rs",
+    "mqueue/bulk.rs",
     "mqueue/descriptor.rs",
     "mqueue/mod.rs",
-    "mqueue/notification_socket.rs",
-    "mqueue/notify.rs",
+    "mqueue/notify/mod.rs",
+    "mqueue/notify/socket.rs",
     "mqueue/options.rs",
-    "mqueue/receive.rs",
-    "mqueue/send.rs",
-    "mqueue/spin.rs",
     "mqueue/status.rs",
-    "mqueue/stream.rs",
-    "robust/mutex.rs",
+    "mqueue/transfer.rs",
     "semaphore/mod.rs",
     "semaphore/named.rs",
     "semaphore/options.rs",
+    "shared_queue/doorbell.rs",
+    "shared_queue/mod.rs",
+    "shared_queue/options.rs",
+    "shared_queue/transfer.rs",
     "shm/anonymous.rs",
     "shm/map_options.rs",
     "shm/mapping.rs",
     "shm/object.rs",
     "shm/shared.rs",
-    "shared_queue/doorbell.rs",
-    "shared_queue/mod.rs",
-    "shared_queue/options.rs",
-    "shared_queue/receive.rs",
-    "shared_queue/send.rs",
+    "sync/mutex.rs",
 ];
 
 /// A new operation is not forgotten.

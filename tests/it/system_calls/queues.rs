@@ -4,10 +4,9 @@ use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use rawipc::{
-    Deadline, Limits, Listing, MessageQueue, MessageQueueOptions, Name, NotificationSocket, Notify, Platform, Priority,
-    QueueSizes, name,
-};
+use rawipc::inspect::{Limits, Listing, Platform, QueueSizes};
+use rawipc::mqueue::{MessageQueueOptions, Notify};
+use rawipc::{Deadline, MessageQueue, Name, NotificationSocket, Priority, name};
 use rustix::fd::OwnedFd;
 
 use super::{Play, play};
@@ -188,10 +187,10 @@ fn full_and_empty() -> Vec<Play> {
             |queue| queue.receive_deadline(&mut [0; 8], Deadline::realtime_after(SOON)).map(drop).unwrap_err(),
         ),
         play(
-            "`MessageQueue::spin_until_message` three times in vain",
+            "`MessageQueue::spin_until_readable` three times in vain",
             || with(0),
             |queue| {
-                assert!(!queue.spin_until_message(3).unwrap());
+                assert!(!queue.spin_until_readable(3).unwrap());
             },
         ),
         play("`MessageQueue::spin_until_room`", || with(0), |queue| assert!(queue.spin_until_room(3).unwrap())),
@@ -201,21 +200,29 @@ fn full_and_empty() -> Vec<Play> {
 fn many() -> Vec<Play> {
     vec![
         play(
-            "`MessageQueue::send_many` of two",
+            "`MessageQueue::try_send_many` of two",
             || with(0),
             |queue| {
-                assert_eq!(queue.send_many(&["1", "2"], MIN), Ok(2));
+                assert_eq!(queue.try_send_many(&["1", "2"], MIN), Ok(2));
             },
         ),
         play(
-            "`MessageQueue::receive_many` of two",
+            "`MessageQueue::try_receive_many` of two",
             || with(2),
             |queue| {
-                assert_eq!(queue.receive_many(&mut [0; 8], |_| ControlFlow::Continue(())), Ok(2));
+                assert_eq!(queue.try_receive_many(&mut [0; 8], |_| ControlFlow::Continue(())), Ok(2));
             },
         ),
-        play("`MessageQueue::fill` with two", || with(0), |queue| assert_eq!(queue.fill(&[1; 16], MIN), Ok(16))),
-        play("`MessageQueue::drain` of two", || with(2), |queue| queue.drain(&mut [0; 64]).map(drop).unwrap()),
+        play(
+            "`MessageQueue::try_send_all` with two",
+            || with(0),
+            |queue| assert_eq!(queue.try_send_all(&[1; 16], MIN), Ok(16)),
+        ),
+        play(
+            "`MessageQueue::try_receive_all` of two",
+            || with(2),
+            |queue| queue.try_receive_all(&mut [0; 64]).map(drop).unwrap(),
+        ),
         play("`MessageQueue::send_all` of two", || with(0), |queue| queue.send_all(&[1; 16], MIN).unwrap()),
         play(
             "`MessageQueue::send_all_deadline` of two",

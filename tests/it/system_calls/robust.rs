@@ -49,7 +49,7 @@ pub fn plays() -> Vec<Play> {
             drop(mutex.lock_deadline(Deadline::after(LATE)).unwrap());
         }),
         play("`RobustMutex::is_locked`", mutex, |mutex| mutex.is_locked()),
-        play("`RobustGuard::mark_consistent`", mutex, |mutex| mutex.lock().unwrap().mark_consistent()),
+        play("`InconsistentGuard::mark_consistent`", mutex, |mutex| drop(mutex.lock().unwrap().mark_consistent())),
         play("`RobustMutex::try_lock`, held", held, |(mutex, _)| mutex.try_lock().unwrap_err()),
         play("`RobustMutex::lock_timeout`, held until the end", held, |(mutex, _)| {
             mutex.lock_timeout(SOON).unwrap_err()

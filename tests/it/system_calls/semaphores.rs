@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rawipc::{Deadline, Name, NamedSemaphore, NamedSemaphoreOptions, Semaphore, WaitTuning, name};
+use rawipc::semaphore::NamedSemaphoreOptions;
+use rawipc::{Deadline, Name, NamedSemaphore, Semaphore, WaitTuning, name};
 
 use super::{Play, play};
 
@@ -44,7 +45,7 @@ fn opening() -> Vec<Play> {
         play(
             "`NamedSemaphoreOptions::open` with `create_new`, `abi`",
             || (),
-            |()| removed(options().create_new(true).abi(rawipc::Abi::GNU)),
+            |()| removed(options().create_new(true).abi(rawipc::semaphore::abi::Abi::GNU)),
         ),
         play(
             "`NamedSemaphoreOptions::open` with `create_new`, `unlink_on_drop`",
@@ -96,6 +97,11 @@ fn in_memory() -> Vec<Play> {
         play("`Semaphore::wait_deadline`", one, |semaphore| semaphore.wait_deadline(Deadline::after(LATE)).unwrap()),
         play("`Semaphore::wait_tuned`", one, |semaphore| semaphore.wait_tuned(None, WaitTuning::DEFAULT).unwrap()),
         play("`Semaphore::acquire`", one, |semaphore| drop(semaphore.acquire().unwrap())),
+        play("`Semaphore::try_acquire`", one, |semaphore| drop(semaphore.try_acquire().unwrap())),
+        play("`Semaphore::acquire_timeout`", one, |semaphore| drop(semaphore.acquire_timeout(LATE).unwrap())),
+        play("`Semaphore::acquire_deadline`", one, |semaphore| {
+            drop(semaphore.acquire_deadline(Deadline::after(LATE)).unwrap());
+        }),
         play("`Semaphore::value`", one, |semaphore| semaphore.value()),
         play("`Semaphore::waiters`", one, |semaphore| semaphore.waiters()),
         play("`Semaphore::reset_waiters`", one, |semaphore| semaphore.reset_waiters()),
@@ -130,6 +136,11 @@ fn by_name() -> Vec<Play> {
             semaphore.wait_deadline(Deadline::after(LATE)).unwrap();
         }),
         play("`NamedSemaphore::acquire`", named, |semaphore| drop(semaphore.acquire().unwrap())),
+        play("`NamedSemaphore::try_acquire`", named, |semaphore| drop(semaphore.try_acquire().unwrap())),
+        play("`NamedSemaphore::acquire_timeout`", named, |semaphore| drop(semaphore.acquire_timeout(LATE).unwrap())),
+        play("`NamedSemaphore::acquire_deadline`", named, |semaphore| {
+            drop(semaphore.acquire_deadline(Deadline::after(LATE)).unwrap());
+        }),
         play("`NamedSemaphore::value`", named, |semaphore| semaphore.value()),
         play("`NamedSemaphore::waiters`", named, |semaphore| semaphore.waiters()),
         play("`NamedSemaphore::reset_waiters`", named, |semaphore| semaphore.reset_waiters()),

@@ -4,7 +4,9 @@ use std::mem::MaybeUninit;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use rawipc::{Deadline, Listing, Name, Priority, SharedQueue, SharedQueueOptions, name};
+use rawipc::inspect::Listing;
+use rawipc::shared_queue::SharedQueueOptions;
+use rawipc::{Deadline, Name, Priority, SharedQueue, name};
 use rustix::fd::{AsFd, OwnedFd};
 
 use super::{Play, play};

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::{Mapping, Name, ReadOnlyMapping, Result, SharedMemory, retry_on_interrupt};
+use rawipc::shm::ReadOnlyMapping;
+use rawipc::{Mapping, Name, Result, SharedMemory, retry_on_interrupt};
 
 use super::operation::{Action, Opening, Operation};
 use super::{Answer, Digest, MemoryModel, NAMES, View};
@@ -52,7 +53,7 @@ impl MemorySystem {
 }
 
 impl Opening {
-    fn options(&self) -> rawipc::SharedMemoryOptions {
+    fn options(&self) -> rawipc::shm::SharedMemoryOptions {
         SharedMemory::options()
             .read(self.read)
             .write(self.write)
@@ -127,7 +128,7 @@ impl Mapped {
 
 impl System<MemoryModel> for MemorySystem {
     fn apply(&mut self, operation: &Operation) -> Outcome<Answer> {
-        retry_on_interrupt(|| self.perform(operation)).map_err(|error| error.kind())
+        retry_on_interrupt!(self.perform(operation)).map_err(|error| error.kind())
     }
 
     fn view(&self) -> Vec<View> {

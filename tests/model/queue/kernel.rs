@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rawipc::{
-    Attributes, Deadline, ErrorKind, MessageQueue, Name, NotificationSocket, Notified, Notify, OpenFlags, Priority,
-    Result, Status, Time,
-};
+use rawipc::mqueue::{Notified, Notify, Status};
+use rawipc::time::Time;
+use rawipc::{Attributes, Deadline, ErrorKind, MessageQueue, Name, NotificationSocket, OpenFlags, Priority, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::operation::{Opening, Wait};

@@ -1,6 +1,8 @@
 //! What the kernel allows.
 
-use rawipc::{ErrorKind, Limit, QueueSizes};
+use rawipc::ErrorKind;
+use rawipc::error::Limit;
+use rawipc::inspect::QueueSizes;
 
 use super::operation::Opening;
 

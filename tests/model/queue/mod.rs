@@ -17,7 +17,8 @@ pub use system::QueueSystem;
 
 use std::sync::Arc;
 
-use rawipc::{Attributes, Name, Notified, Notify, Priority, Result, Status};
+use rawipc::mqueue::{Notified, Notify, Status};
+use rawipc::{Attributes, Name, Priority, Result};
 
 /// How many names there are.
 pub const NAMES: usize = 3;

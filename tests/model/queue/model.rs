@@ -2,7 +2,9 @@
 
 use std::mem;
 
-use rawipc::{Attributes, ErrorKind, QueueSizes, Registration as Registered, Status};
+use rawipc::inspect::QueueSizes;
+use rawipc::mqueue::{Registration as Registered, Status};
+use rawipc::{Attributes, ErrorKind};
 
 use super::notification::{ModelSocket, Way};
 use super::operation::{Action, Opening, Operation, Wait};

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use rawipc::{Delivery, ErrorKind, Notified};
+use rawipc::ErrorKind;
+use rawipc::mqueue::{Delivery, Notified};
 
 use super::Answer;
 use super::model::QueueModel;

@@ -112,14 +112,16 @@ impl Queue for InPlace {
             return Queue::receive(&self.0, buffer, wait);
         }
         let borrowed = match wait {
-            Wait::Forever => self.0.borrow(),
-            Wait::Try => self.0.try_borrow(),
-            Wait::Zero => self.0.borrow_timeout(Duration::ZERO),
-            Wait::Short => self.0.borrow_timeout(SHORT),
-            wait => self.0.borrow_deadline(deadline(wait)),
+            Wait::Forever => self.0.receive_in_place(),
+            Wait::Try => self.0.try_receive_in_place(),
+            Wait::Zero => self.0.receive_in_place_timeout(Duration::ZERO),
+            Wait::Short => self.0.receive_in_place_timeout(SHORT),
+            wait => self.0.receive_in_place_deadline(deadline(wait)),
         }?;
         borrowed.read_at(0, &mut buffer[..borrowed.len()])?;
-        Ok((borrowed.len(), borrowed.priority()))
+        let received = (borrowed.len(), borrowed.priority());
+        borrowed.complete();
+        Ok(received)
     }
 
     fn attributes(&self) -> Result<Attributes> {

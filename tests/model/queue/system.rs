@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use rawipc::{Name, Notify, Result, retry_on_interrupt};
+use rawipc::mqueue::Notify;
+use rawipc::{Name, Result, retry_on_interrupt};
 
 use super::operation::{Action, Operation, Wait};
 use super::{Answer, NAMES, Queue, QueueModel, Socket, View, kernel};
@@ -93,7 +94,7 @@ fn receive(queue: &impl Queue, buffer: &mut [u8], wait: Wait) -> Result<Answer> 
 
 impl<Q: Queue> System<QueueModel> for QueueSystem<Q> {
     fn apply(&mut self, operation: &Operation) -> Outcome<Answer> {
-        retry_on_interrupt(|| self.perform(operation)).map_err(|error| error.kind())
+        retry_on_interrupt!(self.perform(operation)).map_err(|error| error.kind())
     }
 
     fn view(&self) -> Vec<View> {

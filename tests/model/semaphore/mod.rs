@@ -7,7 +7,7 @@ mod system;
 pub use model::SemaphoreModel;
 pub use system::SemaphoreSystem;
 
-use rawipc::Abi;
+use rawipc::semaphore::abi::Abi;
 
 /// How many names there are.
 pub const NAMES: usize = 2;

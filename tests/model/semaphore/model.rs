@@ -2,7 +2,8 @@
 
 use std::mem;
 
-use rawipc::{Abi, ErrorKind};
+use rawipc::ErrorKind;
+use rawipc::semaphore::abi::Abi;
 
 use super::operation::{Action, Operation, Wait};
 use super::{HANDLES, MOST, NAMES, View};

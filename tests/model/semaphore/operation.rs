@@ -1,6 +1,6 @@
 //! What programs do with named semaphores, and the four bytes that stand for it.
 
-use rawipc::Abi;
+use rawipc::semaphore::abi::Abi;
 
 use super::{MOST, NAMES};
 use crate::model;

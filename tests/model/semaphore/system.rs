@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rawipc::{Abi, Deadline, Name, NamedSemaphore, Result, Time, retry_on_interrupt};
+use rawipc::semaphore::abi::Abi;
+use rawipc::time::Time;
+use rawipc::{Deadline, Name, NamedSemaphore, Result, retry_on_interrupt};
 
 use super::operation::{Action, Operation, Wait};
 use super::{NAMES, SemaphoreModel, View};
@@ -66,7 +68,7 @@ fn wait_on(semaphore: &NamedSemaphore, wait: Wait) -> Result<()> {
 
 impl System<SemaphoreModel> for SemaphoreSystem {
     fn apply(&mut self, operation: &Operation) -> Outcome<()> {
-        retry_on_interrupt(|| self.perform(operation)).map_err(|error| error.kind())
+        retry_on_interrupt!(self.perform(operation)).map_err(|error| error.kind())
     }
 
     fn view(&self) -> Vec<View> {

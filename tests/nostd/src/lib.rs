@@ -10,10 +10,14 @@ use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
 
+use rawipc::inspect::{Limits, Listing, Platform};
+use rawipc::mqueue::Notify;
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::semaphore::abi::{Abi, Gnu32, Gnu64, Musl, Private};
+use rawipc::shared_queue::InFlight;
 use rawipc::{
-    Abi, Deadline, Error, Gnu32, Gnu64, Limits, Listing, MessageBuffer, MessageQueue, Musl, Name, NamedSemaphore,
-    NotificationSocket, Notify, Platform, Priority, Private, Receiver, Semaphore, SemaphoreOf, Sender, Shared,
-    SharedMemory, SharedQueue, TypedReceiver, TypedSender, name, shareable,
+    Deadline, Error, MessageBuffer, MessageQueue, Name, NamedSemaphore, NotificationSocket, Priority, Receiver,
+    Semaphore, Sender, Shared, SharedMemory, SharedQueue, TypedReceiver, TypedSender, name, shareable,
 };
 
 /// What a C program would call: 0, or the errno of the first failure.
@@ -86,8 +90,8 @@ fn receiving() -> Result<(), Error> {
 fn streams() -> Result<(), Error> {
     let queue = queue()?;
     queue.send_truncated(b"more than eight bytes", Priority::MIN)?;
-    queue.fill(b"sixteen bytes...", Priority::MIN)?;
-    queue.drain(&mut [0; 64])?;
+    queue.try_send_all(b"sixteen bytes...", Priority::MIN)?;
+    queue.try_receive_all(&mut [0; 64])?;
     Ok(())
 }
 
@@ -116,7 +120,7 @@ fn shared_queue() -> Result<(), Error> {
     sender.send(&1, Priority::MIN)?;
     receiver.receive()?;
     sender.sender().reserve()?.publish(8, Priority::MIN)?;
-    receiver.receiver().borrow().map(drop)
+    receiver.receiver().receive_in_place().map(InFlight::complete)
 }
 
 fn notification() -> Result<(), Error> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::workspace;
+use crate::{setup, workspace};
 
 pub use outcome::Outcome;
 
@@ -61,6 +61,7 @@ pub fn target(architecture: &str) -> Result<&'static Target> {
 
 /// Builds the program for a target; returns its path.
 pub fn build(shell: &Shell, target: &Target) -> Result<PathBuf> {
+    setup::standard_library_source(shell)?;
     let Target { triple, flags, .. } = target;
     let folder = workspace().join("bare");
     // Cargo finds the settings from the folder it is run in.

@@ -24,7 +24,7 @@ const QUEUES: &str = "queues";
 
 pub fn all(shell: &Shell, pages: &[Page]) -> Result<()> {
     // For the blocks that say `rawipc`.
-    cmd!(shell, "cargo build --quiet --all-features --bin rawipc").run()?;
+    cmd!(shell, "cargo build --quiet --package rawipc-cli --all-features").run()?;
     let (program, workspace) = (std::env::current_exe()?, workspace());
     shell.create_dir(workspace.join("docs"))?;
     let is_root = cmd!(shell, "id --user").quiet().read()? == "0";

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::steps::Steps;
-use crate::{root, toolchain};
+use crate::{root, setup, toolchain};
 
 /// A target, and what runs its programs on this machine: nothing, or an emulator.
 struct Target {
@@ -93,6 +93,7 @@ fn folder() -> PathBuf {
 }
 
 fn build(shell: &Shell, target: &Target, package: &str) -> Result<()> {
+    setup::standard_library_source(shell)?;
     let (folder, triple) = (folder(), target.triple);
     // The settings for the build are those of the folder that cargo is started in, and of those above it.
     let _folder = shell.push_dir(root().join(package));

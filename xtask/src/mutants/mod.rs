@@ -165,10 +165,11 @@ mod tests {
 
     #[test]
     fn every_bug_can_be_planted() {
-        for bug in all() {
-            let text = fs::read_to_string(root().join(bug.file)).unwrap();
-            assert_eq!(text.matches(bug.right).count(), 1, "{:?} in {}", bug.right, bug.file);
-            assert_ne!(bug.right, bug.wrong);
-        }
+        let is_plantable = |bug: &&Bug| {
+            let text = fs::read_to_string(root().join(bug.file)).unwrap_or_default();
+            text.matches(bug.right).count() == 1 && bug.right != bug.wrong
+        };
+        let stale: Vec<_> = all().filter(|bug| !is_plantable(bug)).map(|bug| (bug.file, bug.right)).collect();
+        assert!(stale.is_empty(), "not there exactly once: {stale:#?}");
     }
 }

@@ -11,11 +11,12 @@ use crate::steps::Steps;
 
 pub use debian::install_one;
 pub use python::python;
+pub use rust_src::install as standard_library_source;
 
 pub fn all(shell: &Shell, steps: &mut Steps) -> Result<()> {
     steps.run("setup: Debian packages", || debian::install(shell, debian::NEEDS))?;
     steps.run("setup: Python packages", || python::install(shell))?;
-    steps.run("setup: the standard library's source", || rust_src::install(shell))
+    steps.run("setup: the standard library's source", || standard_library_source(shell))
 }
 
 /// What the benches compare with.

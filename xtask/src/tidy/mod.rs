@@ -17,7 +17,7 @@ use crate::root;
 pub use source::Source;
 
 /// Where Rust code lies. Folders that are not there yet are no fault.
-const FOLDERS: [&str; 6] = ["benches", "examples", "fuzz", "src", "tests", "xtask"];
+const FOLDERS: [&str; 7] = ["benches", "cli", "examples", "fuzz", "src", "tests", "xtask"];
 
 /// What is wrong in a file: the line (0 if it is about all of the file), and a sentence.
 type Fault = (usize, String);

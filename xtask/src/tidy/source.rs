@@ -24,13 +24,13 @@ impl Source {
     /// Code of the library itself: under `src`, but not the tool.
     pub fn is_library(&self) -> bool {
         let elsewhere = [
-            "src/bin/",
+            "cli/",
             "src/futex/exploration.rs",
             "src/futex/model.rs",
             "src/futex/weakening.rs",
-            "src/robust/loom_tests/",
+            "src/sync/loom_tests/",
             "src/semaphore/loom_tests/",
-            "src/shared_queue/loom_tests/",
+            "src/shared_queue/protocol/loom_tests/",
             "src/shm/loom_tests.rs",
         ];
         self.path.starts_with("src/") && !elsewhere.iter().any(|place| self.path.starts_with(place))

@@ -11,7 +11,7 @@ const HIDING: [&str; 2] = ["#[ignore", "thread::sleep"];
 const PANICKING: [&str; 5] = [".unwrap()", ".expect(", "panic!(", "unreachable!(", "assert!(false"];
 
 /// The functions of the library that may panic: they do so in constants, where that is an error of the compilation.
-const MAY_PANIC: [(&str, &str); 1] = [("src/name.rs", "fn of_constant")];
+const MAY_PANIC: [(&str, &str); 1] = [("src/name/mod.rs", "fn of_constant")];
 
 /// What is to be done is in the issues; comments count here.
 pub fn nothing_is_left_undone(source: &Source) -> Vec<Fault> {
@@ -31,7 +31,7 @@ const PAUSES: &str = "tests/it/harness/waiting.rs";
 
 /// A test that cannot run says so when it runs, and none waits for something "to happen".
 pub fn tests_neither_sleep_nor_hide(source: &Source) -> Vec<Fault> {
-    if source.path == PAUSES || source.path.starts_with("src/bin/") {
+    if source.path == PAUSES || source.path.starts_with("cli/") {
         return Vec::new();
     }
     find(source, &HIDING, usize::MAX)
@@ -80,7 +80,7 @@ mod tests {
     fn panics_are_faults_in_the_library_alone() {
         let text = "f().unwrap();\nf().expect(\"x\");\npanic!(\"x\");\nunreachable!();\nf().unwrap_or(0); // .unwrap()";
         assert_eq!(lines(the_library_never_panics, "src/time.rs", text), [1, 2, 3, 4]);
-        assert_eq!(lines(the_library_never_panics, "src/bin/rawipc/main.rs", text), []);
+        assert_eq!(lines(the_library_never_panics, "cli/src/main.rs", text), []);
         assert_eq!(lines(the_library_never_panics, "src/sys/tests.rs", text), []);
         assert_eq!(
             lines(the_library_never_panics, "src/a.rs", "\n#[cfg(test)]\nmod tests {\n    f().unwrap();\n}"),
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_listed_function_may_panic() {
         let text = "const fn of_constant() {\n    panic!(\"x\")\n}\nfn other() {\n    panic!(\"x\")\n}";
-        assert_eq!(lines(the_library_never_panics, "src/name.rs", text), [5]);
+        assert_eq!(lines(the_library_never_panics, "src/name/mod.rs", text), [5]);
         assert_eq!(lines(the_library_never_panics, "src/time.rs", text), [2, 5]);
     }
 }

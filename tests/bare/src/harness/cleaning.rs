@@ -3,7 +3,9 @@
 use core::fmt::Write;
 use core::mem::MaybeUninit;
 
-use rawipc::{Abi, Listing, MessageQueue, Name, NamedSemaphore, ObjectKind, Result, SharedMemory, SharedQueue};
+use rawipc::inspect::{Listing, ObjectKind};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{MessageQueue, Name, NamedSemaphore, Result, SharedMemory, SharedQueue};
 use rustix::process::Pid;
 
 use crate::console::Text;

@@ -98,7 +98,7 @@ pub fn run(tests: &[&[Test]], arguments: impl Iterator<Item = &'static CStr> + C
                 say!("ok {subject}::{name}");
                 passed += 1;
             }
-            Ending::Refused(kind) => {
+            Ending::RejectedError(kind) => {
                 say!("unsupported {subject}::{name}: {kind}");
                 unsupported += 1;
             }
@@ -126,7 +126,7 @@ enum Ending {
     /// What it needs and the platform lacks.
     Unsupported(Report),
     /// By an error of this kind, as the table of kernels has it.
-    Refused(&'static str),
+    RejectedError(&'static str),
     /// What it said, and how its process ended if not by a panic.
     Failed(Report, &'static str),
 }
@@ -152,7 +152,7 @@ fn run_one(test: &Test) -> Ending {
     let refusal = kernels::chosen().and_then(|kernel| kernel.refuses(test.subject(), test.name));
     match code {
         Some(FAILED | UNSUPPORTED) if refusal.is_some_and(|kind| report.text().contains(kind)) => {
-            Ending::Refused(refusal.unwrap_or_default())
+            Ending::RejectedError(refusal.unwrap_or_default())
         }
         Some(0) if refusal.is_some() => Ending::Failed(report, "it passed, and the table of kernels says it does not"),
         _ if !has_ended => Ending::Failed(report, "it or a peer goes on and on"),

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 use core::time::Duration;
 
-use rawipc::{Clock, Time};
+use rawipc::time::{Clock, Time};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::read;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};

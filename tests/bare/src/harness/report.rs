@@ -5,7 +5,8 @@ use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use core::time::Duration;
 
-use rawipc::{Clock, Error, ErrorKind, Time};
+use rawipc::time::{Clock, Time};
+use rawipc::{Error, ErrorKind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{Errno, read};

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use rawipc::{Clock, Time};
+use rawipc::time::{Clock, Time};
 use rustix::thread::nanosleep;
 use rustix::time::Timespec;
 

@@ -3,10 +3,10 @@
 use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 
-use rawipc::{
-    Clock, Deadline, Error, ErrorKind, Gnu32, Gnu64, MessageQueue, Musl, NotificationSocket, Priority, RobustMutex,
-    SemaphoreOf, Time,
-};
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::semaphore::abi::{Gnu32, Gnu64, Musl};
+use rawipc::time::{Clock, Time};
+use rawipc::{Deadline, Error, ErrorKind, MessageQueue, NotificationSocket, Priority, RobustMutex};
 use rustix::time::{ClockId, Timespec, clock_settime};
 
 use super::robust::{PLACE, holder, memory};
@@ -124,9 +124,9 @@ fn robust_mutex_death_noticed_after_clock_set_back() {
     let peer = holder(&memory, &mapping);
     let waiter = Peer::start_waiting(|| {
         let mutex = RobustMutex::in_memory(&memory, PLACE).unwrap();
-        let mut guard = mutex.lock_deadline(Deadline::realtime_after(2 * HOUR)).unwrap();
+        let guard = mutex.lock_deadline(Deadline::realtime_after(2 * HOUR)).unwrap();
         assert!(guard.owner_died());
-        guard.mark_consistent();
+        drop(guard.mark_consistent());
     });
     set_clock(-1);
     peer.kill();

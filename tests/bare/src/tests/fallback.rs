@@ -1,8 +1,9 @@
 //! 32-bit machines where some calls with a time are missing or refused in one of their two forms.
 
-use rawipc::{
-    Clock, Deadline, ErrorKind, Gnu32, Mapping, MessageQueue, NotificationSocket, Priority, SemaphoreOf, Time,
-};
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::semaphore::abi::Gnu32;
+use rawipc::time::{Clock, Time};
+use rawipc::{Deadline, ErrorKind, Mapping, MessageQueue, NotificationSocket, Priority};
 use syscalls::{Errno, Sysno};
 
 use super::support::{LONG, SHORT, common_memory, kind, queue, timed};

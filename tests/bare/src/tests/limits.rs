@@ -2,7 +2,9 @@
 
 use core::fmt::Write;
 
-use rawipc::{Bounds, ErrorKind, Limit, Limits, MessageQueue, NamedSemaphore, QueueSizes, SharedMemory};
+use rawipc::error::{Bounds, Limit};
+use rawipc::inspect::{Limits, QueueSizes};
+use rawipc::{ErrorKind, MessageQueue, NamedSemaphore, SharedMemory};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -3,9 +3,12 @@
 use core::mem::MaybeUninit;
 use core::sync::atomic::AtomicU32;
 
+use rawipc::inspect::{Limits, Listing, ObjectKind, Platform};
+use rawipc::mqueue::Notify;
+use rawipc::semaphore::abi::Abi;
 use rawipc::{
-    Abi, ErrorKind, Limits, Listing, MessageQueue, NamedSemaphore, Notify, ObjectKind, Platform, Priority, RobustMutex,
-    Semaphore, Shared, SharedMemory, SharedQueue, VERSION, VERSION_NUMBERS,
+    ErrorKind, MessageQueue, NamedSemaphore, Priority, RobustMutex, Semaphore, Shared, SharedMemory, SharedQueue,
+    VERSION,
 };
 use rustix::fs::{Mode, mkdir};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
@@ -207,8 +210,5 @@ fn files_are_listed() {
 }
 
 fn the_version_is_one() {
-    let (major, minor, patch) = VERSION_NUMBERS;
-    let mut text = crate::console::Text::new();
-    core::fmt::Write::write_fmt(&mut text, format_args!("{major}.{minor}.{patch}")).unwrap();
-    assert_eq!(text.as_bytes(), VERSION.as_bytes());
+    assert!(VERSION.split('.').take(3).all(|number| number.parse::<u16>().is_ok()));
 }

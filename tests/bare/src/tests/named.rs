@@ -3,7 +3,8 @@
 use core::ffi::CStr;
 use core::fmt::Write;
 
-use rawipc::{Abi, ErrorKind, Name, NamedSemaphore, SEMAPHORE_VALUE_MAX, SharedMemory, name};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{ErrorKind, Name, NamedSemaphore, Semaphore, SharedMemory, name};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::read;
 
@@ -79,11 +80,11 @@ fn are_the_files_of_the_c_libraries() {
 
 fn have_values_and_modes() {
     let options = NamedSemaphore::options().unlink_on_drop(true);
-    let most = options.initial_value(SEMAPHORE_VALUE_MAX).exact_mode(0o640).create_unique(prefix().name()).unwrap();
-    assert_eq!(most.value(), SEMAPHORE_VALUE_MAX);
+    let most = options.initial_value(Semaphore::MAX_VALUE).exact_mode(0o640).create_unique(prefix().name()).unwrap();
+    assert_eq!(most.value(), Semaphore::MAX_VALUE);
     assert_eq!(kind(most.post()), ErrorKind::Overflow);
     assert_eq!(most.abi(), Abi::of_machine());
-    for wrong in [options.initial_value(SEMAPHORE_VALUE_MAX + 1), options.mode(0o1000)] {
+    for wrong in [options.initial_value(Semaphore::MAX_VALUE + 1), options.mode(0o1000)] {
         assert_eq!(kind(wrong.create_unique(prefix().name())), ErrorKind::InvalidInput);
     }
     assert_eq!(kind(options.open(name!("/rawipc-bare-none"))), ErrorKind::NotFound);

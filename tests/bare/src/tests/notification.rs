@@ -1,8 +1,8 @@
 //! Being told that a message arrived. Nothing of it is there in an emulator of user mode.
 
-use rawipc::{
-    Delivery, ErrorKind, MessageQueue, NotificationSocket, Notified, Notify, Platform, Priority, Registration, SI_MESGQ,
-};
+use rawipc::inspect::Platform;
+use rawipc::mqueue::{Delivery, Notified, Notify, Registration, SI_MESGQ};
+use rawipc::{ErrorKind, MessageQueue, NotificationSocket, Priority};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::getpid;
 
@@ -64,10 +64,10 @@ fn comes_once_and_only_to_an_empty_queue() {
     queue.notify(Notify::Signal { number: SIGNAL, value: 1 }).unwrap();
     queue.send(b"2", Priority::MIN).unwrap();
     assert_eq!(take_signal(SIGNAL), None, "the queue was not empty");
-    queue.drain(&mut [0; 64]).unwrap();
+    queue.try_receive_all(&mut [0; 64]).unwrap();
     queue.send(b"3", Priority::MIN).unwrap();
     assert!(take_signal(SIGNAL).is_some());
-    queue.drain(&mut [0; 64]).unwrap();
+    queue.try_receive_all(&mut [0; 64]).unwrap();
     queue.send(b"4", Priority::MIN).unwrap();
     assert_eq!(take_signal(SIGNAL), None, "it comes once");
     assert_eq!(kind(queue.notify(Notify::Signal { number: 65, value: 0 })), ErrorKind::InvalidInput);

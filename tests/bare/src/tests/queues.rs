@@ -1,8 +1,9 @@
 //! Queues: opening, creating, removing, sending and receiving.
 
+use rawipc::error::Bounds;
 use rawipc::{
-    Bounds, ErrorKind, MessageBuffer, MessageQueue, Name, OpenFlags, Priority, Receiver, Sender, TypedReceiver,
-    TypedSender, name,
+    ErrorKind, MessageBuffer, MessageQueue, Name, OpenFlags, Priority, Receiver, Sender, TypedReceiver, TypedSender,
+    name,
 };
 use rustix::fd::OwnedFd;
 use rustix::fs::Mode;

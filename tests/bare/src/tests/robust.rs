@@ -100,9 +100,9 @@ fn kill_holder(memory: &SharedMemory, mapping: &Mapping) {
     let peer = holder(memory, mapping);
     let waiter = Peer::start_waiting(|| {
         let mutex = RobustMutex::in_memory(memory, PLACE).unwrap();
-        let mut guard = mutex.lock().unwrap();
+        let guard = mutex.lock().unwrap();
         assert!(guard.owner_died());
-        guard.mark_consistent();
+        drop(guard.mark_consistent());
     });
     peer.kill();
     waiter.join();

@@ -1,6 +1,8 @@
 //! Under a filter that knows some calls not at all, as sandboxes and small kernels do.
 
-use rawipc::{ErrorKind, MessageQueue, NamedSemaphore, NotificationSocket, Notify, Platform, Priority, SharedMemory};
+use rawipc::inspect::Platform;
+use rawipc::mqueue::Notify;
+use rawipc::{ErrorKind, MessageQueue, NamedSemaphore, NotificationSocket, Priority, SharedMemory};
 use syscalls::{Errno, Sysno};
 
 use super::support::{kind, options, prefix, queue};

@@ -3,10 +3,10 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 
-use rawipc::{
-    Deadline, Error, ErrorKind, Gnu32, Gnu64, Layout, Mapping, Musl, Private, SEMAPHORE_VALUE_MAX, Semaphore,
-    SemaphoreOf, Shareable, Time, WaitTuning, retry_on_interrupt,
-};
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::semaphore::abi::{Gnu32, Gnu64, Layout, Musl, Private};
+use rawipc::time::Time;
+use rawipc::{Deadline, Error, ErrorKind, Mapping, Semaphore, Shareable, WaitTuning, retry_on_interrupt};
 use rustix::process::{Signal, kill_process};
 
 use super::support::{LONG, SHORT, common_memory, kind, timed};
@@ -90,10 +90,10 @@ fn refuse_more_than_the_maximum() {
     {
         let place = Place::new();
         let semaphore = place.semaphore::<L>(0);
-        semaphore.post_many(SEMAPHORE_VALUE_MAX).unwrap();
+        semaphore.post_many(Semaphore::MAX_VALUE).unwrap();
         assert_eq!(kind(semaphore.post()), ErrorKind::Overflow);
         assert_eq!(kind(semaphore.post_many(u32::MAX)), ErrorKind::Overflow);
-        assert_eq!(semaphore.value(), SEMAPHORE_VALUE_MAX);
+        assert_eq!(semaphore.value(), Semaphore::MAX_VALUE);
         semaphore.wait().unwrap();
         semaphore.post().unwrap();
     }
@@ -229,7 +229,7 @@ fn are_interrupted_by_a_handler() {
         let peer = Peer::start(|| {
             let wait = || semaphore.wait_tuned(None, WaitTuning { spin: 0, recheck_interval: None });
             assert_eq!(kind(wait()), ErrorKind::Interrupted);
-            retry_on_interrupt(wait).unwrap();
+            retry_on_interrupt!(wait()).unwrap();
         });
         wait_until("the peer waits", || semaphore.waiters() == 1 && peer.is_asleep());
         kill_process(peer.process, Signal::USR1).unwrap();

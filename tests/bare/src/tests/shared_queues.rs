@@ -2,9 +2,8 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rawipc::{
-    ErrorKind, Priority, Receiver, Sender, SharedMemory, SharedQueue, SharedQueueOptions, TypedReceiver, TypedSender,
-};
+use rawipc::shared_queue::SharedQueueOptions;
+use rawipc::{ErrorKind, Priority, Receiver, Sender, SharedMemory, SharedQueue, TypedReceiver, TypedSender};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 
@@ -80,12 +79,13 @@ fn what_fits_arrives_whole() {
         room.write_at(half, &all[half..length]).unwrap();
         room.write_at(0, &all[..half]).unwrap();
         room.publish(length, Priority::MIN).unwrap();
-        let message = queue.borrow().unwrap();
+        let message = queue.receive_in_place().unwrap();
         let mut bytes = [0xee; MOST];
         message.read_at(half, &mut bytes[half..length]).unwrap();
         message.read_at(0, &mut bytes[..half]).unwrap();
         assert_eq!(bytes[..length], all[..length]);
         assert!(bytes[length..].iter().all(|byte| *byte == 0xee));
+        message.complete();
     }
 }
 

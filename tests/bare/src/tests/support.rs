@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use rawipc::{Clock, Error, ErrorKind, MessageQueue, MessageQueueOptions, SharedMemory, Time};
+use rawipc::mqueue::MessageQueueOptions;
+use rawipc::time::{Clock, Time};
+use rawipc::{Error, ErrorKind, MessageQueue, SharedMemory};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use rustix::thread::{UnshareFlags, unshare_unsafe};

@@ -1,6 +1,7 @@
 //! Waits of queues: their four forms in both directions, by both clocks.
 
-use rawipc::{Clock, Deadline, Error, ErrorKind, MessageQueue, Priority, Time, retry_on_interrupt};
+use rawipc::time::{Clock, Time};
+use rawipc::{Deadline, Error, ErrorKind, MessageQueue, Priority, retry_on_interrupt};
 
 use super::support::{LONG, SHORT, kind, queue, timed};
 use crate::harness::{Peer, tests, wait_until};
@@ -110,7 +111,7 @@ fn are_interrupted_by_a_handler() {
     for (index, receive) in RECEIVES.into_iter().enumerate() {
         let peer = Peer::start_waiting(|| {
             let mut interruptions = 0;
-            retry_on_interrupt(|| {
+            retry_on_interrupt!({
                 receive(&queue).inspect_err(|error| {
                     assert_eq!(error.kind(), ErrorKind::Interrupted);
                     interruptions += 1;

@@ -11,7 +11,8 @@
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use freestanding::{ABI, FAILED, Layout, Strings, Turns, USAGE};
-use rawipc::{Error, Name, NamedSemaphore, SemaphoreOf, Shared, SharedMemory};
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::{Error, Name, NamedSemaphore, Shared, SharedMemory};
 
 freestanding::entry!(main);
 freestanding::never_panics!();

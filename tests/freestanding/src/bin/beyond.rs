@@ -7,7 +7,9 @@
 use core::ffi::CStr;
 
 use freestanding::{FAILED, Layout, Strings, USAGE};
-use rawipc::{Deadline, Error, MessageBuffer, MessageQueue, Name, SemaphoreOf, SharedMemory, Time, WaitTuning};
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::time::Time;
+use rawipc::{Deadline, Error, MessageBuffer, MessageQueue, Name, SharedMemory, WaitTuning};
 
 freestanding::entry!(main);
 freestanding::never_panics!();

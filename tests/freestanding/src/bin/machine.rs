@@ -9,7 +9,8 @@
 use core::ffi::CStr;
 
 use freestanding::{Strings, USAGE};
-use rawipc::{Abi, Error, Name, NamedSemaphore};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{Error, Name, NamedSemaphore};
 
 freestanding::entry!(main);
 freestanding::never_panics!();

@@ -9,7 +9,8 @@
 use core::ffi::CStr;
 
 use freestanding::{COUNTER, Layout, Strings, USAGE};
-use rawipc::{Error, Name, SemaphoreOf, SharedMemory};
+use rawipc::semaphore::SemaphoreOf;
+use rawipc::{Error, Name, SharedMemory};
 
 freestanding::entry!(main);
 freestanding::never_panics!();

@@ -1,6 +1,9 @@
 //! Those who use up what there is: the space of `/dev/shm`, the queues and their bytes.
 
-use rawipc::{Abi, ErrorKind, Limit, MessageQueue, Name, NamedSemaphore, ObjectKind, Result, SharedMemory};
+use rawipc::error::Limit;
+use rawipc::inspect::ObjectKind;
+use rawipc::semaphore::abi::Abi;
+use rawipc::{ErrorKind, MessageQueue, Name, NamedSemaphore, Result, SharedMemory};
 
 use super::observer::for_each_object;
 use super::{Actor, Dead, HOARD, Stage, is_too_early};

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use rawipc::{ErrorKind, Limit, Name, Shared, shareable};
+use rawipc::error::Limit;
+use rawipc::{ErrorKind, Name, Shared, shareable};
 
 use super::{Actor, VALUE, is_too_early};
 

@@ -16,12 +16,13 @@ pub use observer::for_each_object;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use rawipc::{Abi, ErrorKind, Name, Result, SharedQueue};
+use rawipc::semaphore::abi::Abi;
+use rawipc::{ErrorKind, Name, Result, SharedQueue};
 
 use super::account::Account;
 use super::ledger::{Ledger, Slot, now};
 use crate::harness::random::Random;
-use crate::robust_support::Arena;
+use crate::sync::support::Arena;
 
 /// A kind of actor.
 pub struct Kind {

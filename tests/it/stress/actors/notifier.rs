@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use rawipc::{ErrorKind, MessageQueue, NotificationSocket, Notified};
+use rawipc::mqueue::Notified;
+use rawipc::{ErrorKind, MessageQueue, NotificationSocket};
 
 use super::{Actor, QUEUE, is_too_early};
 

@@ -2,7 +2,8 @@
 
 use std::mem::MaybeUninit;
 
-use rawipc::{Entry, ErrorKind, Limits, Listing, MessageQueue, ObjectKind, Result};
+use rawipc::inspect::{Entry, Limits, Listing, ObjectKind};
+use rawipc::{ErrorKind, MessageQueue, Result};
 
 use super::{Actor, QUEUE};
 

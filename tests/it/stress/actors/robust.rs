@@ -3,11 +3,12 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use rawipc::{Deadline, Result, RobustGuard, RobustMutex};
+use rawipc::sync::Locked;
+use rawipc::{Deadline, Result, RobustMutex};
 
 use super::{Actor, CHANGING, Dead, Stage, is_too_early};
-use crate::robust_support::{Arena, BOUND};
 use crate::stress::account::Account;
+use crate::sync::support::{Arena, BOUND};
 
 /// After so many turns at most another takes the place.
 const TURNS: usize = 4000;
@@ -28,7 +29,7 @@ pub fn lock(actor: &mut Actor<'_>) {
     }
 }
 
-fn take<'mutex>(actor: &mut Actor<'_>, mutex: &'mutex RobustMutex) -> Result<RobustGuard<'mutex>> {
+fn take<'mutex>(actor: &mut Actor<'_>, mutex: &'mutex RobustMutex) -> Result<Locked<'mutex>> {
     let moment = actor.moment();
     match actor.random.below(6) {
         0 => actor.within(Duration::ZERO, || mutex.try_lock()),
@@ -41,16 +42,17 @@ fn take<'mutex>(actor: &mut Actor<'_>, mutex: &'mutex RobustMutex) -> Result<Rob
 }
 
 /// Nobody else has it meanwhile, and who had it before is told to have died if he did.
-fn change(actor: &mut Actor<'_>, arena: &Arena, mut guard: RobustGuard<'_>) {
+fn change(actor: &mut Actor<'_>, arena: &Arena, guard: Locked<'_>) {
     let ledger = actor.stage.ledger;
     let before = ledger.locker.swap(actor.bit, SeqCst);
     assert!(before == 0 || guard.owner_died(), "slots {before:#x} and {:#x} have the lock", actor.bit);
     ledger.inherited.fetch_add(u64::from(guard.owner_died()), SeqCst);
     actor.is_at(CHANGING);
-    arena.change(&mut guard, || actor.dally());
+    let (_, guard) = arena.change(guard, || actor.dally());
     ledger.changes.fetch_add(1, SeqCst);
     actor.is_at(0);
-    assert_eq!(ledger.locker.swap(0, SeqCst), actor.bit, "somebody else has the lock");
+    assert_eq!(ledger.locker.swap(0, SeqCst), actor.bit, "another process has the lock");
+    drop(guard);
 }
 
 /// Whether it had begun a change, or noted it, nobody can tell.

@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use rawipc::{Borrowed, Deadline, Doorbell, ErrorKind, Limit, Priority, Reservation, Result, SharedQueue};
+use rawipc::error::Limit;
+use rawipc::shared_queue::{Doorbell, InFlight, Reservation};
+use rawipc::{Deadline, ErrorKind, Priority, Result, SharedQueue};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Actor, Dead, SHARED_QUEUE, Stage, TAKING, messages};
@@ -116,23 +118,28 @@ fn read_in_place(actor: &mut Actor<'_>, queue: &SharedQueue, buffer: &mut [u8]) 
     actor.dally();
     borrowed.read_at(0, &mut buffer[..length]).expect("it is that long");
     if length == 0 || actor.random.below(8) > 0 {
+        borrowed.complete();
         return Ok((length, priority));
     }
     let (label, _) = Label::read(&buffer[..length]).expect("a message is torn");
     actor.stage.ledger.records[label.record as usize].note(label.number, PUT_BACK);
     buffer[..HEADER].fill(0);
-    borrowed.put_back()?;
+    if actor.random.below(2) > 0 {
+        borrowed.put_back()?;
+    } else {
+        drop(borrowed);
+    }
     receive(actor, queue, buffer)
 }
 
-fn borrow<'queue>(actor: &mut Actor<'_>, queue: &'queue SharedQueue) -> Result<Borrowed<'queue>> {
+fn borrow<'queue>(actor: &mut Actor<'_>, queue: &'queue SharedQueue) -> Result<InFlight<'queue>> {
     let moment = actor.moment();
     match actor.random.below(5) {
-        0 => actor.within(Duration::ZERO, || queue.try_borrow()),
-        1 => actor.within(moment, || queue.borrow_timeout(moment)),
-        2 => actor.within(moment, || queue.borrow_deadline(Deadline::after(moment))),
-        3 => actor.within(moment, || queue.borrow_deadline(Deadline::realtime_after(moment))),
-        _ => queue.borrow().inspect_err(|error| actor.note::<()>(&Err(*error))),
+        0 => actor.within(Duration::ZERO, || queue.try_receive_in_place()),
+        1 => actor.within(moment, || queue.receive_in_place_timeout(moment)),
+        2 => actor.within(moment, || queue.receive_in_place_deadline(Deadline::after(moment))),
+        3 => actor.within(moment, || queue.receive_in_place_deadline(Deadline::realtime_after(moment))),
+        _ => queue.receive_in_place().inspect_err(|error| actor.note::<()>(&Err(*error))),
     }
 }
 

@@ -17,7 +17,8 @@ use std::process::{Child, Command, Stdio};
 
 use mio::unix::{SourceFd, pipe};
 use mio::{Events, Interest, Poll, Token};
-use rawipc::{ErrorKind, MessageQueue, Name, NotificationSocket, Notified, Priority, Sender, name};
+use rawipc::mqueue::Notified;
+use rawipc::{ErrorKind, MessageQueue, Name, NotificationSocket, Priority, Sender, name};
 
 const JOBS: Token = Token(0);
 const NEWS: Token = Token(1);
