@@ -141,7 +141,7 @@ fn signals() -> std::io::Result<OwnedFd> {
     unsafe { libc::sigaddset(&mut set, *PORTABLE_REALTIME_SIGNALS.start()) };
     // SAFETY: only blocks a signal in this thread, the only one.
     let blocked = unsafe { libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
-    // SAFETY: the set is initialised.
+    // SAFETY: the set is initialized.
     let descriptor = if blocked == 0 { unsafe { libc::signalfd(-1, &set, libc::SFD_CLOEXEC) } } else { -1 };
     if descriptor < 0 {
         return Err(std::io::Error::last_os_error());

@@ -33,13 +33,13 @@ pub(crate) mod sealed {
         /// All the memory there is, used or not.
         ///
         /// # Safety
-        /// Nothing uninitialised is written into it: the bytes of some buffers must stay initialised.
+        /// Nothing uninitialized is written into it: the bytes of some buffers must stay initialized.
         unsafe fn room(&mut self) -> &mut [MaybeUninit<u8>];
 
         /// What lies in the first `length` bytes of the room, from now on the buffer's content.
         ///
         /// # Safety
-        /// The first `length` bytes of the room have been initialised, and there are as many.
+        /// The first `length` bytes of the room have been initialized, and there are as many.
         unsafe fn filled(&mut self, length: usize) -> &mut [u8];
     }
 }
@@ -52,7 +52,7 @@ impl sealed::Memory for [MaybeUninit<u8>] {
 
     #[inline]
     unsafe fn filled(&mut self, length: usize) -> &mut [u8] {
-        // SAFETY: the caller says that so many bytes are there and initialised; they are borrowed from `self`.
+        // SAFETY: the caller says that that many bytes are there and initialized; they are borrowed from `self`.
         unsafe { core::slice::from_raw_parts_mut(self.as_mut_ptr().cast(), length) }
     }
 }
@@ -60,13 +60,13 @@ impl sealed::Memory for [MaybeUninit<u8>] {
 impl sealed::Memory for [u8] {
     #[inline]
     unsafe fn room(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: both types have one layout, and the caller writes only initialised bytes.
+        // SAFETY: both types have one layout, and the caller writes only initialized bytes.
         unsafe { &mut *(core::ptr::from_mut(self) as *mut [MaybeUninit<u8>]) }
     }
 
     #[inline]
     unsafe fn filled(&mut self, length: usize) -> &mut [u8] {
-        // SAFETY: the caller says that there are so many bytes.
+        // SAFETY: the caller says that there are that many bytes.
         unsafe { self.get_unchecked_mut(..length) }
     }
 }
@@ -95,13 +95,13 @@ as_slice!({ const N: usize } [u8; N], { const N: usize } [MaybeUninit<u8>; N]);
 impl<const N: usize> sealed::Memory for heapless::Vec<u8, N> {
     #[inline]
     unsafe fn room(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: the vector owns `N` bytes from this pointer on, initialised or not.
+        // SAFETY: the vector owns `N` bytes from this pointer on, initialized or not.
         unsafe { core::slice::from_raw_parts_mut(self.as_mut_ptr().cast(), N) }
     }
 
     #[inline]
     unsafe fn filled(&mut self, length: usize) -> &mut [u8] {
-        // SAFETY: the caller says that so many bytes are there and initialised.
+        // SAFETY: the caller says that that many bytes are there and initialized.
         unsafe { self.set_len(length) };
         self.as_mut_slice()
     }
@@ -112,13 +112,13 @@ impl sealed::Memory for Vec<u8> {
     #[inline]
     unsafe fn room(&mut self) -> &mut [MaybeUninit<u8>] {
         let capacity = self.capacity();
-        // SAFETY: the vector owns `capacity` bytes from this pointer on, initialised or not.
+        // SAFETY: the vector owns `capacity` bytes from this pointer on, initialized or not.
         unsafe { core::slice::from_raw_parts_mut(self.as_mut_ptr().cast(), capacity) }
     }
 
     #[inline]
     unsafe fn filled(&mut self, length: usize) -> &mut [u8] {
-        // SAFETY: the caller says that so many bytes are there and initialised.
+        // SAFETY: the caller says that that many bytes are there and initialized.
         unsafe { self.set_len(length) };
         self.as_mut_slice()
     }
@@ -236,7 +236,7 @@ impl<'buffer, B: Buffer + ?Sized> Incoming<'buffer, B> {
 
     #[inline]
     fn rest(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: only the kernel and `load` write there, and both write initialised bytes.
+        // SAFETY: only the kernel and `load` write there, and both write initialized bytes.
         let room = unsafe { self.buffer.room() };
         room.get_mut(self.length..).unwrap_or_default()
     }
@@ -271,14 +271,14 @@ impl<T: zerocopy::FromBytes> ValueBuffer<T> {
 impl<T> sealed::Memory for ValueBuffer<T> {
     #[inline]
     unsafe fn room(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: the value's own memory, seen as bytes that need not be initialised.
+        // SAFETY: the value's own memory, seen as bytes that need not be initialized.
         unsafe { core::slice::from_raw_parts_mut(self.value.as_mut_ptr().cast(), size_of::<T>()) }
     }
 
     #[inline]
     unsafe fn filled(&mut self, length: usize) -> &mut [u8] {
         self.length = length;
-        // SAFETY: the caller says that so many bytes are there and initialised.
+        // SAFETY: the caller says that that many bytes are there and initialized.
         unsafe { core::slice::from_raw_parts_mut(self.value.as_mut_ptr().cast(), length) }
     }
 }

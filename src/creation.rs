@@ -43,7 +43,7 @@ impl Creator {
     /// No system call but for the first time in a process.
     pub(crate) fn this_process() -> Self {
         let Ok([token, _]) = THIS_PROCESS.get_or_make() else { return Self::by_pid() };
-        // Nothing but the token is told by it.
+        // It says nothing but the token.
         let there = token.load(Relaxed);
         if there != NO_TOKEN {
             return Self(there);

@@ -23,7 +23,7 @@ pub enum StopReason {
     Full,
 }
 
-/// Sends a payload in pieces of at most so many bytes, by a way to send one.
+/// Sends a payload in pieces that `send` accepts.
 pub(crate) fn cut(
     payload: &[u8],
     size: impl FnOnce() -> Result<usize>,

@@ -11,8 +11,8 @@ const NANOSECONDS_A_SECOND: u32 = 1_000_000_000;
 
 /// A moment at which a wait ends, on the clock it names.
 ///
-/// Absolute, so a wait that is interrupted and begun anew ends at the same moment. A deadline in the past is valid: the
-/// call tries once and does not wait.
+/// Absolute, so a wait that is interrupted and begun again ends at the same moment. A deadline in the past is valid:
+/// the call tries once and does not wait.
 ///
 /// ```
 /// use core::time::Duration;

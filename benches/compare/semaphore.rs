@@ -67,7 +67,7 @@ fn uncontended(run: &mut Run, value: u32) {
             }),
             counted("glibc", COUNT, |count| {
                 for _ in 0..count {
-                    // SAFETY: it is an initialised semaphore.
+                    // SAFETY: it is an initialized semaphore.
                     assert_eq!(unsafe { libc::sem_wait(theirs.get()) }, 0);
                     // SAFETY: as above.
                     assert_eq!(unsafe { libc::sem_post(theirs.get()) }, 0);
@@ -101,14 +101,14 @@ fn failing(run: &mut Run) {
         vec![
             counted("glibc, deadline in the past", 100, |count| {
                 for _ in 0..count {
-                    // SAFETY: an initialised semaphore and a whole time.
+                    // SAFETY: an initialized semaphore and a whole time.
                     assert_eq!(unsafe { libc::sem_timedwait(theirs.get(), &raw const past_of_c) }, -1);
                 }
             }),
             counted("rawipc, deadline in the past", 1_000, |count| {
                 (0..count).for_each(|_| assert!(black_box(&own).wait_deadline(past).is_err()));
             }),
-            counted("rawipc, zero time-out", 1_000, |count| {
+            counted("rawipc, zero timeout", 1_000, |count| {
                 (0..count).for_each(|_| assert!(black_box(&own).wait_timeout(Duration::ZERO).is_err()));
             }),
             counted("rawipc, try", 1_000, |count| {
@@ -116,13 +116,13 @@ fn failing(run: &mut Run) {
             }),
             counted("glibc, try", 1_000, |count| {
                 for _ in 0..count {
-                    // SAFETY: it is an initialised semaphore.
+                    // SAFETY: it is an initialized semaphore.
                     assert_eq!(unsafe { libc::sem_trywait(theirs.get()) }, -1);
                 }
             }),
         ],
     );
-    for (own, what) in [("rawipc, deadline in the past", "expired"), ("rawipc, zero time-out", "zero")] {
+    for (own, what) in [("rawipc, deadline in the past", "expired"), ("rawipc, zero timeout", "zero")] {
         let ratio = rounds.ratio("glibc, deadline in the past", own);
         run.record.target(&format!("semaphore wait, {what}: glibc / rawipc"), ratio, AtLeast(20.0));
     }

@@ -108,7 +108,7 @@ fn limited(run: &mut Run) {
         ],
     );
     let ratio = rounds.ratio("send, receive_timeout", "send, receive");
-    run.record.target("a time-out that is not needed / none, for the pair", ratio, AtMost(1.05));
+    run.record.target("a timeout that is not needed / none, for the pair", ratio, AtMost(1.05));
     run.keep(
         rounds.table("limits", "Receiving with a limit that is not needed, 64 B, and the send before it: ns a pair"),
     );

@@ -64,7 +64,7 @@ impl Subject {
         match self {
             Self::CSemaphore(memory) => {
                 let semaphore = std::ptr::from_ref(at_start(memory)) as *mut _;
-                // SAFETY: it is a semaphore that the C library initialised.
+                // SAFETY: it is a semaphore that the C library initialized.
                 c(unsafe { libc::sem_wait(semaphore) } == 0)
             }
             Self::CQueue(queue) => {

@@ -38,7 +38,7 @@ pub fn shared(data: &[u8]) {
     open(name, is_value, &memory, &content);
 }
 
-/// Whoever opens may find a dead initialiser's object, and make it whole.
+/// Whoever opens may find a dead initializer's object, and make it whole.
 fn open(name: &Name, is_value: bool, memory: &SharedMemory, content: &[u8]) {
     match options().open(name, |_| ()) {
         Ok(value) => {

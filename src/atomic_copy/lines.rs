@@ -3,7 +3,8 @@
 /// A line of the processor's cache.
 pub(super) const LINE: usize = 64;
 
-/// Copies so many lines, wherever they begin; returns how many were copied: all, or none where there is no such way.
+/// Copies `count` lines, wherever they begin. Returns how many were copied: all, or none where the processor has no
+/// such way.
 ///
 /// # Safety
 /// So many lines can be read and written there, and none of them is both.
@@ -20,7 +21,7 @@ pub(super) unsafe fn copy_lines(from: *const u8, to: *mut u8, lines: usize) -> u
     lines
 }
 
-/// Below so many lines, the registers that every processor has are as good as any.
+/// Below this number of lines, the registers that every processor has are as good as any.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(any(miri, loom))))]
 const FEW: usize = 4;
 
@@ -30,7 +31,7 @@ const FEW: usize = 4;
 #[inline(never)]
 unsafe fn copy_more_lines(from: *const u8, to: *mut u8, lines: usize) {
     let has_wide = wide::are_there();
-    // From so many lines on, the processor's own way to copy is the fastest.
+    // From this number of lines on, the processor's own way to copy is the fastest.
     if lines >= if has_wide { 256 } else { 32 } {
         // SAFETY: the instruction reads and writes what the caller vouches for; by the ABI it counts upwards.
         unsafe {
@@ -215,14 +216,14 @@ mod tests {
     #[test]
     fn lines_are_copied_wherever_they_lie() {
         assert_copies(300, |from, to, lines| {
-            // SAFETY: both have so many lines.
+            // SAFETY: both have that many lines.
             assert_eq!(unsafe { copy_lines(from, to, lines) }, lines);
         });
     }
 
     #[test]
     fn lines_are_copied_without_wide_registers() {
-        // SAFETY: both have so many lines.
+        // SAFETY: both have that many lines.
         assert_copies(40, |from, to, lines| unsafe { narrow::copy_lines(from, to, lines) });
     }
 

@@ -163,7 +163,7 @@ fn store_last_words(memory: &[Word], bytes: &[u8]) {
 
 /// Bytes that are to be overwritten.
 pub(crate) fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
-    // SAFETY: both types have one layout, and `load` writes only initialised bytes.
+    // SAFETY: both types have one layout, and `load` writes only initialized bytes.
     unsafe { &mut *(core::ptr::from_mut(bytes) as *mut [MaybeUninit<u8>]) }
 }
 

@@ -50,7 +50,7 @@ fn atomic_copy_loads_every_place_and_length() {
         let mut buffer = std::vec![MaybeUninit::new(0xee); length + 1];
         let loaded = load(&memory[start..start + length], &mut buffer);
         assert_eq!(loaded, &bytes[start..start + length], "{length} bytes at {start}");
-        // SAFETY: it was initialised.
+        // SAFETY: it was initialized.
         assert_eq!(unsafe { buffer[length].assume_init() }, 0xee);
     }
 }
@@ -62,7 +62,7 @@ fn atomic_copy_of_words_ends_with_zeros() {
         store_words(&words, &pattern(length));
         let mut buffer = std::vec![MaybeUninit::new(0); words.len() * WORD];
         assert_eq!(load_words(&words, &mut buffer, usize::MAX), buffer.len());
-        // SAFETY: all of it was initialised.
+        // SAFETY: all of it was initialized.
         let content: Vec<u8> = buffer.iter().map(|byte| unsafe { byte.assume_init() }).collect();
         let (copied, rest) = content.split_at(length);
         let (zeros, rest) = rest.split_at(length.next_multiple_of(WORD) - length);

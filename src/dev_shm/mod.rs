@@ -85,7 +85,7 @@ pub(crate) struct Creation {
 /// `fill` gets ready is ready too: once the file has its name, nothing can fail.
 ///
 /// The file has no name until it is whole. Where the system knows no such files, or a security module refuses them or
-/// their links, it has a private name, which `fill` is told: a process killed at the wrong moment leaves that behind.
+/// their links, it has a private name, which `fill` gets: a process killed at the wrong moment leaves that behind.
 pub(crate) fn create_whole<T: AsFd>(
     name: &Name,
     path: &FilePath,

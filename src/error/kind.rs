@@ -28,7 +28,7 @@ pub enum ErrorKind {
     /// held, or a peer is in the middle of a call on a shared queue.
     #[doc(alias = "BusyError")]
     WouldBlock,
-    /// The time-out or the deadline has passed (ETIMEDOUT).
+    /// The timeout or the deadline has passed (ETIMEDOUT).
     #[doc(alias = "BusyError")]
     TimedOut,
     /// A signal handler interrupted the wait (EINTR). Nothing was sent, received or taken.

@@ -19,8 +19,8 @@ use super::model::{Loads, set_loads};
 use super::weakening::print_reached;
 use crate::time::{Clock, Deadline, Time};
 
-/// In which interleavings a model is tried: those in which threads are stopped at most so often while they could go on,
-/// or all.
+/// In which interleavings a model is tried: those in which threads are stopped up to a number of times while they could
+/// go on, or all.
 #[derive(Clone, Copy)]
 pub(crate) struct Search {
     pub(crate) last: Option<usize>,

@@ -2,8 +2,8 @@
 //!
 //! loom changes from one thread to another only within its own operations. So what follows such an operation here, in
 //! ordinary memory behind an ordinary mutex, happens in one step with it: comparing a word and going to sleep, as in
-//! the kernel. Falling asleep in vain and waking nobody order no memory; a wake-up does, which the kernel's does too,
-//! though nothing should count on it.
+//! the kernel. Falling asleep without success and waking no thread order no memory; a wake-up does, which the kernel's
+//! does too, though nothing should count on it.
 //!
 //! Each operation knows where it is called, so that its ordering can be weakened (see `weakening`).
 
@@ -220,7 +220,7 @@ pub(crate) fn sleep(word: &impl Word, expected: u32, _: Scope, slice: Option<Sli
     }
 }
 
-/// Wakes at most so many sleepers. The word's memory may be gone.
+/// Wakes up to `count` sleepers. The word's memory may be gone.
 pub(crate) fn wake(word: &impl Word, count: u32, _: Scope) {
     // For loom, which has to know that this and other accesses are to be tried in every order.
     word.now();

@@ -54,7 +54,7 @@ mod real {
         sys::futex_wait_until(word, flags, expected, &time)
     }
 
-    /// Wakes at most so many sleepers. Only the word's address is used, so it may have been unmapped meanwhile.
+    /// Wakes up to `count` sleepers. Only the word's address is used, so it may have been unmapped meanwhile.
     #[cold]
     pub(crate) fn wake(word: &AtomicU32, sleepers: u32, scope: Scope) {
         // It cannot fail but for memory that is gone, and then nobody sleeps there.

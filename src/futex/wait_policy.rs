@@ -119,7 +119,7 @@ impl Rechecks {
         Duration::from_nanos(self.next(now, random_bits()).saturating_sub(now))
     }
 
-    /// The end of the sleep that a wait is in after so long, or begins then.
+    /// Returns the end of the sleep that a wait is in after `elapsed`, or begins then.
     fn next(&mut self, now: u64, random: u16) -> u64 {
         if self.end <= now {
             let length = self.length.min(self.interval);

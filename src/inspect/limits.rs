@@ -105,7 +105,7 @@ impl Limits {
         if let Some((_, zero, ..)) = candidates.into_iter().find(|(size, ..)| *size == 0) {
             return refuse(Errno::INVAL, Cause::Argument(zero, 0));
         }
-        // As when a queue is created: a size above the kernel's own maximum is wrong for everybody, so it is named.
+        // As when a queue is created: a size above the kernel's own maximum is wrong for every user, so it is named.
         let hard = candidates.into_iter().find(|(size, .., hard)| size > hard);
         let above = hard.or_else(|| candidates.into_iter().find(|(size, _, _, maximum, _)| size > maximum));
         if let Some((size, _, limit, maximum, _)) = above {

@@ -66,7 +66,7 @@ pub struct Entry<'listing> {
 /// A walk over the objects of one sort, without allocation.
 ///
 /// Objects that appear or vanish meanwhile may or may not be seen; each one is seen at most once unless it is removed
-/// and made anew. Names come from whoever made the object: their `Display` escapes what could play with a terminal.
+/// and created again. Names come from whoever made the object: their `Display` escapes what could play with a terminal.
 ///
 /// ```
 /// use core::mem::MaybeUninit;
@@ -125,7 +125,8 @@ impl<'buffer> Listing<'buffer> {
         Self::new(directory, Sort::Queues, buffer)
     }
 
-    /// The named semaphores: glibc's by their names, musl's by size and content, as far as they can be read.
+    /// The named semaphores: glibc's by their names, musl's by size and content. Those that cannot be read are left
+    /// out.
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if there is no `/dev/shm`;
@@ -137,7 +138,7 @@ impl<'buffer> Listing<'buffer> {
         Self::new(dev_shm()?, Sort::Semaphores, buffer)
     }
 
-    /// The message queues in shared memory, as far as they can be read.
+    /// The message queues in shared memory. Those that cannot be read are left out.
     ///
     /// # Errors
     /// As [`semaphores`](Self::semaphores).
@@ -305,7 +306,7 @@ pub(crate) fn can_list_queues() -> bool {
     mounted().is_ok() || !is_filtered() && unseen_mount().is_ok()
 }
 
-/// Whether this process has a system call filter, as far as it may ask.
+/// Returns `true` if this process has a system call filter and may ask.
 fn is_filtered() -> bool {
     secure_computing_mode() != Ok(SecureComputingMode::Disabled)
 }
@@ -342,7 +343,7 @@ fn looks_like_queue(directory: &OwnedFd, file: &CStr) -> bool {
     read_beginning(directory, file, &mut magic).is_ok() && magic == shared_queue::MAGIC
 }
 
-/// Reads at most so many bytes; how many.
+/// Reads up to the length of the buffer. Returns the number of bytes read.
 fn read_beginning(directory: &OwnedFd, file: &CStr, bytes: &mut [u8]) -> io::Result<usize> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(directory, file, flags, Mode::empty()).and_then(|file| read(file, bytes))

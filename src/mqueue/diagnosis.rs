@@ -79,7 +79,7 @@ fn size_above_maximum(sizes: Sizes) -> Option<Cause> {
     let Sizes { max_messages, max_message_size } = sizes;
     let most_messages = Sysctl::MSG_MAX.read().unwrap_or(HARD_MAX_MESSAGES);
     let longest = Sysctl::MSGSIZE_MAX.read().unwrap_or(HARD_MAX_MESSAGE_SIZE);
-    // A size above the kernel's own maximum is wrong for everybody, so it is the one to name.
+    // A size above the kernel's own maximum is wrong for every user, so it is the one to name.
     let is_only_too_long = max_message_size > HARD_MAX_MESSAGE_SIZE && max_messages <= HARD_MAX_MESSAGES;
     if max_messages > most_messages && !is_only_too_long {
         Some(Cause::above(Limit::MaxMessages, max_messages, most_messages))

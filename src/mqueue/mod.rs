@@ -34,7 +34,7 @@ use crate::open_flags::OpenFlags;
 use crate::sys;
 use name_guard::QueueName;
 
-/// An open POSIX message queue: whole messages with priorities, kept by the kernel until somebody receives them.
+/// An open POSIX message queue: whole messages with priorities, kept by the kernel until they are received.
 ///
 /// The same object that `mq_open` of C and Python's `posix_ipc` open by the same name. A handle is a descriptor and the
 /// name it was opened by; all methods take `&self`, and a handle may be used by any number of threads at once.
@@ -60,7 +60,7 @@ use name_guard::QueueName;
 /// |---|---|
 /// | `send`, `receive` | without a limit, or not at all if the queue is nonblocking |
 /// | `try_send`, `try_receive` | never, on blocking queues too |
-/// | `send_timeout`, `receive_timeout` | so long, by the monotonic clock |
+/// | `send_timeout`, `receive_timeout` | for at most `timeout`, by the monotonic clock |
 /// | `send_deadline`, `receive_deadline` | until a moment on the clock that the deadline names |
 ///
 /// On a nonblocking queue nothing waits, as POSIX has it: the timed calls too fail with

@@ -61,7 +61,7 @@ impl QueueName {
         if Identity::of(&status) != removal.queue {
             return Err(Errno::BADF);
         }
-        // The queue has lost its name: whatever bears that name now is somebody else's.
+        // The queue has lost its name: whatever bears that name now is another process's.
         if status.st_nlink == 0 {
             return Ok(());
         }

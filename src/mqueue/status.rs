@@ -22,11 +22,11 @@ pub struct Status {
 pub struct Registration {
     /// The PID of the registered process; `None` if it is not in the caller's PID namespace.
     pub process: Option<u32>,
-    /// How it is to be told.
+    /// How it is notified.
     pub delivery: Delivery,
 }
 
-/// How a registered process is told.
+/// How a registered process is notified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {
     /// By a signal, this one.

@@ -53,8 +53,8 @@ impl MessageQueue {
         self.sending(message, priority).now()
     }
 
-    /// Sends a message, waiting at most so long while the queue is full. Measured by the monotonic clock: setting the
-    /// wall clock does not matter. A time-out of zero tries once. One system call if it need not wait.
+    /// Sends a message, blocking for at most `timeout` while the queue is full. Measured by the monotonic clock:
+    /// setting the wall clock does not matter. A timeout of zero tries once. One system call if it need not wait.
     ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`send`](Self::send).
@@ -118,8 +118,8 @@ impl MessageQueue {
         self.receive_by(buffer, |receiving| receiving.now())
     }
 
-    /// Receives a message, waiting at most so long while the queue is empty. Measured by the monotonic clock: setting
-    /// the wall clock does not matter. A time-out of zero tries once. One system call if it need not wait.
+    /// Receives a message, blocking for at most `timeout` while the queue is empty. Measured by the monotonic clock:
+    /// setting the wall clock does not matter. A timeout of zero tries once. One system call if it need not wait.
     ///
     /// While it waits, a message that arrives fires a registration for notification, unlike with `receive`: see
     /// [`notify`](Self::notify).
@@ -179,7 +179,7 @@ impl MessageQueue {
         Ok(receiving.incoming.finish())
     }
 
-    /// Looks so often whether there is a message, until there is one: whether there is. For right before a receive call
+    /// Looks up to `looks` times for a message. Returns `true` if there is one. For use right before a receive call
     /// of any form, so that it need not sleep.
     ///
     /// Between two processors, a round trip of two processes that both spin takes a tenth of the time that it takes if
@@ -209,7 +209,7 @@ impl MessageQueue {
         self.spin(PollFlags::IN, looks)
     }
 
-    /// Looks so often whether there is room for a message, until there is: whether there is. For right before a send
+    /// Looks up to `looks` times for room for a message. Returns `true` if there is room. For use right before a send
     /// call of any form; see [`spin_until_readable`](Self::spin_until_readable).
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::open_flags::OpenFlags;
 use crate::sys::{self, Timespec as KernelTime};
 use crate::time::{Clock, Deadline, Time};
 
-/// The longest single `poll`; a longer wait is made of several. Far below what any kernel's time-out can express.
+/// The longest single `poll`; a longer wait is made of several. Far below what any kernel's timeout can express.
 const LONGEST_POLL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One message to be sent or received, and the ways to wait for it.
@@ -66,7 +66,7 @@ pub(super) trait Attempt {
         }
     }
 
-    /// Waits at most so long by the monotonic clock.
+    /// Waits for at most `timeout`, by the monotonic clock.
     #[inline]
     fn within(&mut self, timeout: Duration) -> Result<()> {
         let result = if timeout.is_zero() {
@@ -91,8 +91,8 @@ pub(super) trait Attempt {
     /// nonblocking.
     ///
     /// An expired deadline makes the kernel try without waiting; but where the try fails it has set up and cancelled a
-    /// timer, 30 times as dear as a look. So a blocking descriptor is looked at before. On a nonblocking one no timer
-    /// is set up.
+    /// timer, 30 times as expensive as a look. So a blocking descriptor is looked at before. On a nonblocking one no
+    /// timer is set up.
     #[inline]
     fn attempt_expired(&mut self) -> io::Result<()> {
         if !self.queue().believed_nonblocking() {
@@ -210,13 +210,13 @@ impl MessageQueue {
         }
     }
 
-    /// Waits until the queue is ready, at most so long: whether it is.
+    /// Waits for at most `timeout` until the queue is ready. Returns `true` if it is.
     fn poll(&self, ready: PollFlags, timeout: Duration) -> io::Result<bool> {
         Ok(sys::poll(&mut [PollFd::from_borrowed_fd(self.as_fd(), ready)], Some(&poll_time(timeout)))? > 0)
     }
 }
 
-/// A time-out for `poll`, cut to the longest.
+/// A timeout for `poll`, cut to the longest.
 pub(super) fn poll_time(timeout: Duration) -> Timespec {
     let timeout = timeout.min(LONGEST_POLL);
     Timespec { tv_sec: timeout.as_secs() as _, tv_nsec: timeout.subsec_nanos().into() }

@@ -111,7 +111,7 @@ pub enum Gnu32 {}
 #[derive(Debug)]
 pub enum Musl {}
 
-/// The same layout used within one process only: for a `sem_t` that C code initialised with `pshared` 0.
+/// The same layout used within one process only: for a `sem_t` that C code initialized with `pshared` 0.
 #[derive(Debug)]
 pub struct Private<L>(PhantomData<L>);
 

@@ -162,7 +162,7 @@ mod tests {
         {
             assert_eq!(detect(words, size, true), None);
         }
-        // Of musl's, what follows the three words is not initialised.
+        // Of musl's, what follows the three words is not initialized.
         assert_eq!(detect([5, 0, 0, 1, 2, 3, 4, 5], 32, false), Some(Abi::Musl));
     }
 }

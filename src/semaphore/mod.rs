@@ -143,7 +143,7 @@ impl<L: Layout> SemaphoreOf<L> {
 
     /// Joins a semaphore that lies somewhere already: a C program's `sem_t`, for example as a field of its struct.
     ///
-    /// Use a layout in [`Private`] if C initialised it with `pshared` 0, else the layout itself.
+    /// Use a layout in [`Private`] if C initialized it with `pshared` 0, else the layout itself.
     ///
     /// # Safety
     /// For the whole of `'memory`, the pointer is aligned for `Self` and points to that many bytes, mapped for reading
@@ -206,8 +206,8 @@ impl<L: Layout> SemaphoreOf<L> {
         if self.words.try_take() { Ok(()) } else { Err(wait_error(Errno::AGAIN)) }
     }
 
-    /// Takes a token, waiting at most so long, by the monotonic clock. A time-out of zero tries once, without a system
-    /// call.
+    /// Takes a token, blocking for at most `timeout`, by the monotonic clock. A timeout of zero tries once, without a
+    /// system call.
     ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`wait`](Self::wait).

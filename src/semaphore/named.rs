@@ -146,7 +146,7 @@ impl NamedSemaphore {
         in_layout!(self, semaphore => semaphore.try_wait())
     }
 
-    /// Takes a token, waiting at most so long: [`SemaphoreOf::wait_timeout`].
+    /// Takes a token, blocking for at most `timeout`: [`SemaphoreOf::wait_timeout`].
     ///
     /// # Errors
     /// The same.

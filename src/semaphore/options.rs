@@ -90,7 +90,7 @@ impl NamedSemaphoreOptions {
     ///
     /// Creating one looks into the other library's place first, and fails if a semaphore has this name there that is
     /// marked as one: glibc's are, and musl's that this crate has created. One that a program of musl's has created
-    /// cannot be told from shared memory, and is passed over; so is one that is created in the same moment.
+    /// cannot be distinguished from shared memory, and is passed over; so is one that is created in the same moment.
     ///
     /// Where files without a name are not known or not permitted, a file `NAME.rawipc-` with 16 random characters is
     /// there while it is made. A process killed in that moment leaves it, for `rawipc list` to show and for

@@ -12,7 +12,7 @@ use crate::time::Deadline;
 
 impl SharedQueue {
     /// Sends messages of one priority until all are sent or the queue is full; never waits. Returns how many were sent:
-    /// go on with `messages[sent..]`. No system call unless somebody waits for a message.
+    /// go on with `messages[sent..]`. No system call unless a peer waits for a message.
     ///
     /// Each message is sent as by [`try_send`](Self::try_send): others may send between them. WaitFor one payload that
     /// is cut into messages, see [`try_send_all`](Self::try_send_all).

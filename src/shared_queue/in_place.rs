@@ -53,7 +53,7 @@ impl SharedQueue {
         self.reserve_within(WaitLimit::Now)
     }
 
-    /// Reserves room for a message, waiting at most so long, by the monotonic clock.
+    /// Reserves room for a message, blocking for at most `timeout`, by the monotonic clock.
     ///
     /// # Errors
     /// As [`send_timeout`](Self::send_timeout).
@@ -89,7 +89,7 @@ impl SharedQueue {
         self.receive_in_place_within(WaitLimit::Now)
     }
 
-    /// Receives a message without a copy, waiting at most so long, by the monotonic clock.
+    /// Receives a message without a copy, blocking for at most `timeout`, by the monotonic clock.
     ///
     /// # Errors
     /// As [`receive_timeout`](Self::receive_timeout), but for the buffer.
@@ -130,7 +130,7 @@ struct HeldSlot<'queue> {
 }
 
 impl HeldSlot<'_> {
-    /// What lies there, or will: so many bytes from an offset on, of so many that there are.
+    /// Returns `count` bytes from an offset on, of the `there` bytes that may be accessed.
     fn bytes(&self, there: usize, offset: usize, count: usize) -> Result<&[AtomicU8]> {
         let end = offset.saturating_add(count);
         self.slot.bytes().get(..there).and_then(|bytes| bytes.get(offset..end)).ok_or_else(|| {
@@ -324,7 +324,8 @@ impl InFlight<'_> {
     /// old and new bytes.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if it has not so many; nothing is copied.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with both numbers if the range ends beyond the message; nothing
+    /// is copied.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
         atomic_copy::load(self.hand.bytes(self.length, offset, buffer.len())?, atomic_copy::as_uninit(buffer));
         Ok(())

@@ -39,13 +39,13 @@ pub(crate) const PREFIX: &[u8] = b"mq.";
 /// How waits spin and sleep if nothing else is said: answers from another processor come while they look.
 const TUNING: WaitTuning = WaitTuning { spin: 500, ..WaitTuning::ROBUST };
 
-/// A message queue in shared memory: a [`MessageQueue`](crate::MessageQueue) that makes no system call unless somebody
-/// has to sleep or to be woken.
+/// A message queue in shared memory: a [`MessageQueue`](crate::MessageQueue) that makes no system call unless a thread
+/// has to sleep or be woken.
 ///
 /// Whole messages, priorities from 0 to 32767, the highest first and the oldest first among equals, several senders and
 /// several receivers, in as many processes. The methods are those of `MessageQueue`, so a program changes from one to
 /// the other by changing the type's name. Not the same object, though: no C program knows it, the kernel does not keep
-/// it, and everybody who uses it must have the right to write its memory.
+/// it, and every process that uses it must have the right to write its memory.
 ///
 /// ```
 /// use core::time::Duration;
@@ -119,11 +119,11 @@ const TUNING: WaitTuning = WaitTuning { spin: 500, ..WaitTuning::ROBUST };
 /// Who may write the memory can take, change, lose or invent messages, keep others waiting up to their time limits,
 /// and, if it has a name, cut it off, which is a SIGBUS for all (an [anonymous](SharedQueueOptions::create_anonymous)
 /// one cannot be cut). Nothing else: whatever lies there is checked before it is used, and is
-/// [`Malformed`](crate::ErrorKind::Malformed) at worst, which is told, and put right for the next call.
+/// [`Malformed`](crate::ErrorKind::Malformed) at worst, which is reported, and repaired for the next call.
 ///
 /// The lock's word may be overwritten too. If it names nobody who lives, whatever else it says, it is taken back as a
 /// dead one's is. If it names one who lives, that one counts as its holder until its handle is closed, and all wait as
-/// for one that is stopped. If it was overwritten while somebody was in the middle of a call, two may be in one at a
+/// for one that is stopped. If it was overwritten while a peer was in the middle of a call, two may be in one at a
 /// time, which costs messages.
 pub struct SharedQueue {
     attachment: Attachment,

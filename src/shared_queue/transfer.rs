@@ -50,8 +50,8 @@ impl SharedQueue {
         self.send_within(message, priority, WaitLimit::Now)
     }
 
-    /// Sends a message, waiting at most so long while the queue is full. Measured by the monotonic clock: setting the
-    /// wall clock does not matter. A time-out of zero tries once.
+    /// Sends a message, blocking for at most `timeout` while the queue is full. Measured by the monotonic clock:
+    /// setting the wall clock does not matter. A timeout of zero tries once.
     ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), also if a peer was stopped in the middle of a call; else as
@@ -141,8 +141,8 @@ impl SharedQueue {
         self.receive_within(buffer, WaitLimit::Now)
     }
 
-    /// Receives a message, waiting at most so long while the queue is empty. Measured by the monotonic clock: setting
-    /// the wall clock does not matter. A time-out of zero tries once.
+    /// Receives a message, blocking for at most `timeout` while the queue is empty. Measured by the monotonic clock:
+    /// setting the wall clock does not matter. A timeout of zero tries once.
     ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), also if a peer was stopped in the middle of a call; else as
@@ -243,7 +243,7 @@ impl SharedQueue {
         Ok(self.spin_until(WaitFor::Message, looks))
     }
 
-    /// Looks so often whether there is room for a message, until there is: whether there is. No system call. See
+    /// Looks up to `looks` times for room for a message. Returns `true` if there is room. No system call. See
     /// [`spin_until_readable`](Self::spin_until_readable).
     ///
     /// # Errors

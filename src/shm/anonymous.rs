@@ -114,7 +114,7 @@ impl AnonymousOptions {
     /// (`vm.memfd_noexec`): it is not created with MFD_NOEXEC_SEAL.
     ///
     /// No file system bounds it, as the size of `/dev/shm` does what has a name: for more than the memory that is free
-    /// the kernel ends processes. So make sure of a size that somebody else has chosen.
+    /// the kernel ends processes. So make sure of a size that another process has chosen.
     ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) without descriptors, beyond RLIMIT_FSIZE, or without enough

@@ -73,7 +73,7 @@ impl<'memory> MapOptions<'memory> {
     /// them, which can happen to [sparse](crate::shm::SharedMemoryOptions::sparse) memory, mapping fails. What was
     /// filled in until then stays in the object.
     ///
-    /// Before Linux 5.14, the space is reserved, and pages are filled in as far as the kernel succeeds; a mapping for
+    /// Before Linux 5.14, the space is reserved, and pages are filled in until the kernel fails; a mapping for
     /// reading only is then not checked: touching a page without space raises SIGBUS.
     #[doc(alias = "MAP_POPULATE")]
     pub const fn populate(self, populate: bool) -> Self {

@@ -65,7 +65,7 @@ impl Region {
 
     fn bytes(&self, offset: usize, count: usize) -> Result<&[AtomicU8]> {
         let place = self.place::<AtomicU8>(offset, count)?;
-        // SAFETY: so many bytes lie there for as long as the region is borrowed, and all access is atomic or a copy.
+        // SAFETY: that many bytes lie there for as long as the region is borrowed, and all access is atomic or a copy.
         Ok(unsafe { NonNull::slice_from_raw_parts(place, count).as_ref() })
     }
 }
@@ -88,8 +88,9 @@ impl Drop for Region {
 ///
 /// # Copies and atomics on the same bytes
 /// [`read_at`](Self::read_at) and [`write_at`](Self::write_at) do to mapped memory what `pread` and `pwrite` do: the
-/// bytes are read and written from outside of the program, one by one, as far as the program can tell. So copies may
-/// overlap with each other, with atomics of any size that are used at the same time, and with what other processes do:
+/// bytes are read and written from outside of the program, one by one, from the point of view of the program. So copies
+/// may overlap with each other, with atomics of any size that are used at the same time, and with what other processes
+/// do:
 /// - A byte that is read has one of the values that it had during the copy. A byte that is written has the new value
 ///   when the copy returns, unless others write it too.
 /// - The bytes of a value of more than one byte need not stay together: a copy may read it half old and half new, or
@@ -284,7 +285,7 @@ impl<T: Shareable> PlacedReadOnly<T> {
 unsafe fn copy_out<T: Shareable>(place: NonNull<T>) -> T {
     let mut copy = MaybeUninit::<T>::uninit();
     let first = copy.as_mut_ptr().cast::<MaybeUninit<u8>>();
-    // SAFETY: the copy has this many bytes, none of which need be initialised, and nothing else borrows it.
+    // SAFETY: the copy has this many bytes, none of which need be initialized, and nothing else borrows it.
     let bytes = unsafe { slice::from_raw_parts_mut(first, size_of::<T>()) };
     let words = place.cast::<Word>();
     if words.is_aligned() {

@@ -9,7 +9,7 @@ use crate::shm::shareable;
 
 const READY: u32 = 1;
 
-/// How long a wait for another initialiser sleeps before it looks at the lock again.
+/// How long a wait for another initializer sleeps before it looks at the lock again.
 const LOOK: Duration = Duration::from_millis(5);
 
 shareable! {

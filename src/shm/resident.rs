@@ -36,7 +36,7 @@ impl Region {
         let advice = if is_writable { Advice::LinuxPopulateWrite } else { Advice::LinuxPopulateRead };
         // SAFETY: the range is the region, and populating changes no byte.
         let populated = match unsafe { madvise(self.start.as_ptr(), self.length, advice) } {
-            // Before Linux 5.14, or refused: the pages are there as far as the mapping's flag got them, and space for
+            // Before Linux 5.14, or refused: the pages that the mapping's flag got are there, and space for
             // the rest can be reserved.
             Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) if is_writable => {
                 match fallocate(memory, FallocateFlags::KEEP_SIZE, self.offset, self.length as u64) {

@@ -1,4 +1,4 @@
-//! One value in one shared memory object, initialised exactly once.
+//! One value in one shared memory object, initialized exactly once.
 //!
 //! # Format, version 1
 //! Numbers are in the machine's own byte order.
@@ -14,13 +14,13 @@
 //! | 28 | zero |
 //! | 64, or the next multiple of the alignment | the value |
 //!
-//! The file gets its name when all is there but the value, and the state is 0. Who initialises holds a lock (`flock`)
+//! The file gets its name when all is there but the value, and the state is 0. Who initializes holds a lock (`flock`)
 //! on the file, the creator from before it has a name. The kernel takes it back when the process dies, so whoever gets
-//! the lock and finds the state 0 begins anew. A child forked meanwhile has the same open file, and keeps the lock.
+//! the lock and finds the state 0 begins again. A child forked meanwhile has the same open file, and keeps the lock.
 //!
 //! A file of 0 bytes, as killed creators of earlier versions left it, is given its size under the lock, and the 8 bytes
 //! at the start before all others. So an object of the right length that has not all of them is taken over only if
-//! everything else is zero: anything else is somebody's object that happens to be as long.
+//! everything else is zero: anything else is another program's object that happens to be as long.
 
 use core::cell::Cell;
 use core::fmt;
@@ -46,14 +46,14 @@ use crate::error::{Cause, Error, Need, Operation, Result, SharedFault};
 use crate::name::Name;
 use crate::time::Deadline;
 
-/// A value in shared memory that the first user initialises and all others find whole.
+/// A value in shared memory that the first user initializes and all others find whole.
 ///
-/// However many processes open it at once, exactly one initialises it; the others wait for that, with a bound. If the
-/// one that initialises dies, another one begins anew. What is there is checked before it is used: another type's size,
-/// another version or anything else is an error.
+/// However many processes open it at once, exactly one initializes it; the others wait for that, with a bound. If the
+/// one that initializes dies, another one begins again. What is there is checked before it is used: another type's
+/// size, another version or anything else is an error.
 ///
-/// One case keeps a dead initialiser's place: a child that another thread forks while the value is initialised, or a
-/// child of `vfork` or `posix_spawn` before its `exec`. If the initialiser is killed then, opening fails with
+/// One case keeps a dead initializer's place: a child that another thread forks while the value is initialized, or a
+/// child of `vfork` or `posix_spawn` before its `exec`. If the initializer is killed then, opening fails with
 /// [`TimedOut`](crate::ErrorKind::TimedOut) after the [`patience`](SharedOptions::patience) until that child ends or
 /// calls `exec`; afterwards the next one begins again. To avoid it, open values before other threads fork. A value that
 /// is whole is not affected.
@@ -153,7 +153,7 @@ impl<T: Shareable> SharedOptions<T> {
         Self { version, ..self }
     }
 
-    /// How long to wait at most for another process that initialises.
+    /// How long to wait at most for another process that initializes.
     pub const fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
@@ -178,14 +178,14 @@ impl<T: Shareable> SharedOptions<T> {
         Self { memory: self.memory.unlink_on_drop(unlink_on_drop), ..self }
     }
 
-    /// Opens the value of this name. If nobody has yet, creates it and has it initialised: `initialise` gets memory of
+    /// Opens the value of this name. If nobody has yet, creates it and has it initialized: `initialize` gets memory of
     /// zeros. It must not fork.
     ///
     /// # Errors
     /// [`Malformed`](crate::ErrorKind::Malformed) if the object is something else, or of another size, alignment or
-    /// version; [`TimedOut`](crate::ErrorKind::TimedOut) if another process initialises for longer than the
+    /// version; [`TimedOut`](crate::ErrorKind::TimedOut) if another process initializes for longer than the
     /// [`patience`](Self::patience); else as [`SharedMemoryOptions::open`].
-    pub fn open(&self, name: &Name, initialise: impl FnOnce(&T)) -> Result<Shared<T>> {
+    pub fn open(&self, name: &Name, initialize: impl FnOnce(&T)) -> Result<Shared<T>> {
         let memory = self.memory.create(true).size(Self::TOTAL as u64);
         let new = Cell::new(None);
         let (memory, is_new) = memory.create_or_open_with(name, &|memory| {
@@ -194,11 +194,11 @@ impl<T: Shareable> SharedOptions<T> {
         })?;
         let mapping = match new.into_inner().filter(|_| is_new) {
             Some(mapping) => {
-                complete(&mapping, Self::OFFSET, initialise)?;
+                complete(&mapping, Self::OFFSET, initialize)?;
                 unlock(&memory);
                 mapping
             }
-            None => self.wait_or_initialise(&memory, initialise)?,
+            None => self.wait_or_initialize(&memory, initialize)?,
         };
         self.finish(memory, mapping)
     }
@@ -211,8 +211,8 @@ impl<T: Shareable> SharedOptions<T> {
         Ok(mapping)
     }
 
-    /// Waits until another process has initialised it, or does so in the place of one that died.
-    fn wait_or_initialise(&self, memory: &SharedMemory, initialise: impl FnOnce(&T)) -> Result<Mapping> {
+    /// Waits until another process has initialized it, or does so in the place of one that died.
+    fn wait_or_initialize(&self, memory: &SharedMemory, initialize: impl FnOnce(&T)) -> Result<Mapping> {
         let deadline = Deadline::after(self.patience);
         loop {
             let mapping = match self.look(memory)? {
@@ -221,7 +221,7 @@ impl<T: Shareable> SharedOptions<T> {
             };
             match flock(memory, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {
-                    let result = self.initialise(memory, initialise);
+                    let result = self.initialize(memory, initialize);
                     unlock(memory);
                     return result;
                 }
@@ -290,8 +290,8 @@ impl<T: Shareable> SharedOptions<T> {
         }
     }
 
-    /// Makes the value, unless somebody has done so before the lock was free.
-    fn initialise(&self, memory: &SharedMemory, initialise: impl FnOnce(&T)) -> Result<Mapping> {
+    /// Makes the value, unless another process has done so before the lock was free.
+    fn initialize(&self, memory: &SharedMemory, initialize: impl FnOnce(&T)) -> Result<Mapping> {
         let mapping = match self.look(memory)? {
             Some(mapping) if is_ready(&mapping) => return Ok(mapping),
             Some(mapping) if is_abandoned(&mapping)? => mapping,
@@ -304,7 +304,7 @@ impl<T: Shareable> SharedOptions<T> {
         };
         self.write_header(&mapping)?;
         clear(&mapping, Self::OFFSET)?;
-        complete(&mapping, Self::OFFSET, initialise)?;
+        complete(&mapping, Self::OFFSET, initialize)?;
         Ok(mapping)
     }
 
@@ -325,9 +325,9 @@ impl<T: Shareable> SharedOptions<T> {
     }
 }
 
-/// Initialises the value, which is zeros, and makes it known.
-fn complete<T: Shareable>(mapping: &Mapping, offset: usize, initialise: impl FnOnce(&T)) -> Result<()> {
-    initialise(mapping.get(offset)?);
+/// Initializes the value, which is zeros, and makes it known.
+fn complete<T: Shareable>(mapping: &Mapping, offset: usize, initialize: impl FnOnce(&T)) -> Result<()> {
+    initialize(mapping.get(offset)?);
     mapping.get::<Header>(0)?.state.complete();
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(super) fn has_magic(header: &Header) -> bool {
     header.magic.iter().zip(MAGIC).all(|(there, expected)| there.load(Relaxed) == expected)
 }
 
-/// Whether an initialiser that died can have left this.
+/// Whether an initializer that died can have left this.
 pub(super) fn is_abandoned(mapping: &Mapping) -> Result<bool> {
     let header: &Header = mapping.get(0)?;
     if has_magic(header) {
@@ -59,7 +59,7 @@ fn is_clear(mapping: &Mapping, offset: usize) -> Result<bool> {
     Ok(true)
 }
 
-/// Makes all zero from an offset on: a dead initialiser may have left something.
+/// Makes all zero from an offset on: a dead initializer may have left something.
 pub(super) fn clear(mapping: &Mapping, offset: usize) -> Result<()> {
     const ZEROS: [u8; 256] = [0; 256];
     let mut at = offset;

@@ -9,8 +9,8 @@ use crate::error::{Argument, Cause, Error, Limit, Operation};
 use crate::sys;
 use crate::sysctl::Sysctl;
 
-/// EFBIG for a file that RLIMIT_FSIZE does not allow to be so long. The kernel would say the same, and end the process
-/// by SIGXFSZ.
+/// EFBIG for a file that RLIMIT_FSIZE does not allow to have that length. The kernel would say the same, and end the
+/// process by SIGXFSZ.
 pub(crate) fn within_file_limit(end: u64) -> rustix::io::Result<()> {
     if end > sys::limit(sys::Resource::FileSize) { Err(Errno::FBIG) } else { Ok(()) }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0–29 | the owner, 0 if there is none |
 //! | 30 | an owner died, and what the lock guards has not been declared consistent since; without an owner: never will be |
-//! | 31 | somebody may sleep on the word |
+//! | 31 | a waiter may sleep on the word |
 //!
 //! Locking is one exchange of 0 for the owner, unlocking one of anything for 0. A waiter sets bit 31 and sleeps for a
 //! slice of its time; one that has slept keeps the bit set when it gets the lock, since others may still sleep. If a
@@ -141,7 +141,7 @@ impl Lock {
         wake(&self.word, i32::MAX as u32, Scope::Shared);
     }
 
-    /// Takes a lock that was given up, to make anew what it guards; whether it was such a one.
+    /// Takes a lock that was given up, to rebuild what it guards. Returns `true` if it was abandoned.
     #[cold]
     pub(crate) fn recover_abandoned(&self, me: PeerId) -> bool {
         let word = self.word.load(Relaxed);
@@ -160,13 +160,13 @@ impl Lock {
         self.word.load(Acquire) == 0
     }
 
-    /// Whether somebody, dead or alive, has it now.
+    /// Returns `true` if a peer, dead or alive, has it at this moment.
     pub(crate) fn is_locked(&self) -> bool {
         has_owner(self.word.load(Relaxed))
     }
 
-    /// Pauses so often and looks in between, as long as nobody sleeps. Each look takes the line of memory from the
-    /// owner, who needs it, so they become rarer.
+    /// Pauses up to `pauses` times and looks in between, while no waiter sleeps. Each look takes the line of memory
+    /// from the owner, who needs it, so they become rarer.
     pub(crate) fn spin(&self, me: PeerId, pauses: u32) -> bool {
         let (mut left, mut step) = (pauses, 1);
         while left > 0 {

@@ -193,14 +193,14 @@ impl RobustMutex {
     /// Locks it if it is free, or if its holder is dead, which the kernel is asked if it is not free.
     ///
     /// # Errors
-    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if somebody has it, else as [`lock`](Self::lock).
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) if it is held, else as [`lock`](Self::lock).
     #[doc(alias = "pthread_mutex_trylock")]
     #[inline]
     pub fn try_lock(&self) -> Result<Locked<'_>> {
         self.lock_by(|me| self.words.get().lock.try_lock(me, &self.peers()))
     }
 
-    /// Locks it, waiting at most so long, by the monotonic clock. A time-out of zero tries once.
+    /// Locks it, blocking for at most `timeout`, by the monotonic clock. A timeout of zero tries once.
     ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`lock`](Self::lock).
@@ -224,7 +224,7 @@ impl RobustMutex {
         self.lock_by(|me| self.wait(me, Some(deadline)))
     }
 
-    /// Whether somebody, dead or alive, has it at this moment.
+    /// Returns `true` if a peer, dead or alive, has it at this moment.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.words.get().lock.is_locked()

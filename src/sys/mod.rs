@@ -101,7 +101,7 @@ pub(crate) fn mq_timedsend(queue: impl AsFd, message: &[u8], priority: u32, dead
 }
 
 /// Receives one message into `room`; returns its length, which is at most `room.len()`, and its priority. On success
-/// the first `length` bytes of `room` are initialised; on an error no byte of a message has been taken.
+/// the first `length` bytes of `room` are initialized; on an error no byte of a message has been taken.
 #[inline]
 pub(crate) fn mq_timedreceive(
     queue: impl AsFd,

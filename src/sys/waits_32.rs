@@ -48,7 +48,7 @@ pub(crate) fn futex_wait_until(
     futex(word, FUTEX_WAIT_BITSET | flags.bits(), expected, Some(end)).map(drop)
 }
 
-/// Wakes at most so many sleepers.
+/// Wakes up to `count` sleepers.
 pub(crate) fn futex_wake(word: &AtomicU32, flags: futex::Flags, sleepers: u32) -> Result<usize> {
     futex(word, FUTEX_WAKE | flags.bits(), sleepers, None)
 }
@@ -74,7 +74,7 @@ pub(crate) fn poll(descriptors: &mut [PollFd<'_>], time: Option<&rustix::time::T
     let (first, count) = (descriptors.as_mut_ptr().expose_provenance(), descriptors.len());
     check(POLL.call(first_form(time.as_ref()), |form| {
         let number = if form == Form::Old { number::PPOLL } else { number::PPOLL_TIME64 };
-        // SAFETY: a `PollFd` is a `struct pollfd`, of which there are so many for the kernel to write to; the time is
+        // SAFETY: a `PollFd` is a `struct pollfd`, of which there are that many for the kernel to write to; the time is
         // null or a whole one of this form, and a copy. No set of signals is given.
         with_time(form, time.as_ref(), |time| unsafe { syscall(number, [first, count, time, 0, SIGNAL_SET]) })
     }))

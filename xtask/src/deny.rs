@@ -1,4 +1,4 @@
-//! What the dependencies of everything here are: their licences, where they come from, and that each is there once.
+//! What the dependencies of everything here are: their licenses, where they come from, and that each is there once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,19 +34,19 @@ pub fn check(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// The package, and its licence.
+/// The package, and its license.
 const FORMAT: &str = "{p};{l}";
 
 fn of_packages<'tree>(packages: impl IntoIterator<Item = &'tree str>) -> Vec<String> {
     let mut faults = Vec::new();
     let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (package, licence) in packages.into_iter().filter_map(|line| line.split_once(';')) {
+    for (package, license) in packages.into_iter().filter_map(|line| line.split_once(';')) {
         let mut words = package.split(' ');
         let (name, version) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         versions.entry(name).or_default().insert(version);
         // Only those of crates.io come without the place that they come from.
         match words.find(|word| *word != "(proc-macro)") {
-            None if !is_allowed(licence) => faults.push(format!("`{name}` has the licence {licence:?}")),
+            None if !is_allowed(license) => faults.push(format!("`{name}` has the license {license:?}")),
             None => {}
             Some(place) if place.starts_with("(/") => {}
             Some(place) => faults.push(format!("`{name}` comes from {place}")),
@@ -58,9 +58,9 @@ fn of_packages<'tree>(packages: impl IntoIterator<Item = &'tree str>) -> Vec<Str
     faults
 }
 
-/// Whether a licence expression can be met by the licences that are allowed.
-fn is_allowed(licence: &str) -> bool {
-    let Ok(expression) = Expression::parse_mode(licence, ParseMode::LAX) else { return false };
+/// Whether a license expression can be met by the licenses that are allowed.
+fn is_allowed(license: &str) -> bool {
+    let Ok(expression) = Expression::parse_mode(license, ParseMode::LAX) else { return false };
     expression.evaluate(|requirement| {
         let name = requirement.license.id().map(|id| id.name);
         requirement.addition.is_none() && name.is_some_and(|name| LICENCES.contains(&name))
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn licences_are_understood() {
+    fn licenses_are_understood() {
         let both = "(MIT OR Apache-2.0) AND Unicode-3.0";
         for allowed in ["MIT", "MIT OR Apache-2.0", "MIT/Apache-2.0", both, "GPL-2.0-only OR MIT"] {
             assert!(is_allowed(allowed), "{allowed}");

@@ -151,7 +151,7 @@ enum Task {
         #[arg(long)]
         record: bool,
     },
-    /// Looks at the licences, sources and versions of all dependencies.
+    /// Looks at the licenses, sources and versions of all dependencies.
     Deny,
     /// Measures which lines and branches of the library the tests reach. By hand: minutes.
     Coverage {

@@ -22,7 +22,7 @@ pub(super) fn take(semaphore: &NamedSemaphore, timeout: Option<Duration>, signal
     if timeout.is_some_and(|timeout| timeout.is_zero()) {
         return semaphore.try_wait().map(|()| Taken::Token);
     }
-    // A time-out beyond what the clock can show is as good as none.
+    // A timeout beyond what the clock can show is as good as none.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     loop {
         if let Some(signal) = signals.caught() {

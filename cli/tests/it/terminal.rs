@@ -1,4 +1,4 @@
-//! What a terminal gets that a file does not: colours.
+//! What a terminal gets that a file does not: colors.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use std::thread;
 use super::output::pseudo_terminal;
 use super::{FreeName, run, tool};
 
-crate::tests!(colours_are_for_terminals_that_want_them, a_file_gets_no_colours);
+crate::tests!(colors_are_for_terminals_that_want_them, a_file_gets_no_colours);
 
 const RED: &str = "\x1b[1m\x1b[31mrawipc:\x1b[0m ";
 
@@ -27,9 +27,9 @@ fn shown(command: &mut Command, terminal: &str, no_color: Option<&str>) -> Strin
     String::from_utf8(reader.join().unwrap()).unwrap()
 }
 
-fn colours_are_for_terminals_that_want_them() {
+fn colors_are_for_terminals_that_want_them() {
     let name = FreeName::new();
-    for (arguments, coloured) in [
+    for (arguments, colored) in [
         (&["mq", "stat", &name.0][..], RED),
         (&["mq", "stat"], RED),
         (&["list"], "\x1b[1mKIND"),
@@ -40,7 +40,7 @@ fn colours_are_for_terminals_that_want_them() {
         {
             let text = shown(&mut tool(arguments), terminal, no_color);
             let sort = format!("{arguments:?} {terminal} {no_color:?}: {text:?}");
-            assert_eq!((text.contains(coloured), text.contains('\x1b')), (wanted, wanted), "{sort}");
+            assert_eq!((text.contains(colored), text.contains('\x1b')), (wanted, wanted), "{sort}");
         }
     }
 }

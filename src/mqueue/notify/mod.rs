@@ -49,7 +49,7 @@ pub enum Notify {
 }
 
 impl MessageQueue {
-    /// Asks to be told once when a message arrives in the empty queue.
+    /// Asks for one notification when a message arrives in the empty queue.
     ///
     /// A queue has one slot for this, for all processes together. The registration is gone once it has fired, and also
     /// when this process closes **any** descriptor of the queue; a forked child has none. It fires only when the queue
@@ -75,7 +75,7 @@ impl MessageQueue {
     /// ```
     ///
     /// # Errors
-    /// [`Busy`](crate::ErrorKind::Busy) if somebody has the slot, this process included;
+    /// [`Busy`](crate::ErrorKind::Busy) if a process has the slot, this one included;
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a number that is no signal;
     /// [`Unsupported`](crate::ErrorKind::Unsupported) where there is no such call (qemu's user mode).
     ///

@@ -81,7 +81,7 @@ pub struct NotificationSocket<Q: Borrow<MessageQueue>> {
     registration: u32,
     /// How many registrations there are whose news have not been read: each one has news once.
     unread: u32,
-    /// An earlier arrival was read to make room, and has yet to be told.
+    /// An earlier arrival was read to make room, and has yet to be reported.
     arrived: bool,
 }
 
@@ -109,7 +109,7 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
         self.queue.borrow()
     }
 
-    /// Whether its registration has neither fired nor been removed, as far as it has been read.
+    /// Returns `true` if its registration has neither fired nor been removed, by what has been read so far.
     #[must_use]
     pub fn is_armed(&self) -> bool {
         self.unread > 0
@@ -149,8 +149,8 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
     /// As [`MessageQueue::cancel_notification`].
     pub fn cancel(&mut self) -> Result<()> {
         self.check_process(Operation::Notify)?;
-        // What is in the socket tells whether the registration has been used up: if so, the slot may be somebody else's
-        // by now.
+        // What is in the socket tells whether the registration has been used up: if so, the slot may be another
+        // process's by now.
         while self.is_armed() {
             if self.read(RecvFlags::DONTWAIT).is_err() {
                 self.queue.borrow().cancel_notification()?;
@@ -179,7 +179,7 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
         self.wait_by(|socket| socket.read(RecvFlags::DONTWAIT))
     }
 
-    /// Waits at most so long, by the monotonic clock.
+    /// Waits for at most `timeout`, by the monotonic clock.
     ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`wait`](Self::wait).
@@ -187,7 +187,7 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
         self.wait_deadline(Deadline::after(timeout))
     }
 
-    /// Waits until a deadline. One by the wall clock is looked at anew every second.
+    /// Waits until a deadline. One by the wall clock is checked again every second.
     ///
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut), else as [`wait`](Self::wait).
@@ -231,7 +231,7 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
         }
     }
 
-    /// Reads what is to be told; EINVAL if there is nothing and nothing can come.
+    /// Reads what is to be reported; EINVAL if there is nothing and nothing can come.
     fn read(&mut self, flags: RecvFlags) -> io::Result<Notified> {
         if mem::take(&mut self.arrived) {
             return Ok(Notified::Arrived);

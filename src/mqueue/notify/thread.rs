@@ -37,7 +37,7 @@ impl MessageQueue {
     /// Calls a function in a new thread when a message arrives in the empty queue.
     ///
     /// The registration is made before this returns. The function gets the thread's socket:
-    /// [`queue`](NotificationSocket::queue) is the queue, [`arm`](NotificationSocket::arm) registers anew, before it
+    /// [`queue`](NotificationSocket::queue) is the queue, [`arm`](NotificationSocket::arm) registers again, before it
     /// receives what is there. If it returns without having armed, the thread ends: that is the one-shot form. All
     /// calls are made in the one thread.
     ///

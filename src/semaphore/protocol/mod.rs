@@ -34,7 +34,7 @@ pub trait Protocol {
     /// Forgets all recorded waiters.
     fn reset_waiters(&self);
 
-    /// Takes a token, after a quick try was in vain: looks again as often as it is told, then sleeps; as limited.
+    /// Takes a token after a quick try without success: spins as tuned, then sleeps, within the limits of `policy`.
     #[cold]
     fn wait(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()> {
         // An expired wait is over before it spins or counts as a waiter.
@@ -42,7 +42,7 @@ pub trait Protocol {
         if self.spin(policy.tuning().spin) { Ok(()) } else { self.sleep_and_take(scope, policy) }
     }
 
-    /// Looks again so often, as long as nobody sleeps; whether it took a token.
+    /// Looks again up to `limit` times while no waiter sleeps. Returns `true` if it took a token.
     fn spin(&self, limit: u32) -> bool {
         for _ in 0..limit {
             if self.try_take() {

@@ -114,7 +114,7 @@ impl Protocol for Words {
             }
         }
         if state & WAITED_FOR != 0 || waiters != 0 {
-            // Where the bit has been cleared, all must look again and set it anew.
+            // Where the bit has been cleared, all must look again and set it again.
             wake(&self.state, if waiters > tokens { tokens } else { VALUE_MAX }, scope);
         }
         Ok(())

@@ -26,8 +26,8 @@ impl Waiters {
         self.sleepers.store((self.sleepers.load(Relaxed) & !WOKEN).saturating_sub(1), Relaxed);
     }
 
-    /// Whether somebody is to be woken now, who then counts as woken: not if one is on the way already, who will see to
-    /// the others.
+    /// Returns `true` if a sleeper is to be woken now, and marks one as woken. `false` if one is on the way already: it
+    /// wakes the others.
     #[cold]
     fn is_next_to_wake(&self) -> bool {
         let sleepers = self.sleepers.load(Relaxed);
@@ -120,7 +120,7 @@ impl<'memory> QueueGuard<'memory> {
         if free <= self.view.capacity() { Ok(free) } else { Err(Damaged) }
     }
 
-    /// Takes a slot from the stack, on which there are so many, at least one.
+    /// Takes a slot from the stack, which has `free` slots, at least one.
     #[inline]
     pub(in crate::shared_queue) fn pop_free(&mut self, free: usize) -> Result<Slot<'memory>> {
         let left = free - 1;
@@ -210,7 +210,7 @@ impl<'memory> QueueGuard<'memory> {
         Ok(Found { slot, length, priority: Key(header.key.load()).priority() })
     }
 
-    /// Removes the first message of so many, at least one, from the order of delivery; its slot is still not free.
+    /// Removes the first of `messages` messages, at least one, from the order of delivery; its slot is still not free.
     #[inline]
     pub(in crate::shared_queue) fn remove_first(&mut self, messages: usize) -> Result<()> {
         self.view.pop(messages)?;

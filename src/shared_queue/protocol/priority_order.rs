@@ -110,7 +110,7 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Puts a slot in its place among so many, at least one.
+    /// Puts a slot in its place among `messages` messages, at least one.
     #[inline]
     fn push_beside(&self, messages: usize, key: Key, slot: usize) -> Result<()> {
         let FifoRun { end, length } = self.run(messages)?;
@@ -124,7 +124,7 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Puts a slot in its place among so many, before the last of the run.
+    /// Puts a slot in its place among `messages` messages, before the last of the run.
     fn insert_before_run(&self, messages: usize, key: Key, slot: usize) -> Result<()> {
         let first = &self.control.first;
         let FifoRun { end, length } = self.run(messages)?;
@@ -137,7 +137,7 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Removes the first of so many, at least one.
+    /// Removes the first of `messages` messages, at least one.
     #[inline]
     pub(in crate::shared_queue) fn pop(&self, messages: usize) -> Result<()> {
         if messages > 1 {
@@ -147,7 +147,7 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Makes the next one of so many, at least two, the first.
+    /// Makes the next one of `messages` messages, at least two, the first.
     #[inline]
     fn promote_next(&self, messages: usize) -> Result<()> {
         let FifoRun { end, length } = self.run(messages)?;
@@ -161,13 +161,13 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Makes the top of the heap, which has so many, the first.
+    /// Makes the top of the heap the first message. The heap has `in_heap` entries.
     fn promote_from_heap(&self, in_heap: usize) -> Result<()> {
         self.control.first.copy(self.heap(0)?);
         self.sift_down(in_heap - 1)
     }
 
-    /// The run, of so many messages in all.
+    /// Returns the run, which is a part of `messages` messages.
     #[inline]
     fn run(&self, messages: usize) -> Result<FifoRun> {
         let run = FifoRun::of_word(self.control.run.load(Relaxed));
@@ -180,7 +180,7 @@ impl View<'_> {
         self.run.get(index).ok_or(Damaged)
     }
 
-    /// The place in the ring that is so many, at most all, before another one.
+    /// Returns the place in the ring that is `count` places, at most all, before `end`.
     #[inline]
     fn wrapping_back(&self, end: usize, count: usize) -> usize {
         if end >= count { end - count } else { (end + self.capacity()).wrapping_sub(count) }
@@ -191,7 +191,7 @@ impl View<'_> {
         self.heap.get(index).ok_or(Damaged)
     }
 
-    /// Puts a slot in its place in the heap of so many, from the bottom up.
+    /// Puts a slot in its place in the heap of `length` entries, from the bottom up.
     fn sift_up(&self, length: usize, key: Key, slot: usize) -> Result<()> {
         let mut index = length;
         while index > 0 {

@@ -105,8 +105,7 @@ impl View<'_> {
         self.control.wake_threshold.store(1, Relaxed);
     }
 
-    /// Makes everything anew from the records, whatever it was: for whoever has the lock. Peers who sleeps looks
-    /// again.
+    /// Rebuilds everything from the slot headers, whatever it was. The caller has the lock. All sleepers look again.
     #[cold]
     pub(in crate::shared_queue) fn rebuild(&self, others: &impl Liveness) -> Result<()> {
         let control = self.control;

@@ -244,7 +244,7 @@ impl<'queue, P: QueueMemory> Session<'queue, P> {
         Ok(if arming == Arming::Reclaimed { arming } else { Arming::Ready })
     }
 
-    /// Makes everything anew from the records.
+    /// Rebuilds everything from the slot headers.
     #[cold]
     pub(in crate::shared_queue) fn repair(self) -> Result<()> {
         let guard = self.lock(&mut self.wait_for_lock())?;

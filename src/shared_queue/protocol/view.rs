@@ -69,7 +69,7 @@ impl<'memory> View<'memory> {
             return Err(Damaged);
         }
         let start = index * self.lines;
-        // SAFETY: there are so many lines for each of so many slots.
+        // SAFETY: there are that many lines for each of so many slots.
         let lines = unsafe { self.slots.get_unchecked(start..start + self.lines) };
         // SAFETY: each has at least one.
         let first = unsafe { lines.get_unchecked(0) };
@@ -85,7 +85,7 @@ impl<'memory> View<'memory> {
         let at = |offset: usize| memory.as_ptr().cast::<u8>().wrapping_add(offset);
         let count = sizes.max_messages;
         Self {
-            // SAFETY: so many bytes are there, any bytes are such words, and all of them may change meanwhile.
+            // SAFETY: that many bytes are there, any bytes are such words, and all of them may change meanwhile.
             control: unsafe { &*at(CONTROL).cast() },
             // SAFETY: as above.
             bells: unsafe { core::slice::from_raw_parts(at(BELLS).cast(), MAX_BELLS) },
@@ -119,7 +119,7 @@ impl<'memory> Slot<'memory> {
     pub(in crate::shared_queue) fn bytes(&self) -> &'memory [AtomicU8] {
         let first = self.lines.as_ptr().cast::<AtomicU8>().wrapping_add(SLOT_HEADER);
         let count = self.lines.len() * LINE - SLOT_HEADER;
-        // SAFETY: so many bytes follow a header, and none of them is accessed but atomically or by a copy.
+        // SAFETY: that many bytes follow a header, and none of them is accessed but atomically or by a copy.
         unsafe { core::slice::from_raw_parts(first, count) }
     }
 
@@ -128,7 +128,7 @@ impl<'memory> Slot<'memory> {
     pub(in crate::shared_queue) fn words(&self) -> &'memory [Word] {
         let first = self.lines.as_ptr().cast::<Word>().wrapping_add(SLOT_HEADER / WORD);
         let count = self.lines.len() * (LINE / WORD) - SLOT_HEADER / WORD;
-        // SAFETY: so many words follow a header, which are mapped for writing, and any bytes are words.
+        // SAFETY: that many words follow a header, which are mapped for writing, and any bytes are words.
         unsafe { core::slice::from_raw_parts(first, count) }
     }
 }

@@ -14,7 +14,7 @@ use crate::futex::primitive::Ordering::{Acquire, Relaxed};
 use crate::futex::primitive::sleep;
 
 impl View<'_> {
-    /// Whether it is there, as far as can be told without the lock.
+    /// Returns `true` if it seems to be there. This look is without the lock.
     pub(in crate::shared_queue) fn is_ready_hint(&self, what: WaitFor) -> bool {
         let count = match what {
             WaitFor::Message => &self.control.messages,

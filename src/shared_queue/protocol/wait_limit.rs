@@ -121,7 +121,7 @@ impl<'handle> Wait<'handle> {
         WaitPolicy::new(self.lock_end, self.tuning.for_internal_lock())
     }
 
-    /// The lock is waited for anew: what the call has done meanwhile does not count.
+    /// The wait for the lock begins again: what the call has done meanwhile does not count.
     pub(in crate::shared_queue) const fn restart_grace(&mut self) {
         self.lock_end = None;
     }

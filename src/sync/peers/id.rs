@@ -45,7 +45,7 @@ impl PeerId {
         (self.0 as usize % (1 << SLOT_BITS)).checked_sub(1).filter(|slot| *slot < MAX_PEERS)
     }
 
-    /// The slot's generation when it was taken, as far as it is told.
+    /// The slot's generation when it was taken, as stored in the word.
     pub(in crate::sync) const fn generation(self) -> u32 {
         self.0 >> SLOT_BITS
     }
@@ -56,7 +56,7 @@ impl PeerId {
     }
 }
 
-/// Whether a slot of this generation is taken, as far as its last user has said.
+/// Whether a slot of this generation is taken, by what its last user has written.
 pub(in crate::sync) const fn is_taken(generation: u32) -> bool {
     generation % 2 == 1
 }

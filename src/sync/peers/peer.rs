@@ -186,7 +186,7 @@ impl Peer {
         Ok(Refusal::Full)
     }
 
-    /// The object opened anew, in a child of `fork`.
+    /// The object opened again, in a child of `fork`.
     fn same_again(&self) -> core::result::Result<OwnedFd, Refusal> {
         let (second, file) = second_description(&self.memory, self.prefix)?;
         if file == self.file { Ok(second) } else { Err(Refusal::OtherFile) }
@@ -203,7 +203,7 @@ pub(crate) fn count(file: BorrowedFd<'_>, generations: impl Iterator<Item = u32>
     Ok(count)
 }
 
-/// The object opened anew, and which file it is: what is locked by a description that others have too would outlive
+/// The object opened again, and which file it is: what is locked by a description that others have too would outlive
 /// this process.
 fn second_description(memory: &SharedMemory, prefix: &[u8]) -> core::result::Result<(OwnedFd, Identity), Refusal> {
     let path = DescriptorPath::new(memory.as_fd());

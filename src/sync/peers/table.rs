@@ -43,7 +43,7 @@ pub(in crate::sync) fn take_slot(
     Ok(None)
 }
 
-/// The slot that has been used least of those that have not been tried and that are taken, or not, as far as their last
+/// The slot that has been used least of those that have not been tried and that are taken, or not, by what their last
 /// users have said.
 fn least_used(table: &[AtomicU32], tried: Slots, taken: bool) -> Option<(usize, &AtomicU32)> {
     let slots = table.iter().enumerate().map(|(slot, generation)| (slot, generation, generation.load(Relaxed)));

@@ -2,7 +2,7 @@
 
 use rawipc::{Name, NamedSemaphore, SharedQueue};
 
-use super::{FILES, Free, How, Kind, count, initialise, memory, open_and_add, queue, value};
+use super::{FILES, Free, How, Kind, count, initialize, memory, open_and_add, queue, value};
 use crate::harness::tracer::{be_traced, kill_at_stop, piece};
 use crate::harness::{Ending, role};
 use crate::semaphore::sandbox::{NAMELESS, NAMELESS_TOO, refuse};
@@ -30,7 +30,7 @@ pub fn create(arguments: &[String]) {
         Kind::Memory | Kind::Sparse => {
             drop(memory().create_new(true).sparse(kind == Kind::Sparse).exact_mode(0o600).open(name).unwrap());
         }
-        Kind::Shared => drop(value().open(name, initialise).unwrap()),
+        Kind::Shared => drop(value().open(name, initialize).unwrap()),
         Kind::SharedQueue => drop::<SharedQueue>(queue().create_new(true).open(name).unwrap()),
         Kind::Semaphore => {
             drop::<NamedSemaphore>(NamedSemaphore::options().create_new(true).open(name).unwrap());
@@ -53,7 +53,7 @@ fn assert_whole_at_any_kill(kind: Kind, way: &str) -> Ending {
         assert!(is_there || whole == 0, "{case}: it was there before");
         if is_there {
             whole += 1;
-            // A value is initialised when its object has its name; the next one does it in the place of the dead.
+            // A value is initialized when its object has its name; the next one does it in the place of the dead.
             if kind != Kind::Shared {
                 assert_eq!(count(kind, free.name()), Ok(0), "{case}");
             }

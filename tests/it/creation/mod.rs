@@ -48,7 +48,7 @@ const ALL: [Kind; 6] =
 
 /// More than one page, and no whole number of them.
 const SIZE: u64 = 10_000;
-/// What a value is initialised with.
+/// What a value is initialized with.
 const FIRST: u64 = 1 << 32;
 const MESSAGES: usize = 8;
 
@@ -71,7 +71,7 @@ fn queue() -> SharedQueueOptions {
     SharedQueue::options().read(true).write(true).max_messages(MESSAGES).max_message_size(1000)
 }
 
-fn initialise(value: &Value) {
+fn initialize(value: &Value) {
     value.number.store(FIRST, Relaxed);
 }
 
@@ -113,7 +113,7 @@ fn open_and_add(kind: Kind, name: &Name, how: How) -> std::result::Result<Handle
             Box::new(memory)
         }
         Kind::Shared => {
-            let value = with!(value()).open(name, initialise).map_err(text)?;
+            let value = with!(value()).open(name, initialize).map_err(text)?;
             value.number.fetch_add(1, SeqCst);
             Box::new(value)
         }

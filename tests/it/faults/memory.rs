@@ -273,7 +273,7 @@ fn values() -> Vec<Case> {
         case("Shared::open, held by another", OpenShared, || {
             let options = Shared::<AtomicU32>::options().patience(Duration::from_millis(30));
             let memory = super::memory::options().size(68).create_new(true).open(OTHER).unwrap();
-            on(memory, look, move |_| options.open(OTHER, |_| unreachable!("another initialises it")))
+            on(memory, look, move |_| options.open(OTHER, |_| unreachable!("another initializes it")))
         })
         .where_calls_fail(|call| (call.number == libc::SYS_flock).then_some(Errno::WOULDBLOCK))
         .only(&["futex 0"])

@@ -78,10 +78,10 @@ pub fn interrupted_in_vain<T: Send>(call: impl FnOnce() -> T + Send, end: impl F
     })
 }
 
-/// A time limit of a call: a time-out, a deadline, or none.
+/// A time limit of a call: a timeout, a deadline, or none.
 pub type Limits = (Option<Duration>, Option<Deadline>);
 
-/// No limit, a time-out, a deadline on each clock.
+/// No limit, a timeout, a deadline on each clock.
 pub const WAYS: [fn() -> Limits; 4] = [
     || (None, None),
     || (Some(PATIENCE), None),

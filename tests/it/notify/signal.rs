@@ -54,9 +54,9 @@ fn install(signal: i32) {
 /// Blocks a signal; the set that has it.
 fn block(signal: i32) -> libc::sigset_t {
     let mut set = MaybeUninit::uninit();
-    // SAFETY: initialises the set.
+    // SAFETY: initializes the set.
     unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-    // SAFETY: the set is initialised.
+    // SAFETY: the set is initialized.
     let mut set = unsafe { set.assume_init() };
     // SAFETY: the signal is one.
     unsafe { libc::sigaddset(&mut set, signal) };
@@ -100,7 +100,7 @@ fn a_handler_learns_the_code_the_value_and_the_sender() {
 /// A nonblocking signalfd for a signal, which is blocked.
 fn signalfd(signal: i32) -> OwnedFd {
     let set = block(signal);
-    // SAFETY: the set is initialised.
+    // SAFETY: the set is initialized.
     let descriptor = unsafe { libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
     assert!(descriptor >= 0);
     // SAFETY: the kernel has just made it.

@@ -179,7 +179,7 @@ fn signals() -> OwnedFd {
     unsafe { libc::sigaddset(&mut set, SIGNAL) };
     // SAFETY: only blocks a signal.
     assert_eq!(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &set, null_mut()) }, 0);
-    // SAFETY: the set is initialised.
+    // SAFETY: the set is initialized.
     let descriptor = unsafe { libc::signalfd(-1, &set, libc::SFD_CLOEXEC) };
     assert!(descriptor >= 0);
     // SAFETY: the kernel has just made it.

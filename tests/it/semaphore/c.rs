@@ -49,18 +49,18 @@ impl Job {
 
     fn c_value(&self) -> i32 {
         let mut value = -1;
-        // SAFETY: the semaphore is initialised, and `value` is a place for the result.
+        // SAFETY: the semaphore is initialized, and `value` is a place for the result.
         assert_eq!(unsafe { libc::sem_getvalue(self.sem(), &mut value) }, 0);
         value
     }
 
     fn c_post(&self) {
-        // SAFETY: the semaphore is initialised.
+        // SAFETY: the semaphore is initialized.
         assert_eq!(unsafe { libc::sem_post(self.sem()) }, 0);
     }
 
     fn c_wait(&self) {
-        // SAFETY: the semaphore is initialised.
+        // SAFETY: the semaphore is initialized.
         assert_eq!(unsafe { libc::sem_wait(self.sem()) }, 0);
     }
 }
@@ -74,7 +74,7 @@ impl Drop for Job {
 fn a_new_semaphore_has_the_bytes_of_sem_init() {
     fn bytes<T>(place: *const T) -> [u8; size_of::<libc::sem_t>()] {
         assert_eq!(size_of::<T>(), size_of::<libc::sem_t>());
-        // SAFETY: the place has that many initialised bytes, as just seen, and nobody changes them.
+        // SAFETY: the place has that many initialized bytes, as just seen, and nobody changes them.
         unsafe { place.cast::<[u8; size_of::<libc::sem_t>()]>().read() }
     }
     for value in [0, 1, 5, i32::MAX as u32] {

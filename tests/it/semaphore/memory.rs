@@ -46,7 +46,7 @@ fn tokens_are_counted() {
         semaphore.post_many(4).unwrap();
         semaphore.post_many(0).unwrap();
         assert_eq!(semaphore.value(), 5);
-        // A token that is there is taken whatever the time-out.
+        // A token that is there is taken whatever the timeout.
         for clock in [Clock::Monotonic, Clock::Realtime] {
             for time in [Time::ZERO, Time::new(-1, 0).unwrap(), Time::now(clock)] {
                 semaphore.post().unwrap();

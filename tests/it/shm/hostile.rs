@@ -51,7 +51,7 @@ fn assert_survived(bytes: &[u8]) {
         Err(error) => assert_eq!(error.kind(), ErrorKind::Malformed, "{bytes:?}"),
     }
     let bytes = &content(&memory)[..];
-    match options().open(&free, |fresh| assert!(is_zero(fresh), "an initialiser gets zeros")) {
+    match options().open(&free, |fresh| assert!(is_zero(fresh), "an initializer gets zeros")) {
         Ok(value) => touch(&value),
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Malformed, "{bytes:?}");

@@ -1,4 +1,4 @@
-//! Processes that race to initialise one value, some of which are killed: one initialisation is seen, by all.
+//! Processes that race to initialize one value, some of which are killed: one initialization is seen, by all.
 //!
 //! `RAWIPC_ROUNDS` and `RAWIPC_PROCESSES` make the race longer: 1000 and 64 are what the design promises.
 
@@ -17,9 +17,9 @@ use crate::harness::{Peer, Role, role};
 use crate::shm::support::FreeName;
 
 crate::tests!(
-    racing_processes_see_one_initialisation,
-    a_killed_initialiser_is_taken_over_within_a_bound,
-    a_stopped_initialiser_is_waited_for_with_a_bound,
+    racing_processes_see_one_initialization,
+    a_killed_initializer_is_taken_over_within_a_bound,
+    a_stopped_initializer_is_waited_for_with_a_bound,
 );
 
 pub const ROLES: &[Role] = &[("shm_race", race), ("shm_stay_inside", stay_inside)];
@@ -57,7 +57,7 @@ fn token_of(value: &Value) -> u64 {
     token
 }
 
-/// What a racer says: that it is inside the initialiser, or which token it has found.
+/// What a racer says: that it is inside the initializer, or which token it has found.
 const INSIDE: u64 = 0;
 
 fn say(message: u64) {
@@ -133,14 +133,14 @@ fn round(random: &mut Random, processes: usize, murders: usize) {
     }
     assert!(tokens.len() >= processes - victims.len() - murdered.len());
     tokens.push(token_of(&options().open_existing(&free).unwrap()));
-    assert!(tokens.windows(2).all(|pair| pair[0] == pair[1]), "two initialisations were seen: {tokens:?}");
+    assert!(tokens.windows(2).all(|pair| pair[0] == pair[1]), "two initializations were seen: {tokens:?}");
 }
 
 fn setting(variable: &str, default: usize) -> usize {
     env::var(variable).map_or(default, |number| number.parse().expect("it is a number"))
 }
 
-fn racing_processes_see_one_initialisation() {
+fn racing_processes_see_one_initialization() {
     let (rounds, processes) = (setting("RAWIPC_ROUNDS", 40), setting("RAWIPC_PROCESSES", 16));
     let mut random = Random::new();
     for number in 0..rounds {
@@ -161,7 +161,7 @@ fn stay_inside(arguments: &[String]) {
     panic!("nobody has killed it");
 }
 
-/// A process inside the initialiser; it stays there until it is dropped.
+/// A process inside the initializer; it stays there until it is dropped.
 fn stuck(name: &FreeName) -> Peer {
     let mut command = role("shm_stay_inside", &[name.as_str()]);
     let mut peer = Peer::start_reporting(command.stdin(std::process::Stdio::piped()));
@@ -170,7 +170,7 @@ fn stuck(name: &FreeName) -> Peer {
     peer
 }
 
-fn a_killed_initialiser_is_taken_over_within_a_bound() {
+fn a_killed_initializer_is_taken_over_within_a_bound() {
     for _ in 0..5 {
         let free = FreeName::new();
         let dead = stuck(&free);
@@ -198,7 +198,7 @@ fn a_killed_initialiser_is_taken_over_within_a_bound() {
         assert!(begin.elapsed() < PATIENCE / 2, "taken over after {:?}", begin.elapsed());
         racers.into_iter().for_each(Peer::succeed);
         let token = token_of(&options().open_existing(&free).unwrap());
-        assert_eq!((said.len(), said[0]), (4, INSIDE), "one of them initialises");
+        assert_eq!((said.len(), said[0]), (4, INSIDE), "one of them initializes");
         assert_eq!(said[1..], [token; 3]);
     }
 }
@@ -210,7 +210,7 @@ fn has_open(pid: i32, name: &FreeName) -> bool {
 }
 
 /// One that lives and does not go on is waited for as long as the patience says, and not taken over.
-fn a_stopped_initialiser_is_waited_for_with_a_bound() {
+fn a_stopped_initializer_is_waited_for_with_a_bound() {
     let free = FreeName::new();
     let slow = stuck(&free);
     let (patience, begin) = (Duration::from_millis(60), Instant::now());

@@ -1,4 +1,4 @@
-//! One value in one object: who initialises it, what is refused, what happens to who fails.
+//! One value in one object: who initializes it, what is refused, what happens to who fails.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -15,7 +15,7 @@ use crate::harness::waiting::PATIENCE;
 use crate::shm::support::{FreeName, Snapshot, content, sized};
 
 crate::tests!(
-    the_first_user_initialises_and_all_find_the_value,
+    the_first_user_initializes_and_all_find_the_value,
     fresh_memory_is_zero_and_the_format_is_as_written_down,
     an_alignment_beyond_the_header_moves_the_value,
     options_are_those_of_the_object,
@@ -23,12 +23,12 @@ crate::tests!(
     another_type_is_refused,
     another_version_is_refused,
     what_is_no_value_is_refused_and_stays,
-    what_a_dead_initialiser_leaves_is_taken_over,
+    what_a_dead_initializer_leaves_is_taken_over,
     who_waits_longer_than_the_patience_times_out,
     a_waiter_finds_the_value_when_it_is_whole,
     a_panic_leaves_the_work_to_the_next,
     only_the_creator_removes_the_name,
-    threads_initialise_once,
+    threads_initialize_once,
 );
 
 shareable! {
@@ -58,7 +58,7 @@ const STATE: u64 = 12;
 const VALUE: u64 = 64;
 const TOTAL: usize = 80;
 
-fn the_first_user_initialises_and_all_find_the_value() {
+fn the_first_user_initializes_and_all_find_the_value() {
     let free = FreeName::new();
     let first = options().open(&free, |fresh| fresh.set(7)).unwrap();
     let others: Vec<_> = (0..3).map(|_| options().open(&free, |_| panic!("it is there")).unwrap()).collect();
@@ -124,7 +124,7 @@ fn what_is_not_there_is_not_found() {
 #[track_caller]
 fn assert_malformed<T: rawipc::Shareable>(options: SharedOptions<T>, name: &FreeName, part: &str) {
     let before = Snapshot::of(name);
-    let error = options.open(name, |_| panic!("it is not ours to initialise")).unwrap_err();
+    let error = options.open(name, |_| panic!("it is not ours to initialize")).unwrap_err();
     assert_error(error, ErrorKind::Malformed, Errno::INVAL, Operation::OpenShared, part);
     let error = options.open_existing(name).unwrap_err();
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Malformed, Operation::OpenShared), "{error}");
@@ -183,8 +183,8 @@ fn what_is_no_value_is_refused_and_stays() {
     }
 }
 
-/// Whatever an initialiser has done before it was killed, the next one begins anew and sees zeros.
-fn what_a_dead_initialiser_leaves_is_taken_over() {
+/// Whatever an initializer has done before it was killed, the next one begins anew and sees zeros.
+fn what_a_dead_initializer_leaves_is_taken_over() {
     let free = FreeName::new();
     let whole = options().version(1).open(&free, |fresh| fresh.set(6)).unwrap();
     let mut left = content(&SharedMemory::options().read(true).open(&free).unwrap());
@@ -264,10 +264,10 @@ fn a_panic_leaves_the_work_to_the_next() {
             let options = options().unlink_on_drop(unlink);
             options.open(&free, |fresh| {
                 fresh.set(1);
-                std::panic::resume_unwind(Box::new("the initialiser gives up"));
+                std::panic::resume_unwind(Box::new("the initializer gives up"));
             })
         }));
-        assert_eq!(*broken.unwrap_err().downcast::<&str>().unwrap(), "the initialiser gives up");
+        assert_eq!(*broken.unwrap_err().downcast::<&str>().unwrap(), "the initializer gives up");
         assert_eq!(free.is_taken(), !unlink);
         let value = options().open(&free, |fresh| {
             assert_eq!(fresh.get(), (0, 0));
@@ -292,7 +292,7 @@ fn only_the_creator_removes_the_name() {
     assert!(free.is_taken());
 }
 
-fn threads_initialise_once() {
+fn threads_initialize_once() {
     for _ in 0..50 {
         let (free, count) = (FreeName::new(), AtomicU32::new(0));
         thread::scope(|scope| {

@@ -55,7 +55,7 @@ pub struct Totals {
     interrupted: u64,
     exhausted: u64,
     notified: u64,
-    initialised: u64,
+    initialized: u64,
     kills: BTreeMap<&'static str, u64>,
     stops: u64,
     removed: u64,
@@ -89,7 +89,7 @@ impl Totals {
         let mut socket = NotificationSocket::new(queue).expect("sockets are to be had");
         socket.arm().expect("the slot is free");
 
-        totals.initialised = remove(VALUE);
+        totals.initialized = remove(VALUE);
         assert_eq!(remove(HOARD), 0, "hoarders that were not killed have left objects");
         totals.removed = account.removed;
         totals.turns = ledger.slots.iter().map(|slot| slot.turns.load(Relaxed)).sum();
@@ -115,7 +115,7 @@ impl Totals {
             (&mut self.interrupted, other.interrupted),
             (&mut self.exhausted, other.exhausted),
             (&mut self.notified, other.notified),
-            (&mut self.initialised, other.initialised),
+            (&mut self.initialized, other.initialized),
             (&mut self.stops, other.stops),
             (&mut self.removed, other.removed),
         ];
@@ -240,7 +240,7 @@ impl fmt::Display for Totals {
         row(self.inherited, "times it was had from an owner that was killed")?;
         row(self.lost_tokens, "tokens gone with holders that were killed as they took or gave them")?;
         row(self.notified, "notifications")?;
-        row(self.initialised, "shared values initialised, each once")?;
+        row(self.initialized, "shared values initialized, each once")?;
         row(self.removed, "objects left by killed processes, and removed")?;
         // All of it has been asserted, or there would be no totals.
         formatter.write_str("Else nothing was lost, doubled, torn, out of order, late, or left behind.")

@@ -1,4 +1,4 @@
-//! Everything at once, for as long as asked: many processes that send, receive, wait, lock, initialise and use up
+//! Everything at once, for as long as asked: many processes that send, receive, wait, lock, initialize and use up
 //! limits, under signals, some of them killed or stopped at any moment. What must hold is checked all the time.
 //!
 //! A run is made of rounds of a second, each with objects and numbers of its own. A failing round prints its seed;

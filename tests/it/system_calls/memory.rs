@@ -149,7 +149,7 @@ fn values() -> Vec<Play> {
     vec![
         play("`SharedOptions::open`, the first", || (), |()| shared()),
         play("`SharedOptions::open`, a later one", shared, |_| {
-            Shared::<AtomicU64>::options().open(NAME, |_| panic!("it is initialised")).unwrap()
+            Shared::<AtomicU64>::options().open(NAME, |_| panic!("it is initialized")).unwrap()
         }),
         play("`SharedOptions::open_existing`", shared, |_| Shared::<AtomicU64>::options().open_existing(NAME).unwrap()),
         play("`SharedOptions::open_read_only`", shared, |_| {

@@ -70,7 +70,7 @@ pub struct Opening {
 pub enum Wait {
     Forever,
     Try,
-    /// A time-out of zero.
+    /// A timeout of zero.
     Zero,
     /// Until a moment that is over.
     PassedMonotonic,

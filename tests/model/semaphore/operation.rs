@@ -48,7 +48,7 @@ pub enum Action {
 pub enum Wait {
     Forever,
     Try,
-    /// A time-out of zero.
+    /// A timeout of zero.
     Zero,
     /// Until a moment that is over.
     PassedMonotonic,

@@ -185,14 +185,14 @@ pub const BUGS: &[Bug] = &[
         Tests("signals"),
     ),
     bug(
-        "a time-out is measured by the wall clock",
+        "a timeout is measured by the wall clock",
         "src/time.rs",
         "Self::Monotonic(Time::now(Clock::Monotonic).saturating_add(duration))",
         "Self::Monotonic(Time::now(Clock::Realtime).saturating_add(duration))",
         Tests("waits"),
     ),
     bug(
-        "a time-out sets a deadline of the wall clock",
+        "a timeout sets a deadline of the wall clock",
         "src/mqueue/wait.rs",
         "Deadline::Monotonic(time) => self.attempt_or_poll(|| time),",
         "Deadline::Monotonic(time) => self.call(Some(&time.to_kernel())),",
@@ -262,7 +262,7 @@ pub const BUGS: &[Bug] = &[
         Tests("errors"),
     ),
     bug(
-        "a time-out is told as something else",
+        "a timeout is told as something else",
         "src/error/kind.rs",
         "Errno::TIMEDOUT => Self::TimedOut,",
         "Errno::TIMEDOUT => Self::WouldBlock,",

@@ -1,4 +1,4 @@
-//! A value in shared memory that is initialised exactly once.
+//! A value in shared memory that is initialized exactly once.
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -8,7 +8,7 @@ use super::support::{LONG, common_memory, kind, prefix};
 use crate::harness::{Peer, tests};
 
 tests![
-    is_initialised_once,
+    is_initialized_once,
     is_refused_if_it_is_another,
     lies_in_memory_as_its_format_says,
     is_taken_over_from_the_dead
@@ -28,17 +28,17 @@ fn free_name(memory: &SharedMemory) -> &Name {
     name
 }
 
-fn is_initialised_once() {
+fn is_initialized_once() {
     const PEERS: u32 = 6;
     let holder = SharedMemory::options().write(true).create_unique(prefix().name()).unwrap();
     let name = free_name(&holder);
     let memory = common_memory();
-    let initialised: &AtomicU32 = memory.get(0).unwrap();
+    let initialized: &AtomicU32 = memory.get(0).unwrap();
     let options = Shared::<Value>::options().version(3);
     let peers = [(); PEERS as usize].map(|()| {
         Peer::start(|| {
             let value = options.open(name, |fresh| {
-                initialised.fetch_add(1, Relaxed);
+                initialized.fetch_add(1, Relaxed);
                 fresh.count.store(100, Relaxed);
             });
             value.unwrap().count.fetch_add(1, Relaxed);
@@ -46,7 +46,7 @@ fn is_initialised_once() {
     });
     peers.into_iter().for_each(Peer::join);
     let value = options.open_existing(name).unwrap();
-    assert_eq!((initialised.load(Relaxed), value.count.load(Relaxed)), (1, 100 + u64::from(PEERS)));
+    assert_eq!((initialized.load(Relaxed), value.count.load(Relaxed)), (1, 100 + u64::from(PEERS)));
     SharedMemory::unlink(name).unwrap();
     assert_eq!(kind(options.open_existing(name)), ErrorKind::NotFound);
 }
@@ -93,8 +93,8 @@ fn is_taken_over_from_the_dead() {
     });
     ready.wait_timeout(LONG).unwrap();
     peer.kill();
-    let initialise = |fresh: &Value| assert_eq!(fresh.count.swap(9, Relaxed), 0);
-    let value = Shared::<Value>::options().open(name, initialise).unwrap();
+    let initialize = |fresh: &Value| assert_eq!(fresh.count.swap(9, Relaxed), 0);
+    let value = Shared::<Value>::options().open(name, initialize).unwrap();
     assert_eq!(value.count.load(Relaxed), 9);
     // It was created by the dead.
     SharedMemory::unlink(name).unwrap();

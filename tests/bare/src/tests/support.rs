@@ -16,10 +16,10 @@ pub fn prefix() -> Prefix {
     Prefix::of(rustix::process::getpgrp())
 }
 
-/// A time-out that is to be seen to end.
+/// A timeout that is to be seen to end.
 pub const SHORT: Duration = Duration::from_millis(40);
 
-/// A time-out that never ends where all is well.
+/// A timeout that never ends where all is well.
 pub const LONG: Duration = Duration::from_secs(50);
 
 /// Options of a queue of so many messages of 16 bytes, for both directions.

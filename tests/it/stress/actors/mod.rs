@@ -1,7 +1,7 @@
 //! Who acts in a round: a table of kinds.
 
 mod hoarder;
-mod initialiser;
+mod initializer;
 mod messages;
 mod notifier;
 mod observer;
@@ -43,7 +43,7 @@ pub static KINDS: [Kind; 11] = [
     Kind { name: "locker", most: 5, act: robust::lock, died: robust::locker_died },
     Kind { name: "notifier", most: 3, act: notifier::be_notified, died: |_, _, _| () },
     Kind { name: "holder", most: 6, act: semaphore::hold, died: semaphore::holder_died },
-    Kind { name: "initialiser", most: 5, act: initialiser::initialise, died: |_, _, _| () },
+    Kind { name: "initializer", most: 5, act: initializer::initialize, died: |_, _, _| () },
     Kind { name: "memory hoarder", most: 2, act: hoarder::hoard_memory, died: hoarder::hoarder_died },
     Kind { name: "queue hoarder", most: 2, act: hoarder::hoard_queues, died: hoarder::hoarder_died },
     Kind { name: "observer", most: 2, act: observer::observe, died: |_, _, _| () },

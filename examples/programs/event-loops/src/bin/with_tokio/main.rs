@@ -39,7 +39,7 @@ async fn main() -> io::Result<()> {
         .create_unique(name!("/rawipc-example-tokio-"))?;
     let (sender, receiver) = (AsyncSender::new(queue.try_clone()?)?, AsyncReceiver::<Reading>::new(queue)?);
 
-    // A time-out drops the future that receives: nothing is lost by that.
+    // A timeout drops the future that receives: nothing is lost by that.
     assert!(timeout(Duration::from_millis(1), receiver.receive()).await.is_err());
     println!("nothing has come within a millisecond");
 

@@ -1,4 +1,4 @@
-//! Those who race to initialise shared values.
+//! Those who race to initialize shared values.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::{Actor, VALUE, is_too_early};
 
 const NUMBERS: usize = 64;
 
-/// How long an initialiser is waited for that is stopped.
+/// How long an initializer is waited for that is stopped.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 shareable! {
@@ -21,7 +21,7 @@ shareable! {
 }
 
 /// Opens the value of the moment, whole, or makes it.
-pub fn initialise(actor: &mut Actor<'_>) {
+pub fn initialize(actor: &mut Actor<'_>) {
     while actor.acts() {
         let number = actor.stage.ledger.value.load(SeqCst);
         let name = format!("{VALUE}{number}");
@@ -33,9 +33,9 @@ pub fn initialise(actor: &mut Actor<'_>) {
             Ok(value) => {
                 let token = token_of(&value);
                 let first = actor.stage.ledger.tokens[number as usize].compare_exchange(0, token, SeqCst, SeqCst);
-                assert!(matches!(first, Ok(0)) || first == Err(token), "a value was initialised twice");
+                assert!(matches!(first, Ok(0)) || first == Err(token), "a value was initialized twice");
             }
-            // Full for the moment, or the initialiser is stopped.
+            // Full for the moment, or the initializer is stopped.
             Err(error) if error.kind() == ErrorKind::LimitExceeded(Limit::DevShm) => {}
             Err(error) => assert!(is_too_early(error.kind()), "{error}"),
         }
