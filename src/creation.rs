@@ -189,12 +189,12 @@ macro_rules! flags {
             Self { flags, create_new: false, ..self }
         }
 
-        /// Whether it is an error if the queue exists.
+        /// Returns `true` if it is an error if the queue exists.
         const fn creates_new(&self) -> bool {
             self.create_new || self.flags.contains(OpenFlags::CREATE_NEW)
         }
 
-        /// Whether a queue that does not exist is created.
+        /// Returns `true` if a queue that does not exist is created.
         const fn creates(&self) -> bool {
             self.create_new || self.flags.contains(OpenFlags::CREATE)
         }

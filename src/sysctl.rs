@@ -6,10 +6,10 @@ use core::mem::MaybeUninit;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::read;
 
-/// The most messages of a queue, whatever the settings and whoever creates it.
+/// The most messages of a queue, for every setting and every user.
 pub(crate) const HARD_MAX_MESSAGES: u64 = 65_536;
 
-/// The longest messages of a queue, in bytes, whatever the settings and whoever creates it.
+/// The longest messages of a queue, in bytes, for every setting and every user.
 pub(crate) const HARD_MAX_MESSAGE_SIZE: u64 = 16 << 20;
 
 /// A setting under `/proc/sys`.

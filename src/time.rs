@@ -169,7 +169,7 @@ impl Deadline {
         self.time().saturating_since(Time::now(self.clock()))
     }
 
-    /// Whether it lies in the past, or just now.
+    /// Returns `true` if it lies in the past, or just now.
     #[must_use]
     pub fn has_passed(self) -> bool {
         self.time() <= Time::now(self.clock())

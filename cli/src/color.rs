@@ -14,7 +14,7 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// A table's headings.
 const HEADINGS: Style = Style::new().bold();
 
-/// Whether what goes there may have colors, by <https://no-color.org>.
+/// Returns `true` if what goes there may have colors, by <https://no-color.org>.
 fn wanted(stream: &impl IsTerminal) -> bool {
     let is_off = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let can = env::var_os("TERM").is_some_and(|terminal| terminal != "dumb");

@@ -14,7 +14,7 @@ pub(crate) struct Progress {
     verb: &'static str,
     messages: u64,
     bytes: u64,
-    /// Whether only the bytes tell something: there are no messages.
+    /// `true` if only the bytes tell something: there are no messages.
     bytes_alone: bool,
     /// When a line is due; `None` if none is wanted.
     due: Option<Instant>,

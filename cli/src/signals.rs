@@ -73,8 +73,8 @@ fn pass(number: i32, child: Pid) {
     }
 }
 
-/// Whether the signal is one that a key sends, and this process in the foreground of its terminal: then the child,
-/// which is too, has it already. A second one would hit it while it tidies up for the first.
+/// Returns `true` if the signal is one that a key sends, and this process in the foreground of its terminal: then the
+/// child, which is too, has it already. A second one would hit it while it tidies up for the first.
 fn is_from_terminal(number: i32) -> bool {
     (number == SIGINT || number == SIGQUIT)
         && open(c"/dev/tty", OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())

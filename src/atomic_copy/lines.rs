@@ -118,7 +118,8 @@ mod wide {
     const ABSENT: u8 = 1;
     const PRESENT: u8 = 2;
 
-    /// Whether there are any. The processor is asked once, for a microsecond or more where it is a virtual one.
+    /// Returns `true` if there are any. The processor is asked once, for a microsecond or more where it is a virtual
+    /// one.
     #[inline]
     pub(super) fn are_there() -> bool {
         static ANSWER: AtomicU8 = AtomicU8::new(UNKNOWN);

@@ -196,12 +196,12 @@ impl Drop for Draft {
     }
 }
 
-/// Whether a call is not known, not known for this file system, or not permitted; so that another one may be.
+/// Returns `true` if a call is not known, not known for this file system, or not permitted; so that another one may be.
 fn is_refusal(errno: Errno) -> bool {
     matches!(errno, Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS | Errno::ACCESS | Errno::PERM)
 }
 
-/// A name that nobody else has. It begins as the object's own name does, so that a security module's profile that
+/// A name that is not in use. It begins as the object's own name does, so that a security module's profile that
 /// allows all names of this beginning allows it too.
 #[cold]
 #[inline(never)]

@@ -56,7 +56,7 @@ pub enum ErrorKind {
     BadDescriptor,
     /// The kernel has no memory for it (ENOMEM).
     OutOfMemory,
-    /// What a lock guards was left inconsistent by an owner that died, and nobody has made it consistent
+    /// What a lock guards was left inconsistent by an owner that died, and no process has made it consistent
     /// (ENOTRECOVERABLE).
     NotRecoverable,
     /// Anything else: the errno says what.
@@ -121,7 +121,7 @@ pub enum Limit {
     AddressSpace,
     /// The huge pages in the system's pool: `vm.nr_hugepages`.
     HugePages,
-    /// The handles that can take part in a robust mutex or a shared queue at a time: 128.
+    /// The handles that can be attached to a robust mutex or a shared queue at a time: 128.
     Participants,
     /// The doorbells that a shared queue can have at a time: 128.
     Doorbells,

@@ -91,7 +91,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Whether ENOSPC is that of `mq_open`.
+    /// Returns `true` if ENOSPC is that of `mq_open`.
     pub(super) const fn opens_queue(self) -> bool {
         matches!(self, Self::CreateQueue | Self::OpenQueue)
     }

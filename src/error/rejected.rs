@@ -1,10 +1,10 @@
-//! The error of a call that gives back what it was given.
+//! The error of a call that returns what it was given.
 
 use core::fmt;
 
 use super::Error;
 
-/// An error, together with the value that the failed call had taken and gives back.
+/// An error, together with the value that the failed call had taken and returns.
 #[derive(Debug)]
 pub struct RejectedError<T> {
     /// Why the call failed.

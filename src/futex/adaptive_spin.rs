@@ -23,7 +23,7 @@ const LONGEST_PAUSE: u32 = 1 << 14;
 const FIRST_NEAR: u32 = 64;
 const LONGEST_NEAR: u32 = 1 << 12;
 
-/// Whether and when a handle's waits spin and yield.
+/// Decides whether and when a handle's waits spin and yield.
 ///
 /// Two processes that hand messages over are often put on one processor, and always where there is but one, or where
 /// both are pinned to the same. Then the peer that would wake a waiter runs only if the waiter does not, and one yield,

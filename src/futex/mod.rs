@@ -21,7 +21,7 @@ pub(crate) fn pause(times: u32) {
     }
 }
 
-/// Who may use a word in memory: how sleepers are found by the kernel.
+/// The processes that use a word in memory: how the kernel finds sleepers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// All processes that map the memory (C's `sem_init` with `pshared` 1; all named semaphores).

@@ -81,7 +81,7 @@ impl Limits {
         })
     }
 
-    /// Whether a queue of these sizes is within the limits, without making it. Returns its cost in bytes.
+    /// Returns `true` if a queue of these sizes is within the limits, without making it. Returns its cost in bytes.
     ///
     /// What the user's other queues cost already is not known to anybody but the kernel, so a queue that passes may
     /// still be refused. With CAP_SYS_RESOURCE the kernel allows more than the two maxima.

@@ -66,7 +66,8 @@ pub struct Entry<'listing> {
 /// A walk over the objects of one sort, without allocation.
 ///
 /// Objects that appear or vanish meanwhile may or may not be seen; each one is seen at most once unless it is removed
-/// and created again. Names come from whoever made the object: their `Display` escapes what could play with a terminal.
+/// and created again. Names come from the creator of the object: their `Display` escapes what could play with a
+/// terminal.
 ///
 /// ```
 /// use core::mem::MaybeUninit;
@@ -301,7 +302,8 @@ fn unseen_mount() -> io::Result<OwnedFd> {
     openat(mount, c".", DIRECTORY, Mode::empty())
 }
 
-/// Whether [`Listing::queues`] is sure to work. A process with a filter does not find out by a call that may end it.
+/// Returns `true` if [`Listing::queues`] is sure to work. A process with a filter does not find out by a call that may
+/// end it.
 pub(crate) fn can_list_queues() -> bool {
     mounted().is_ok() || !is_filtered() && unseen_mount().is_ok()
 }
@@ -326,8 +328,8 @@ fn dev_shm() -> Result<OwnedFd> {
     })
 }
 
-/// Whether a file could be a semaphore of musl's: its size, and all words 0 but the value, the number of waiters, and
-/// the fourth one, which musl leaves as it was and this crate marks its own by.
+/// Returns `true` if a file could be a semaphore of musl's: its size, and all words 0 but the value, the number of
+/// waiters, and the fourth one, which musl leaves as it was and this crate marks its own by.
 fn looks_like_musl_semaphore(directory: &OwnedFd, file: &CStr, size: u64) -> bool {
     if size != 16 && size != 32 {
         return false;
@@ -337,7 +339,7 @@ fn looks_like_musl_semaphore(directory: &OwnedFd, file: &CStr, size: u64) -> boo
     length.is_ok_and(|length| length as u64 == size) && image[8..12].iter().chain(&image[16..]).all(|byte| *byte == 0)
 }
 
-/// Whether a file begins as a message queue in shared memory.
+/// Returns `true` if a file begins as a message queue in shared memory.
 fn looks_like_queue(directory: &OwnedFd, file: &CStr) -> bool {
     let mut magic = [0; 8];
     read_beginning(directory, file, &mut magic).is_ok() && magic == shared_queue::MAGIC

@@ -91,8 +91,8 @@ impl Platform {
 /// The size of the memory that features are tried on.
 const SCRATCH: usize = 4096;
 
-/// Whether a call is known that must refuse its arguments. None of the queues' calls has an EPERM of its own for them:
-/// it is a sandbox's.
+/// Returns `true` if a call is known that must refuse its arguments. None of the queues' calls has an EPERM of its own
+/// for them: it is a sandbox's.
 fn is_known<T>(result: Result<T>) -> bool {
     !matches!(result, Err(Errno::NOSYS | Errno::PERM))
 }
@@ -127,7 +127,7 @@ fn is_lockable(memory: &SharedMemory) -> bool {
     flock(memory, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
-/// Whether a process can take part in a robust mutex or a shared queue that lies in such memory.
+/// Returns `true` if a process can attach to a robust mutex or a shared queue in such memory.
 fn can_take_part(memory: &SharedMemory) -> bool {
     match RobustMutex::in_memory(memory, 0) {
         Ok(_) => true,

@@ -23,13 +23,13 @@ pub struct Attributes {
     /// How many messages were in it when it was asked.
     #[doc(alias = "mq_curmsgs")]
     pub messages: usize,
-    /// Whether calls on this descriptor and its duplicates never wait.
+    /// `true` if calls on this descriptor and its duplicates never wait.
     #[doc(alias = "mq_flags")]
     pub nonblocking: bool,
 }
 
 impl MessageQueue {
-    /// The queue's attributes, whoever created it.
+    /// Returns the queue's attributes.
     ///
     /// # Errors
     /// None in practice: the descriptor is an open queue.
@@ -52,7 +52,7 @@ impl MessageQueue {
         Ok(self.attributes()?.messages)
     }
 
-    /// Whether no message is in the queue.
+    /// Returns `true` if no message is in the queue.
     ///
     /// # Errors
     /// As [`attributes`](Self::attributes).

@@ -112,7 +112,8 @@ impl MessageQueueOptions {
         }
     }
 
-    /// Creates a queue of a name that nobody has: the prefix and 16 random characters. [`MessageQueue::name`] tells it.
+    /// Creates a queue under a name that is not in use: the prefix and 16 random characters. [`MessageQueue::name`]
+    /// returns it.
     ///
     /// The random part is 80 bits of the kernel's random source. `create` and `create_new` are implied.
     ///

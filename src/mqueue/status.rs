@@ -13,7 +13,7 @@ use crate::error::{Cause, Error, Operation, Result};
 pub struct Status {
     /// The sum of the lengths of all messages in it.
     pub bytes: u64,
-    /// Who is registered for notification, if anybody is.
+    /// The process that is registered for notification, if one is.
     pub registration: Option<Registration>,
 }
 

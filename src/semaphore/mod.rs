@@ -63,8 +63,8 @@ pub type Semaphore = SemaphoreOf<Native>;
 ///
 /// # Memory of zeros
 /// is a semaphore of value 0 that this crate's users share between processes, in all layouts. For musl's own programs
-/// it is so too; glibc's take it for one that is private to a process. Where those take part, put [`new`](Self::new)'s
-/// bytes there.
+/// it is so too; glibc's take it for one that is private to a process. Where those are involved, put
+/// [`new`](Self::new)'s bytes there.
 ///
 /// # Waiting
 /// A wait that finds no token sleeps until a post wakes it, its time limit passes, or a signal handler interrupts it,
@@ -80,12 +80,12 @@ pub type Semaphore = SemaphoreOf<Native>;
 /// and has its own copy of any other. All methods may be called by any number of threads at once.
 ///
 /// # When a peer dies
-/// A semaphore has no owner: the token that a dead process had taken is gone for good, and nobody can tell. One killed
-/// while it waited stays recorded as a waiter, so each post makes a needless call;
+/// A semaphore has no owner: the token that a dead process had taken is gone for good, and no process can find out. One
+/// killed while it waited stays recorded as a waiter, so each post makes a needless call;
 /// [`reset_waiters`](Self::reset_waiters) repairs that. One killed just after it was woken leaves its token there, and
 /// takes the wake-up along: other waiters sleep on beside the token until the next post, as in C. A
-/// [`recheck_interval`](WaitTuning::recheck_interval) makes up for that: pass one to
-/// [`wait_tuned`](Self::wait_tuned), or set it for a named semaphore.
+/// [`recheck_interval`](WaitTuning::recheck_interval) makes up for that: pass one to [`wait_tuned`](Self::wait_tuned),
+/// or set it for a named semaphore.
 ///
 /// # References
 /// [`sem_overview(7)`](https://man7.org/linux/man-pages/man7/sem_overview.7.html),
@@ -147,7 +147,7 @@ impl<L: Layout> SemaphoreOf<L> {
     ///
     /// # Safety
     /// For the whole of `'memory`, the pointer is aligned for `Self` and points to that many bytes, mapped for reading
-    /// and writing, and nobody accesses them but as a semaphore of this layout.
+    /// and writing, and that they are accessed only as a semaphore of this layout.
     #[must_use]
     #[allow(unsafe_code)]
     pub unsafe fn from_ptr<'memory>(pointer: *mut Self) -> &'memory Self {
@@ -155,9 +155,9 @@ impl<L: Layout> SemaphoreOf<L> {
         unsafe { &*pointer }
     }
 
-    /// Adds a token, and wakes a waiter if there is one. No system call if nobody waits.
+    /// Adds a token, and wakes a waiter if there is one. No system call if no thread waits.
     ///
-    /// The semaphore is not touched any more once the token is out, so whoever takes it may free the memory.
+    /// The semaphore is not touched any more once the token is out, so the thread that takes it may free the memory.
     ///
     /// # Errors
     /// [`Overflow`](crate::ErrorKind::Overflow) at the maximum of 2³¹ − 1; nothing is added.

@@ -219,7 +219,7 @@ impl NamedSemaphore {
         in_layout!(self, semaphore => semaphore.waiters())
     }
 
-    /// Forgets all recorded waiters, for when nobody waits: [`SemaphoreOf::reset_waiters`].
+    /// Forgets all recorded waiters. Call it when no thread waits: [`SemaphoreOf::reset_waiters`].
     pub fn reset_waiters(&self) {
         in_layout!(self, semaphore => semaphore.reset_waiters());
     }

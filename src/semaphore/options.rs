@@ -156,8 +156,8 @@ impl NamedSemaphoreOptions {
         open_or_create(true, open, create)
     }
 
-    /// Creates a semaphore of a name that nobody has: the prefix and 16 random characters. [`NamedSemaphore::name`]
-    /// tells it.
+    /// Creates a semaphore under a name that is not in use: the prefix and 16 random characters.
+    /// [`NamedSemaphore::name`] tells it.
     ///
     /// # Errors
     /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if the prefix leaves no room.

@@ -15,7 +15,7 @@ pub(super) trait GiveBack: Sync {
 ///
 /// Returned by `acquire`, `try_acquire`, `acquire_timeout` and `acquire_deadline` of both types of semaphores. If the
 /// process is killed, the token stays taken: a semaphore does not know which process has its tokens. A child of `fork`
-/// that drops its copy of a permit gives back a token too: [`forget`](Self::forget) it there.
+/// that drops its copy of a permit returns a token too: [`forget`](Self::forget) it there.
 ///
 /// ```
 /// use rawipc::Semaphore;

@@ -1,4 +1,4 @@
-//! A queue that is mapped and taken part in.
+//! A queue that is mapped and attached to.
 
 use core::sync::atomic::AtomicU32;
 use core::time::Duration;
@@ -16,7 +16,7 @@ use crate::error::{Cause, Error, Operation, Result, SharedFault};
 use crate::shm::{Mapping, SharedMemory};
 use crate::sync::{Liveness, Peer, PeerId, Peers};
 
-/// A participant and what it takes part in.
+/// A peer and the queue that it is attached to.
 pub(super) struct Attachment {
     memory: Memory,
     peer: Peer,
@@ -25,7 +25,7 @@ pub(super) struct Attachment {
 }
 
 impl Attachment {
-    /// Takes part in a queue that is mapped.
+    /// Attaches to a queue that is mapped.
     pub(super) fn new(memory: Memory, file: SharedMemory, operation: Operation, lock_grace: Duration) -> Result<Self> {
         let peer = Peer::new(file, PREFIX, 0, memory.table(), operation)?;
         let attachment = Self { memory, peer, lock_grace, next_look: AtomicU32::new(0) };
@@ -37,7 +37,7 @@ impl Attachment {
         Ok(attachment)
     }
 
-    /// Maps a file and takes part in it, if it is a queue.
+    /// Maps a file and attaches to it, if it is a queue.
     pub(super) fn adopt(file: SharedMemory, operation: Operation, lock_grace: Duration) -> Result<Self> {
         Self::new(map(&file, operation)?, file, operation, lock_grace)
     }
@@ -49,12 +49,12 @@ impl Attachment {
         Ok(Session { memory: self, me })
     }
 
-    /// Whether what an owner has in flight is this process's.
+    /// Returns `true` if what an owner has in flight is this process's.
     pub(super) fn is_me(&self, owner: PeerId) -> bool {
         self.peer.is_me(owner)
     }
 
-    /// Makes sure that others see this process take part.
+    /// Makes sure that peers see this process as attached.
     pub(super) fn show(&self) {
         self.peer.show(self.memory.table());
     }
@@ -79,7 +79,7 @@ impl Attachment {
         self.memory.view().messages().unwrap_or(self.max_messages())
     }
 
-    /// Whether it is there, as its users say.
+    /// Returns `true` if it is there, as its users say.
     pub(super) fn is_ready_hint(&self, what: WaitFor) -> bool {
         self.memory.view().is_ready_hint(what)
     }

@@ -94,7 +94,7 @@ pub struct Doorbell<Q: Borrow<SharedQueue>> {
     queue: Q,
     /// Its place among the queue's doorbells.
     place: usize,
-    /// Who has that place.
+    /// The peer that has that place.
     owner: PeerId,
     bell: Bell,
     /// What is polled: it has the bell in it.

@@ -139,7 +139,7 @@ impl HeldSlot<'_> {
         })
     }
 
-    /// Whether it is this process's: not in a child of `fork`.
+    /// Returns `true` if it is this process's: not in a child of `fork`.
     fn check(&self, operation: Operation) -> Result<()> {
         if self.queue.attachment.is_me(self.owner) { Ok(()) } else { Err(Error::system(operation, Errno::PERM)) }
     }
@@ -314,7 +314,7 @@ impl InFlight<'_> {
         self.length
     }
 
-    /// Whether it has no bytes.
+    /// Returns `true` if it has no bytes.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.length == 0

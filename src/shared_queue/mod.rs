@@ -103,8 +103,8 @@ const TUNING: WaitTuning = WaitTuning { spin: 500, ..WaitTuning::ROBUST };
 /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor).
 ///
 /// # Threads, fork, exec, signals
-/// A handle may be used by any number of threads. A child of `fork` takes part in its own right, from its first call
-/// on. Up to 128 handles can take part at a time. `exec` ends a handle. A signal handler interrupts a wait:
+/// A handle may be used by any number of threads. A child of `fork` is a peer of its own, from its first call
+/// on. Up to 128 handles can be attached at a time. `exec` ends a handle. A signal handler interrupts a wait:
 /// [`Interrupted`](crate::ErrorKind::Interrupted), and nothing was sent or received. With SA_RESTART it does so too,
 /// unless the wait has neither a time limit nor a [`recheck_interval`](WaitTuning::recheck_interval): such a wait goes
 /// on. A wait with an interval can miss a handler, and then goes on: see [there](WaitTuning::recheck_interval) for how
@@ -116,12 +116,13 @@ const TUNING: WaitTuning = WaitTuning { spin: 500, ..WaitTuning::ROBUST };
 /// a time limit keep to it. To avoid the first, open handles before other threads fork. To end either, end the child.
 ///
 /// # Peers
-/// Who may write the memory can take, change, lose or invent messages, keep others waiting up to their time limits,
-/// and, if it has a name, cut it off, which is a SIGBUS for all (an [anonymous](SharedQueueOptions::create_anonymous)
-/// one cannot be cut). Nothing else: whatever lies there is checked before it is used, and is
-/// [`Malformed`](crate::ErrorKind::Malformed) at worst, which is reported, and repaired for the next call.
+/// A process that may write the memory can take, change, lose or invent messages, keep others waiting up to their time
+/// limits, and, if it has a name, cut it off, which is a SIGBUS for all (an
+/// [anonymous](SharedQueueOptions::create_anonymous) one cannot be cut). Nothing else: whatever lies there is checked
+/// before it is used, and is [`Malformed`](crate::ErrorKind::Malformed) at worst, which is reported, and repaired for
+/// the next call.
 ///
-/// The lock's word may be overwritten too. If it names nobody who lives, whatever else it says, it is taken back as a
+/// The lock's word may be overwritten too. If it names no living peer, whatever else it says, it is recovered as a
 /// dead one's is. If it names one who lives, that one counts as its holder until its handle is closed, and all wait as
 /// for one that is stopped. If it was overwritten while a peer was in the middle of a call, two may be in one at a
 /// time, which costs messages.

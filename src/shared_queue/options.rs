@@ -82,7 +82,7 @@ impl SharedQueueOptions {
     /// | [`InvalidInput`](crate::ErrorKind::InvalidInput) | neither `read` nor `write`; sizes of 0 or above the maxima; a mode beyond 0o777 |
     /// | [`InvalidName`](crate::ErrorKind::InvalidName) | more than 252 bytes follow the slash |
     /// | [`Malformed`](crate::ErrorKind::Malformed) | the file of this name is no such queue; it is left as it is |
-    /// | [`LimitExceeded`](crate::ErrorKind::LimitExceeded) | 128 handles take part; `/dev/shm` is full; no free descriptor |
+    /// | [`LimitExceeded`](crate::ErrorKind::LimitExceeded) | 128 handles are attached; `/dev/shm` is full; no free descriptor |
     /// | [`OutOfMemory`](crate::ErrorKind::OutOfMemory) | no room in the address space |
     /// | [`Busy`](crate::ErrorKind::Busy) | another process's lock covers the bytes that participants lock: a read lock, or `lockf` or `fcntl` on the whole file |
     /// | [`Unsupported`](crate::ErrorKind::Unsupported) | there is no `/dev/shm`, or it is an overlayfs, which drops locks with the descriptor; Linux is older than 4.14 |
@@ -98,7 +98,8 @@ impl SharedQueueOptions {
         open_or_create(self.creates(), || self.open_existing(name, &path), create)
     }
 
-    /// Creates a queue of a name that nobody has: the prefix and 16 random characters. [`SharedQueue::name`] tells it.
+    /// Creates a queue under a name that is not in use: the prefix and 16 random characters. [`SharedQueue::name`]
+    /// returns it.
     ///
     /// # Errors
     /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if the prefix leaves no room.
@@ -107,7 +108,7 @@ impl SharedQueueOptions {
         create_unique(prefix, Operation::CreateQueue, |name| options.open(name.name()))
     }
 
-    /// Creates a queue without a name, whose memory nobody can cut off: passed on by `fork`, or as a descriptor over a
+    /// Creates a queue without a name, whose memory cannot be cut off: passed on by `fork`, or as a descriptor over a
     /// socket, which `SharedQueue::try_from` takes over.
     ///
     /// Only the machine's memory bounds it, see [`AnonymousOptions::create`](crate::shm::AnonymousOptions::create).

@@ -21,7 +21,7 @@ use crate::shm::SharedMemory;
 use crate::sync;
 
 impl SharedQueue {
-    /// The queue's attributes, whoever created it. No system call.
+    /// Returns the queue's attributes. No system call.
     ///
     /// # Errors
     /// None: as those of [`MessageQueue`](crate::MessageQueue::attributes), so that a program can change its type.
@@ -42,7 +42,7 @@ impl SharedQueue {
         Ok(self.attachment.messages())
     }
 
-    /// Whether no message is in the queue.
+    /// Returns `true` if no message is in the queue.
     ///
     /// # Errors
     /// As [`attributes`](Self::attributes).
@@ -156,7 +156,7 @@ impl TryFrom<OwnedFd> for SharedQueue {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) or [`Malformed`](crate::ErrorKind::Malformed) if it is anything
     /// else; [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if it is for one direction only; as
-    /// [`open`](super::SharedQueueOptions::open) if there is no way to take part. It is given back.
+    /// [`open`](super::SharedQueueOptions::open) if this process cannot attach. The descriptor is given back.
     fn try_from(descriptor: OwnedFd) -> core::result::Result<Self, RejectedError<OwnedFd>> {
         let memory = SharedMemory::try_from(descriptor)?;
         match memory.try_clone().and_then(|file| Attachment::adopt(file, Operation::AdoptQueue, LOCK_GRACE)) {
@@ -176,7 +176,7 @@ pub struct SharedQueueStatus {
     pub max_message_size: usize,
     /// How many messages are in it. Messages that a receiver has in flight are not counted.
     pub messages: usize,
-    /// How many handles take part in it, in all processes: at most 128.
+    /// How many handles are attached to it, in all processes: at most 128.
     pub participants: usize,
     /// The size of the object in bytes, which is fixed.
     pub size: u64,

@@ -33,7 +33,7 @@ impl SharedQueue {
     /// | [`BadDescriptor`](crate::ErrorKind::BadDescriptor) | the handle is not for sending |
     /// | [`Malformed`](crate::ErrorKind::Malformed) | a peer has written into the queue's memory what is no queue |
     ///
-    /// Nothing is sent when it fails. In a child of `fork` that cannot take part in the queue, also what
+    /// Nothing is sent when it fails. In a child of `fork` that cannot attach to the queue, also what
     /// [`open`](super::SharedQueueOptions::open) says of that.
     #[inline]
     pub fn send(&self, message: &[u8], priority: Priority) -> Result<()> {
@@ -124,7 +124,7 @@ impl SharedQueue {
     /// | [`BadDescriptor`](crate::ErrorKind::BadDescriptor) | the handle is not for receiving |
     /// | [`Malformed`](crate::ErrorKind::Malformed) | a peer has written into the queue's memory what is no queue |
     ///
-    /// No message is taken when it fails. In a child of `fork` that cannot take part in the queue, also what
+    /// No message is taken when it fails. In a child of `fork` that cannot attach to the queue, also what
     /// [`open`](super::SharedQueueOptions::open) says of that.
     #[inline]
     pub fn receive<'buffer, B: Buffer + ?Sized>(&self, buffer: &'buffer mut B) -> Result<Message<'buffer>> {

@@ -102,7 +102,7 @@ impl AnonymousOptions {
 
     /// Makes it of huge pages; its size must be a multiple of theirs, and there must be enough in the system's pool.
     ///
-    /// Pages that a peer gives back to the pool, by punching holes with `fallocate`, are taken from it again when they
+    /// Pages that a peer returns to the pool, by punching holes with `fallocate`, are taken from it again when they
     /// are touched: if the pool is empty then, that raises SIGBUS, even if the size is
     /// [sealed](SharedMemory::seal_size). So do not share huge pages with peers that are not trusted.
     #[doc(alias = "MFD_HUGETLB")]

@@ -69,7 +69,7 @@ impl<'memory> MapOptions<'memory> {
         Self { length: Some(bytes), ..self }
     }
 
-    /// Whether to fill in all pages now, so that touching them first costs nothing later. If there is no space for
+    /// Fills in all pages now, so that touching them first costs nothing later. If there is no space for
     /// them, which can happen to [sparse](crate::shm::SharedMemoryOptions::sparse) memory, mapping fails. What was
     /// filled in until then stays in the object.
     ///
@@ -80,7 +80,7 @@ impl<'memory> MapOptions<'memory> {
         Self { usage: Usage { populate, ..self.usage }, ..self }
     }
 
-    /// Whether to keep the memory from being swapped out. Counts against RLIMIT_MEMLOCK. In children of `fork` the
+    /// Keeps the memory from being swapped out. Counts against RLIMIT_MEMLOCK. In children of `fork` the
     /// memory is mapped and not locked.
     #[doc(alias = "mlock")]
     pub const fn locked(self, locked: bool) -> Self {

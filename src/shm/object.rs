@@ -35,10 +35,10 @@ use crate::sys;
 /// # Sizes
 /// Space is reserved when an object is created, so that a full `/dev/shm` is an error then, and not a SIGBUS when the
 /// memory is touched. An object never changes its size but by [`resize`](Self::resize), which says what peers see of
-/// it, or [`truncate`](SharedMemoryOptions::truncate). Who may write to it may shrink it, though, and touching what has
-/// been cut off is a SIGBUS for every process that has it mapped: [`read_at`](Self::read_at) and
+/// it, or [`truncate`](SharedMemoryOptions::truncate). A process that may write to it may shrink it, though, and
+/// touching what has been cut off is a SIGBUS for every process that has it mapped: [`read_at`](Self::read_at) and
 /// [`write_at`](Self::write_at) of the object itself do not touch the mapping and fail instead; and an
-/// [anonymous](Self::anonymous) object can have its size [sealed](Self::seal_size), which nobody can undo.
+/// [anonymous](Self::anonymous) object can have its size [sealed](Self::seal_size), which no process can undo.
 ///
 /// # Python
 /// Before 3.13, `multiprocessing.shared_memory` removes the name of every object that it has attached to when its

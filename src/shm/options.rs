@@ -70,7 +70,7 @@ impl SharedMemoryOptions {
     ownership!("shared memory object", "");
 
     /// Empties an object that exists and gives it the [`size`](Self::size) asked for, all zeros. Takes
-    /// [`write`](Self::write). Whoever has the old bytes mapped meets SIGBUS until they are there again.
+    /// [`write`](Self::write). A process that has the old bytes mapped gets SIGBUS until they are there again.
     #[doc(alias = "O_TRUNC")]
     pub const fn truncate(self, truncate: bool) -> Self {
         Self { truncate, ..self }
@@ -156,8 +156,8 @@ impl SharedMemoryOptions {
         open_or_create(self.create, open, create)
     }
 
-    /// Creates an object of a name that nobody has: the prefix and 16 random characters. [`SharedMemory::name`] tells
-    /// it.
+    /// Creates an object under a name that is not in use: the prefix and 16 random characters. [`SharedMemory::name`]
+    /// returns it.
     ///
     /// # Errors
     /// Those of [`open`](Self::open); [`InvalidName`](crate::ErrorKind::InvalidName) if more than 239 bytes follow the

@@ -24,12 +24,12 @@ impl Progress {
         Self { word: AtomicU32::new(0) }
     }
 
-    /// Whether this is a state at all.
+    /// Returns `true` if this is a state at all.
     pub(super) fn is_known(&self) -> bool {
         self.word.load(Relaxed) <= READY
     }
 
-    /// Whether the value is whole: then what was written before is seen.
+    /// Returns `true` if the value is whole: then what was written before is seen.
     pub(super) fn is_complete(&self) -> bool {
         self.word.load(Acquire) == READY
     }

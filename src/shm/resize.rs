@@ -143,7 +143,7 @@ impl SharedMemory {
     }
 }
 
-/// Where reserving may fail halfway, gives back what it has reserved.
+/// Where reserving may fail halfway, frees what it has reserved.
 ///
 /// On a tmpfs it fails as a whole. There the size, if it is another than before, is what another process has made it.
 #[cold]

@@ -14,9 +14,10 @@
 //! | 28 | zero |
 //! | 64, or the next multiple of the alignment | the value |
 //!
-//! The file gets its name when all is there but the value, and the state is 0. Who initializes holds a lock (`flock`)
-//! on the file, the creator from before it has a name. The kernel takes it back when the process dies, so whoever gets
-//! the lock and finds the state 0 begins again. A child forked meanwhile has the same open file, and keeps the lock.
+//! The file gets its name when all is there but the value, and the state is 0. The initializing process holds a lock
+//! (`flock`) on the file, the creator from before it has a name. The kernel releases it when the process dies, so a
+//! process that gets the lock and finds the state 0 begins again. A child forked meanwhile has the same open file, and
+//! keeps the lock.
 //!
 //! A file of 0 bytes, as killed creators of earlier versions left it, is given its size under the lock, and the 8 bytes
 //! at the start before all others. So an object of the right length that has not all of them is taken over only if
@@ -158,12 +159,13 @@ impl<T: Shareable> SharedOptions<T> {
         Self { patience, ..self }
     }
 
-    /// Who may open it if it is created here: see [`SharedMemoryOptions::mode`].
+    /// Sets which users may open it if it is created here: see [`SharedMemoryOptions::mode`].
     pub const fn mode(self, mode: u32) -> Self {
         Self { memory: self.memory.mode(mode), ..self }
     }
 
-    /// Who may open it if it is created here, whatever the umask: see [`SharedMemoryOptions::exact_mode`].
+    /// Sets which users may open it if it is created here, independent of the umask: see
+    /// [`SharedMemoryOptions::exact_mode`].
     pub const fn exact_mode(self, mode: u32) -> Self {
         Self { memory: self.memory.exact_mode(mode), ..self }
     }
@@ -173,13 +175,14 @@ impl<T: Shareable> SharedOptions<T> {
         Self { memory: self.memory.group(group), ..self }
     }
 
-    /// Whether the handle that created the object removes its name: see [`SharedMemoryOptions::unlink_on_drop`].
+    /// Returns `true` if the handle that created the object removes its name: see
+    /// [`SharedMemoryOptions::unlink_on_drop`].
     pub const fn unlink_on_drop(self, unlink_on_drop: bool) -> Self {
         Self { memory: self.memory.unlink_on_drop(unlink_on_drop), ..self }
     }
 
-    /// Opens the value of this name. If nobody has yet, creates it and has it initialized: `initialize` gets memory of
-    /// zeros. It must not fork.
+    /// Opens the value of this name. If there is none yet, creates it and has it initialized: `initialize` gets memory
+    /// of zeros. It must not fork.
     ///
     /// # Errors
     /// [`Malformed`](crate::ErrorKind::Malformed) if the object is something else, or of another size, alignment or
@@ -276,7 +279,7 @@ impl<T: Shareable> SharedOptions<T> {
         }
     }
 
-    /// Whether the header is that of such a value.
+    /// Returns `true` if the header is that of such a value.
     pub(super) fn check(&self, header: &Header) -> Result<()> {
         let is = |word: &AtomicU32, expected: usize| word.load(Relaxed) as usize == expected;
         if !has_magic(header) || !is(&header.format, FORMAT as usize) {

@@ -33,7 +33,7 @@ pub(super) fn has_magic(header: &Header) -> bool {
     header.magic.iter().zip(MAGIC).all(|(there, expected)| there.load(Relaxed) == expected)
 }
 
-/// Whether an initializer that died can have left this.
+/// Returns `true` if an initializer that died can have left this.
 pub(super) fn is_abandoned(mapping: &Mapping) -> Result<bool> {
     let header: &Header = mapping.get(0)?;
     if has_magic(header) {
@@ -43,7 +43,7 @@ pub(super) fn is_abandoned(mapping: &Mapping) -> Result<bool> {
     Ok(begun && is_clear(mapping, MAGIC.len())?)
 }
 
-/// Whether all is zero from an offset on.
+/// Returns `true` if all is zero from an offset on.
 fn is_clear(mapping: &Mapping, offset: usize) -> Result<bool> {
     let mut bytes = [0; 256];
     let mut at = offset;

@@ -10,8 +10,8 @@
 //! slice of its time; one that has slept keeps the bit set when it gets the lock, since others may still sleep. If a
 //! slice ends and the owner is found dead, the waiter exchanges exactly that owner for itself.
 //!
-//! Whoever is killed between unlocking and waking, or between being woken and taking the lock, costs others the rest of
-//! their slice.
+//! A process that is killed between unlocking and waking, or between being woken and taking the lock, costs others the
+//! rest of their slice.
 
 use rustix::io::{Errno, Result};
 
@@ -28,9 +28,9 @@ const NOT_RECOVERABLE: u32 = OWNER_DIED;
 /// How many pauses there are at most between two looks.
 const LONGEST_STEP: u32 = 4;
 
-/// Who takes part, as the lock needs to know it.
+/// Tells the lock which peers are dead.
 pub(crate) trait Liveness {
-    /// Whether nobody is this owner any more. The kernel is asked.
+    /// Returns `true` if no living peer is this owner. Asks the kernel.
     fn is_dead(&self, owner: PeerId) -> Result<bool>;
 }
 
@@ -39,12 +39,12 @@ pub(crate) trait Liveness {
 pub(crate) enum Acquired {
     /// Its last owner unlocked it.
     Clean,
-    /// Its last owner died, or an earlier one and nobody has declared the state consistent since.
+    /// Its last owner died, or an earlier one did, and no owner has declared the state consistent since.
     OwnerDied,
 }
 
 shareable! {
-    /// Memory of zeros is a lock that nobody has.
+    /// Memory of zeros is a free lock.
     pub(crate) struct Lock {
         pub(super) word: AtomicU32,
     }
@@ -55,15 +55,15 @@ const fn has_owner(word: u32) -> bool {
 }
 
 impl Lock {
-    /// Takes the lock if it is free and nobody has died with it.
+    /// Takes the lock if it is free and no owner has died with it.
     ///
-    /// Who reads the owner has to see that it is a participant, so this releases too.
+    /// A process that reads the owner has to see that it is a peer, so this releases too.
     #[inline]
     pub(crate) fn try_lock_uncontended(&self, me: PeerId) -> bool {
         self.word.compare_exchange(0, me.bits(), AcqRel, Relaxed).is_ok()
     }
 
-    /// Takes the lock if it is free, or if its owner is dead; EAGAIN if not, ENOTRECOVERABLE if nobody ever can.
+    /// Takes the lock if it is free, or if its owner is dead; EAGAIN if not, ENOTRECOVERABLE if no process ever can.
     pub(crate) fn try_lock(&self, me: PeerId, peers: &impl Liveness) -> Result<Acquired> {
         if self.try_lock_uncontended(me) {
             return Ok(Acquired::Clean);
@@ -75,7 +75,8 @@ impl Lock {
         self.steal_from_dead(me, 0, peers)?.ok_or(Errno::AGAIN)
     }
 
-    /// Takes the lock, waiting as limited; ETIMEDOUT or EINTR if it could not be had, ENOTRECOVERABLE if nobody can.
+    /// Takes the lock, waiting as limited; ETIMEDOUT or EINTR if it could not be had, ENOTRECOVERABLE if no process
+    /// can.
     #[cold]
     pub(crate) fn lock(
         &self,
@@ -155,7 +156,7 @@ impl Lock {
         self.word.fetch_and(!OWNER_DIED, Relaxed);
     }
 
-    /// Whether it is as in memory of zeros.
+    /// Returns `true` if it is as in memory of zeros.
     pub(crate) fn is_clear(&self) -> bool {
         self.word.load(Acquire) == 0
     }

@@ -1,7 +1,7 @@
 //! The lock as a handle, and its place in memory.
 //!
 //! # Format, version 1
-//! Numbers are in the machine's own byte order. Memory of zeros is a mutex that nobody has ever opened.
+//! Numbers are in the machine's own byte order. Memory of zeros is a mutex that was never opened.
 //!
 //! | offset | content |
 //! |---|---|
@@ -11,7 +11,7 @@
 //! | 64 | 128 × `u32`: the generation of each participant's slot, odd while the slot is taken |
 //!
 //! A participant in slot `n` holds an exclusive open-file-description lock on byte 2⁶² + (the mutex's offset in the
-//! object) + `n` of the object, and on no other byte: another kind of lock there is not a participant's. Whoever gets
+//! object) + `n` of the object, and on no other byte: another kind of lock there is not a peer's. The process that gets
 //! that lock raises the generation to the next odd number; an owner is the generation × 256 + `n` + 1, in 30 bits.
 //! Slots with an even generation are taken before others, and of those the one with the lowest.
 
@@ -115,9 +115,9 @@ const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 /// first, open handles before other threads fork. To end either, end the child.
 ///
 /// # Peers
-/// All who take part need the right to read and to write the object, and can do with it what they like: a peer that
+/// All peers need the right to read and to write the object, and can do anything with it: a peer that
 /// never unlocks, or overwrites the words, keeps others waiting up to their time limits, lets two in at a time, or
-/// makes it [`NotRecoverable`](crate::ErrorKind::NotRecoverable). Nothing worse happens. A word that names nobody who
+/// makes it [`NotRecoverable`](crate::ErrorKind::NotRecoverable). Nothing worse happens. A word that names no peer that
 /// lives is a dead owner's; one that names a participant makes that one the owner until its handle is closed.
 ///
 /// # References
@@ -137,7 +137,7 @@ impl RobustMutex {
     pub const SIZE: usize = 576;
 
     /// Begins to use the mutex that lies at an offset in an object, a multiple of 4; the [`SIZE`](Self::SIZE) bytes
-    /// from there on must be a mutex or zero. At most 128 handles can take part at a time.
+    /// from there on must be a mutex or zero. Up to 128 handles can be attached at a time.
     ///
     /// The object's handle may be closed afterwards.
     ///
@@ -152,7 +152,7 @@ impl RobustMutex {
     /// | [`InvalidInput`](crate::ErrorKind::InvalidInput) | it does not fit into the object there, or is not aligned |
     /// | [`Malformed`](crate::ErrorKind::Malformed) | something else lies there |
     /// | [`PermissionDenied`](crate::ErrorKind::PermissionDenied) | without the right to open the object for reading and writing |
-    /// | [`LimitExceeded`](crate::ErrorKind::LimitExceeded) | 128 handles take part; or no free descriptor |
+    /// | [`LimitExceeded`](crate::ErrorKind::LimitExceeded) | 128 handles are attached; or no free descriptor |
     /// | [`Busy`](crate::ErrorKind::Busy) | another process's lock covers the bytes that participants lock: a read lock, or `lockf` or `fcntl` on the whole file |
     /// | [`Unsupported`](crate::ErrorKind::Unsupported) | the object lies on a file system that drops a lock with the descriptor (overlayfs); it is made of huge pages; before Linux 4.14; or `/proc` is not mounted and the object has no name |
     ///
@@ -179,7 +179,7 @@ impl RobustMutex {
     /// [`NotRecoverable`](crate::ErrorKind::NotRecoverable) if what it guards was left inconsistent;
     /// [`Interrupted`](crate::ErrorKind::Interrupted) by a signal handler;
     /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if the handle's descriptor was closed without its knowledge;
-    /// in a child of `fork` also what [`in_memory`](Self::in_memory) says of taking part.
+    /// in a child of `fork` also the errors of [`in_memory`](Self::in_memory) about attaching.
     ///
     /// # References
     /// [`pthread_mutex_lock` in

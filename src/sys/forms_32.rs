@@ -83,7 +83,7 @@ impl OldTimespec {
         }
     }
 
-    /// Whether the old form can express the time, or there is none.
+    /// Returns `true` if the old form can express the time, or there is none.
     pub(super) fn fits(time: Option<&Timespec>) -> bool {
         time.is_none_or(|time| i32::try_from(time.seconds).is_ok())
     }

@@ -38,7 +38,8 @@ impl FileLock {
         Self { kind, whence: 0, start: start.cast_signed(), length: length.cast_signed(), process: 0 }
     }
 
-    /// Whether it is what [`lock_byte`] makes: exclusive, of this byte alone, held by an open file description.
+    /// Returns `true` if it is what [`lock_byte`] makes: exclusive, of this byte alone, held by an open file
+    /// description.
     pub(super) fn is_ours(self, byte: u64) -> bool {
         self.kind == F_WRLCK && self.start == byte.cast_signed() && self.length == 1 && self.process == NO_PROCESS
     }

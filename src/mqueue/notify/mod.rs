@@ -35,7 +35,7 @@ pub const SI_MESGQ: i32 = -3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(alias = "sigevent")]
 pub enum Notify {
-    /// Takes the slot, so that nobody else can; nothing is delivered.
+    /// Takes the slot, so that no other process can. Nothing is delivered.
     #[doc(alias = "SIGEV_NONE")]
     None,
     /// Sends a signal to this process.

@@ -34,7 +34,7 @@ pub enum Notified {
 /// while there are messages, this one once when the first of them comes. See [`MessageQueue::notify`] for when that is.
 ///
 /// The loop that misses nothing arms **before** it empties the queue, since a message that comes into a queue that is
-/// not empty notifies nobody:
+/// not empty notifies no process:
 ///
 /// ```
 /// use rawipc::{ErrorKind, MessageBuffer, MessageQueue, name, NotificationSocket, Priority};
@@ -221,7 +221,7 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
 
     /// Reads until at most one registration's news are left, which keep the socket readable if they have come.
     ///
-    /// The kernel lets whoever registers with a full socket wait for room in it, for ever.
+    /// The kernel lets a process that registers with a full socket wait for room in it, forever.
     fn make_room(&mut self) {
         while self.unread > 1 {
             match self.next_news(RecvFlags::DONTWAIT) {
@@ -261,7 +261,7 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
         Ok((is_current, notified))
     }
 
-    /// Whether the news are of the current registration, and what they say.
+    /// Returns what the news say, if they are of the current registration.
     fn understand(&self, news: &[u8; sys::COOKIE_LENGTH]) -> (bool, Option<Notified>) {
         let (start, end) = (&news[..4], news[sys::COOKIE_LENGTH - 1]);
         let notified = match end {

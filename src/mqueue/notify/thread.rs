@@ -50,7 +50,7 @@ impl MessageQueue {
     ///     .unlink_on_drop(true).create_unique(name!("/rawipc-doc-thread"))?);
     /// let (lengths, received) = mpsc::channel();
     /// let thread = MessageQueue::notify_thread(Arc::clone(&queue), move |socket| {
-    ///     socket.arm().expect("nobody else registers");
+    ///     socket.arm().expect("no other process registers");
     ///     let mut buffer = MessageBuffer::<16>::new();
     ///     while let Ok(message) = socket.queue().try_receive(&mut buffer) {
     ///         lengths.send(message.payload().len()).expect("the receiver waits");
@@ -104,7 +104,7 @@ impl NotificationThread {
         self.thread.join()
     }
 
-    /// Whether the thread has ended.
+    /// Returns `true` if the thread has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.thread.is_finished()

@@ -14,7 +14,7 @@ use crate::semaphore::protocol::VALUE_MAX;
 use crate::semaphore::protocol::{gnu32, gnu64, musl};
 use crate::time::Deadline;
 
-/// Whether a sleep's end is the wait's end.
+/// Returns `true` if a sleep's end is the wait's end.
 fn is_final(slept: Result<()>) -> Result<()> {
     match slept {
         Err(errno @ (Errno::TIMEDOUT | Errno::INTR)) => Err(errno),

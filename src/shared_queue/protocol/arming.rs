@@ -38,7 +38,7 @@ pub(in crate::shared_queue) enum Rung {
     Later,
 }
 
-/// Who rings single bells.
+/// Rings single bells.
 pub(in crate::shared_queue) trait Ringer {
     /// What ends a sender half-way. Only models have such.
     type Death;

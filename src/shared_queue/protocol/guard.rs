@@ -13,7 +13,7 @@ use crate::priority::Priority;
 const WOKEN: u32 = 1 << 31;
 
 impl Waiters {
-    /// Records one who is going to sleep, and has seen nobody being woken; the event's value to sleep on.
+    /// Records a waiter that is going to sleep and has seen no wake-up. Returns the event's value to sleep on.
     pub(in crate::shared_queue) fn begin_sleep(&self) -> u32 {
         self.sleepers.store((self.sleepers.load(Relaxed) & !WOKEN).saturating_add(1), Relaxed);
         // Ordering: a slot that was given up before the event changed is seen after this; no model sees a later event
@@ -40,7 +40,7 @@ impl Waiters {
     }
 
     /// Wakes one more, without the lock: in place of a waiter that was woken and leaves, or for a slot that was given
-    /// up. Who sleeps on an older event comes back.
+    /// up. A waiter that sleeps on an older event comes back.
     #[cold]
     pub(in crate::shared_queue) fn wake_another(&self) {
         // Ordering: pairs with `begin_sleep`.
@@ -67,7 +67,7 @@ pub(in crate::shared_queue) struct QueueGuard<'memory> {
     to_wake: ToWake,
 }
 
-/// Who is to be woken when the lock is given back.
+/// The waiters to wake when the lock is unlocked.
 #[derive(Clone, Copy)]
 pub(super) struct ToWake(u8);
 

@@ -70,7 +70,7 @@ shareable! {
     }
 
     /// What changes with every message, in one line of the cache. All but `lock` and the two events, which sleepers
-    /// wait on, is for whoever has the lock; others may look at `messages` and `free`.
+    /// wait on, is for the holder of the lock. Others may look at `messages` and `free`.
     pub(in crate::shared_queue) struct Control {
         pub(in crate::shared_queue) lock: Lock,
         /// How many messages there are.

@@ -149,7 +149,7 @@ impl View<'_> {
     }
 }
 
-/// The state of a slot, and whether whoever has it in flight is dead.
+/// Returns the state of a slot, and whether the peer that has it in flight is dead.
 ///
 /// The state is the last one: until its death a receiver may have given the slot up without the lock (`abandon`), and
 /// what was read before says that its message is still to be delivered.

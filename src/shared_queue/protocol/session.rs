@@ -17,7 +17,7 @@ use crate::sync::{Acquired, Liveness, PeerId};
 /// The longest message that is copied under the lock: up to here the copy takes less time than locking once more.
 pub(in crate::shared_queue) const SHORT: usize = 1024;
 
-/// A queue, and who takes part in it.
+/// A queue and its peers.
 pub(in crate::shared_queue) trait QueueMemory: Liveness {
     fn view(&self) -> &View<'_>;
     /// How long a call waits for the lock beyond its limit.

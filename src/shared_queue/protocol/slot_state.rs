@@ -7,16 +7,16 @@ const RESERVED: u32 = 1 << 30;
 const PUBLISHED: u32 = 2 << 30;
 const TAKEN: u32 = 3 << 30;
 
-/// The state of a slot. The owner of one that is reserved or taken may be dead, or nobody.
+/// The state of a slot. The owner of one that is reserved or taken may be dead, or no peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::shared_queue) enum State {
     /// On the stack of free slots.
     Free,
-    /// Somebody writes a message into it. If that one is dead, or nobody, it is free and not yet on the stack.
+    /// A peer writes a message into it. If that peer is dead, or none, the slot is free and not yet on the stack.
     Reserved(PeerId),
     /// It holds a message that is in the order of delivery.
     Published,
-    /// Somebody reads its message, which is still there if that one is dead.
+    /// A peer reads its message. If that peer is dead, or none, the message is still to be delivered.
     InFlight(PeerId),
     /// What no participant ever writes.
     Unknown,

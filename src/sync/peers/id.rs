@@ -1,8 +1,8 @@
-//! Who owns something in shared memory: a participant, in 30 bits.
+//! The owner of something in shared memory: a peer, in 30 bits.
 
 use core::cmp::Ordering;
 
-/// How many handles can take part in one object at a time.
+/// The maximum number of handles that can be attached to one object at a time.
 pub(crate) const MAX_PEERS: usize = 128;
 
 const SLOT_BITS: u32 = 8;
@@ -10,10 +10,11 @@ const SLOT_BITS: u32 = 8;
 /// A participant's slot and the slot's generation when it was taken, so that a later user of the slot is another one.
 ///
 /// A generation has 22 bits here and each user of a slot takes two of its values: after 2²¹ users of one slot (another
-/// multiple of that) a new one passes for a dead owner of long ago whom nobody has missed in all that time. Slots are
-/// taken in turns, so that is 128 × 2²¹, 268 million, openings of the object, less where slots are held for long.
+/// multiple of that) a new peer is taken for a dead owner of long ago whose death no process has noticed in all that
+/// time. Slots are taken in turns, so that is 128 × 2²¹, 268 million, openings of the object, less where slots are held
+/// for long.
 ///
-/// Never zero, but for nobody. What comes from shared memory may be anything, and then be nobody's.
+/// Zero is no peer. A word from shared memory may hold anything, and then be no peer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PeerId(u32);
 
@@ -40,7 +41,7 @@ impl PeerId {
         self.0
     }
 
-    /// Its place among the participants; `None` if nobody can have it.
+    /// Returns its slot; `None` if no peer can have it.
     pub(in crate::sync) fn slot(self) -> Option<usize> {
         (self.0 as usize % (1 << SLOT_BITS)).checked_sub(1).filter(|slot| *slot < MAX_PEERS)
     }
@@ -50,13 +51,13 @@ impl PeerId {
         self.0 >> SLOT_BITS
     }
 
-    /// Whether the slot, whose generation is now this, is still its.
+    /// Returns `true` if the slot, whose generation is now this, is still its.
     pub(in crate::sync) const fn is_of(self, generation: u32) -> bool {
         self.generation() == generation & Self::GENERATION_MASK && is_taken(generation)
     }
 }
 
-/// Whether a slot of this generation is taken, by what its last user has written.
+/// Returns `true` if a slot of this generation is taken, by what its last user has written.
 pub(in crate::sync) const fn is_taken(generation: u32) -> bool {
     generation % 2 == 1
 }

@@ -107,7 +107,7 @@ fn keep<C: Claim>(file: OwnedFd, claim: &C) -> core::result::Result<(*mut c_void
     }
 }
 
-/// A mapping that nobody can touch, for the sake of the open file description behind it.
+/// A mapping that cannot be accessed. It exists for the open file description behind it.
 fn ofd_anchor(file: &OwnedFd) -> Result<*mut c_void> {
     // SAFETY: the kernel chooses the address, so nothing that exists is replaced.
     let ofd_anchor = unsafe { mmap(ptr::null_mut(), PAGE, ProtFlags::empty(), MapFlags::SHARED, file, 0) }?;

@@ -1,4 +1,4 @@
-//! Who is attached to an object in shared memory, and who of them lives.
+//! The peers attached to an object in shared memory, and which of them live.
 
 mod id;
 mod liveness_token;

@@ -29,7 +29,7 @@ pub(crate) struct Peer {
     locks: u64,
 }
 
-/// Why a process cannot take part.
+/// Why a process cannot be attached.
 #[derive(Clone, Copy)]
 enum Refusal {
     System(Errno),
@@ -102,7 +102,7 @@ impl Peer {
         &mut self.memory
     }
 
-    /// Who this process is, by this handle.
+    /// Returns the id of this process, through this handle.
     #[inline]
     pub(crate) fn me(&self, table: &PeerTable, operation: Operation) -> Result<PeerId> {
         match self.token.peer_id() {
@@ -111,13 +111,13 @@ impl Peer {
         }
     }
 
-    /// Whether this process is that owner.
+    /// Returns `true` if this process is that owner.
     #[inline]
     pub(crate) fn is_me(&self, owner: PeerId) -> bool {
         self.token.peer_id() == Some(owner.bits())
     }
 
-    /// Makes sure that this process counts as one that takes part: a peer may have overwritten its slot's generation.
+    /// Makes sure that this process counts as attached: a peer may have overwritten its slot's generation.
     pub(crate) fn show(&self, table: &PeerTable) {
         if let Some(me) = self.token.peer_id() {
             table::show(table, PeerId::of_word(me));
@@ -160,7 +160,7 @@ impl Peer {
         self.locks + slot as u64
     }
 
-    /// Whether a participant holds the slot's byte.
+    /// Returns `true` if a participant holds the slot's byte.
     fn is_held(&self, slot: usize) -> io::Result<bool> {
         sys::is_byte_locked(self.memory.as_fd(), self.byte(slot))
     }
@@ -193,8 +193,8 @@ impl Peer {
     }
 }
 
-/// How many handles take part in an object whose participants' bytes are the first, by these generations of its slots:
-/// a slot that is said to be taken counts if its byte is locked. The file may be open for reading only.
+/// Returns how many handles are attached to an object whose peers' bytes are the first, by these generations of its
+/// slots: a slot that is said to be taken counts if its byte is locked. The file may be open for reading only.
 pub(crate) fn count(file: BorrowedFd<'_>, generations: impl Iterator<Item = u32>) -> io::Result<usize> {
     let mut count = 0;
     for (slot, _) in generations.take(MAX_PEERS).enumerate().filter(|(_, generation)| is_taken(*generation)) {
@@ -253,7 +253,7 @@ impl Claim for Taking<'_> {
     }
 }
 
-/// What a failure means in a call of one that takes part.
+/// Turns a failure in a call of an attached process into an error.
 #[cold]
 pub(crate) fn error_of(operation: Operation, errno: Errno) -> Error {
     match errno {

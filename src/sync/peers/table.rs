@@ -1,4 +1,4 @@
-//! The generations of an object's slots: who takes part, as the participants read it.
+//! The table of an object's slots: which peers are attached, as the peers read it.
 
 use rustix::io::Result;
 
@@ -52,7 +52,7 @@ fn least_used(table: &[AtomicU32], tried: Slots, taken: bool) -> Option<(usize, 
 }
 
 impl Slot<'_> {
-    /// Makes known to others who has the slot. Its last owner is dead, which whoever reads this learns by it.
+    /// Publishes the owner of the slot. A peer that reads it learns that the last owner is dead.
     pub(in crate::sync) fn publish(&self) -> PeerId {
         self.generation.store(self.now, Release);
         PeerId::new(self.number, self.now)
@@ -65,7 +65,7 @@ impl Slot<'_> {
     }
 }
 
-/// Makes sure that this owner counts as one that takes part: a peer may have overwritten its slot's generation.
+/// Makes sure that this owner counts as attached: a peer may have overwritten its slot's generation.
 pub(in crate::sync) fn show(table: &[AtomicU32], me: PeerId) {
     if let Some(generation) = generation_of(table, me).filter(|generation| !me.is_of(generation.load(Relaxed))) {
         generation.store(me.generation(), Release);
@@ -79,7 +79,7 @@ pub(in crate::sync) fn leave(table: &[AtomicU32], me: PeerId) {
     }
 }
 
-/// Whether nobody is this owner any more: the kernel is asked by `is_held` if the table does not say so.
+/// Returns `true` if no living peer is this owner. Asks the kernel by `is_held` if the table does not say so.
 pub(in crate::sync) fn is_dead(
     table: &[AtomicU32],
     owner: PeerId,

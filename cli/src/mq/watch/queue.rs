@@ -40,7 +40,7 @@ pub(super) struct Look {
     bytes: u64,
     /// The second in which a message was last sent or received. The kernel has it no finer.
     pub(super) changed: i64,
-    /// Whether that second is over, so that any later change would show.
+    /// `true` if that second is over, so that any later change would show.
     pub(super) is_settled: bool,
 }
 
@@ -87,7 +87,7 @@ impl Watched {
         self.look()
     }
 
-    /// Whether the queue has been empty, and got a message, since the registration; if so, registers anew.
+    /// Returns `true` if the queue has been empty, and got a message, since the registration; if so, registers anew.
     pub(super) fn has_arrived(&mut self) -> Result<bool> {
         match self.arrivals.try_wait() {
             Ok(_) => self.arm().map(|()| true),
@@ -96,7 +96,7 @@ impl Watched {
         }
     }
 
-    /// Whether something has been sent or received since this was asked last, as far as `changes` sees it.
+    /// Returns `true` if something has been sent or received since this was asked last, as far as `changes` sees it.
     pub(super) fn has_changed(&self) -> Result<bool> {
         let mut events = [epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) }];
         let none = Timespec { tv_sec: 0, tv_nsec: 0 };

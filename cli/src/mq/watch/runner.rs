@@ -13,9 +13,9 @@ pub(super) struct Program {
     pub(super) runs: usize,
     failed: usize,
     pub(super) has_succeeded: bool,
-    /// Whether a run has been seen to take messages.
+    /// `true` if a run has been seen to take messages.
     pub(super) takes: bool,
-    /// Whether it has been said that messages are left, and they still are.
+    /// `true` if it has been said that messages are left, and they still are.
     pub(super) has_stalled: bool,
 }
 
@@ -50,7 +50,7 @@ impl Program {
         }
     }
 
-    /// Whether all runs were a success.
+    /// Returns `true` if all runs were a success.
     pub(super) fn verdict(self, queue: &Name) -> Result<(), Failure> {
         if self.failed == 0 {
             return Ok(());

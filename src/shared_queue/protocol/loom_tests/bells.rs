@@ -274,7 +274,7 @@ fn death(death: Death) {
     });
 }
 
-/// Whether there is one message more now.
+/// Returns `true` if there is one message more now.
 fn die_in(tower: &Tower, death: Death) -> bool {
     match death {
         Death::RecordArmed => tower.world.with(1, |session| {
