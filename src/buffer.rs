@@ -140,14 +140,14 @@ impl sealed::Memory for Vec<u8> {
 pub struct MessageBuffer<const N: usize>(heapless::Vec<u8, N>);
 
 impl<const N: usize> MessageBuffer<N> {
-    /// An empty buffer. A size of 0 does not compile, since no queue has messages of at most 0 bytes.
+    /// Creates an empty buffer. A size of 0 does not compile, since no queue has messages of at most 0 bytes.
     #[must_use]
     pub const fn new() -> Self {
         const { assert!(N > 0, "a message buffer has at least 1 byte") };
         Self(heapless::Vec::new())
     }
 
-    /// The message received last; empty before the first one.
+    /// Returns the message received last; empty before the first one.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         &self.0
@@ -176,14 +176,14 @@ pub struct Message<'buffer> {
 }
 
 impl<'buffer> Message<'buffer> {
-    /// The message's bytes; empty for an empty message.
+    /// Returns the message's bytes; empty for an empty message.
     #[must_use]
     #[inline]
     pub const fn payload(&self) -> &'buffer [u8] {
         self.payload
     }
 
-    /// The priority it was sent with.
+    /// Returns the priority that it was sent with.
     #[must_use]
     #[inline]
     pub const fn priority(&self) -> Priority {
@@ -204,7 +204,7 @@ impl<'buffer, B: Buffer + ?Sized> Incoming<'buffer, B> {
         Self { buffer, length: 0, priority: Priority::MIN }
     }
 
-    /// How many bytes are free.
+    /// Returns how many bytes are free.
     #[inline]
     pub(crate) fn free(&mut self) -> usize {
         self.rest().len()

@@ -152,13 +152,13 @@ macro_rules! creation {
 /// The options' methods that are bits of the field `flags`: those of queues.
 macro_rules! flags {
     ($type:literal) => {
-        /// For receiving.
+        /// Opens for receiving.
         #[doc(alias = "O_RDONLY")]
         pub const fn read(self, read: bool) -> Self {
             self.with(OpenFlags::READ, read)
         }
 
-        /// For sending.
+        /// Opens for sending.
         #[doc(alias = "O_WRONLY")]
         pub const fn write(self, write: bool) -> Self {
             self.with(OpenFlags::WRITE, write)
@@ -182,7 +182,7 @@ macro_rules! flags {
             self.with(OpenFlags::NONBLOCKING, nonblocking)
         }
 
-        /// All of the above at once, in place of what was chosen before. [`EXCLUSIVE`](OpenFlags::EXCLUSIVE) does
+        /// Sets all of the above at once, in place of what was chosen before. [`EXCLUSIVE`](OpenFlags::EXCLUSIVE) does
         /// nothing without [`CREATE`](OpenFlags::CREATE), as in `mq_open`.
         #[doc(alias = "oflag")]
         pub const fn flags(self, flags: OpenFlags) -> Self {

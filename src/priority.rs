@@ -34,7 +34,7 @@ impl Priority {
         }
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     #[inline]
     pub const fn get(self) -> u16 {

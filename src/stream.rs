@@ -40,8 +40,8 @@ pub(crate) fn cut(
     Ok(())
 }
 
-/// How many bytes of a payload are sent by so many messages of this size, the last one perhaps shorter; or why the next
-/// one is not.
+/// Returns how many bytes of a payload are sent by so many messages of this size, the last one perhaps shorter; or why
+/// the next one is not.
 pub(crate) fn sent(
     payload: &[u8],
     size: usize,

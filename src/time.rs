@@ -70,7 +70,7 @@ impl Time {
         Ok(Self { seconds, nanoseconds })
     }
 
-    /// What the clock shows now.
+    /// Returns what the clock shows now.
     #[must_use]
     pub fn now(clock: Clock) -> Self {
         let now = sys::clock_gettime(match clock {
@@ -80,13 +80,13 @@ impl Time {
         Self { seconds: now.tv_sec, nanoseconds: now.tv_nsec as u32 }
     }
 
-    /// Whole seconds since the clock's start.
+    /// Returns the whole seconds since the clock's start.
     #[must_use]
     pub const fn seconds(self) -> i64 {
         self.seconds
     }
 
-    /// The nanoseconds beyond the whole seconds: 0 to 999,999,999.
+    /// Returns the nanoseconds beyond the whole seconds: 0 to 999,999,999.
     #[must_use]
     pub const fn nanoseconds(self) -> u32 {
         self.nanoseconds
@@ -102,7 +102,7 @@ impl Time {
         Self { seconds, nanoseconds: nanoseconds % NANOSECONDS_A_SECOND }
     }
 
-    /// How long after `earlier` this time is; zero if it is not after it.
+    /// Returns how long after `earlier` this time is; zero if it is not after it.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         let mut seconds = self.seconds as i128 - earlier.seconds as i128;
@@ -126,13 +126,14 @@ impl Time {
 }
 
 impl Deadline {
-    /// So long from now, by the monotonic clock. A duration too long to add means the end of time.
+    /// Returns the deadline `duration` from now, by the monotonic clock. A duration too long to add means the end of
+    /// time.
     #[must_use]
     pub fn after(duration: Duration) -> Self {
         Self::Monotonic(Time::now(Clock::Monotonic).saturating_add(duration))
     }
 
-    /// So long from now, by the wall clock as it is set now.
+    /// Returns the deadline `duration` from now, by the wall clock as it is set now.
     #[must_use]
     pub fn realtime_after(duration: Duration) -> Self {
         Self::Realtime(Time::now(Clock::Realtime).saturating_add(duration))
@@ -146,7 +147,7 @@ impl Deadline {
         }
     }
 
-    /// The clock it is measured by.
+    /// Returns the clock that it is measured by.
     #[must_use]
     pub const fn clock(self) -> Clock {
         match self {
@@ -155,7 +156,7 @@ impl Deadline {
         }
     }
 
-    /// The point on that clock.
+    /// Returns the point on that clock.
     #[must_use]
     pub const fn time(self) -> Time {
         match self {
@@ -163,7 +164,7 @@ impl Deadline {
         }
     }
 
-    /// How long it is still, by its own clock as it is now; zero once it has passed.
+    /// Returns the time that is left, by its own clock as it is now. Zero once it has passed.
     #[must_use]
     pub fn remaining(self) -> Duration {
         self.time().saturating_since(Time::now(self.clock()))

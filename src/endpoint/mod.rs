@@ -25,13 +25,13 @@ use crate::shared_queue::SharedQueue;
 macro_rules! end {
     ($end:ident, $direction:expr) => {
         impl<Q> $end<Q> {
-            /// The queue, for its attributes, its flags and its name.
+            /// Returns the queue, for its attributes, its flags and its name.
             #[must_use]
             pub const fn queue(&self) -> &Q {
                 &self.0
             }
 
-            /// The queue, for both directions again if it was opened so.
+            /// Returns the queue, for both directions again if it was opened so.
             #[must_use]
             pub fn into_queue(self) -> Q {
                 self.0

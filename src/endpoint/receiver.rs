@@ -49,7 +49,7 @@ impl Receiver<SharedQueue> {
         SharedQueue::options().read(true).open(name).map(Self)
     }
 
-    /// [`SharedQueue::receive_in_place`].
+    /// Calls [`SharedQueue::receive_in_place`].
     ///
     /// # Errors
     /// The same.
@@ -57,7 +57,7 @@ impl Receiver<SharedQueue> {
         self.0.receive_in_place()
     }
 
-    /// [`SharedQueue::try_receive_in_place`].
+    /// Calls [`SharedQueue::try_receive_in_place`].
     ///
     /// # Errors
     /// The same.
@@ -65,7 +65,7 @@ impl Receiver<SharedQueue> {
         self.0.try_receive_in_place()
     }
 
-    /// [`SharedQueue::receive_in_place_timeout`].
+    /// Calls [`SharedQueue::receive_in_place_timeout`].
     ///
     /// # Errors
     /// The same.
@@ -73,7 +73,7 @@ impl Receiver<SharedQueue> {
         self.0.receive_in_place_timeout(timeout)
     }
 
-    /// [`SharedQueue::receive_in_place_deadline`].
+    /// Calls [`SharedQueue::receive_in_place_deadline`].
     ///
     /// # Errors
     /// The same.
@@ -81,7 +81,7 @@ impl Receiver<SharedQueue> {
         self.0.receive_in_place_deadline(deadline)
     }
 
-    /// [`SharedQueue::doorbell`].
+    /// Calls [`SharedQueue::doorbell`].
     ///
     /// # Errors
     /// The same.
@@ -91,7 +91,7 @@ impl Receiver<SharedQueue> {
 }
 
 impl<Q: Queue> Receiver<Q> {
-    /// [`MessageQueue::receive`] or [`SharedQueue::receive`].
+    /// Calls [`MessageQueue::receive`] or [`SharedQueue::receive`].
     ///
     /// # Errors
     /// The same.
@@ -100,7 +100,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.receive(buffer)
     }
 
-    /// [`MessageQueue::try_receive`] or [`SharedQueue::try_receive`].
+    /// Calls [`MessageQueue::try_receive`] or [`SharedQueue::try_receive`].
     ///
     /// # Errors
     /// The same.
@@ -109,7 +109,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.try_receive(buffer)
     }
 
-    /// [`MessageQueue::receive_timeout`] or [`SharedQueue::receive_timeout`].
+    /// Calls [`MessageQueue::receive_timeout`] or [`SharedQueue::receive_timeout`].
     ///
     /// # Errors
     /// The same.
@@ -122,7 +122,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.receive_timeout(buffer, timeout)
     }
 
-    /// [`MessageQueue::receive_deadline`] or [`SharedQueue::receive_deadline`].
+    /// Calls [`MessageQueue::receive_deadline`] or [`SharedQueue::receive_deadline`].
     ///
     /// # Errors
     /// The same.
@@ -134,7 +134,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.receive_deadline(buffer, deadline)
     }
 
-    /// [`MessageQueue::buffer`] or [`SharedQueue::buffer`].
+    /// Calls [`MessageQueue::buffer`] or [`SharedQueue::buffer`].
     ///
     /// # Errors
     /// The same.
@@ -142,7 +142,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.buffer()
     }
 
-    /// [`MessageQueue::try_receive_all`] or [`SharedQueue::try_receive_all`].
+    /// Calls [`MessageQueue::try_receive_all`] or [`SharedQueue::try_receive_all`].
     ///
     /// # Errors
     /// The same.
@@ -153,7 +153,7 @@ impl<Q: Queue> Receiver<Q> {
         self.0.try_receive_all(buffer)
     }
 
-    /// [`MessageQueue::try_receive_many`] or [`SharedQueue::try_receive_many`].
+    /// Calls [`MessageQueue::try_receive_many`] or [`SharedQueue::try_receive_many`].
     ///
     /// # Errors
     /// The same.

@@ -73,7 +73,7 @@ impl Sender<SharedQueue> {
         SharedQueue::options().write(true).open(name).map(Self)
     }
 
-    /// [`SharedQueue::reserve`].
+    /// Calls [`SharedQueue::reserve`].
     ///
     /// # Errors
     /// The same.
@@ -81,7 +81,7 @@ impl Sender<SharedQueue> {
         self.0.reserve()
     }
 
-    /// [`SharedQueue::try_reserve`].
+    /// Calls [`SharedQueue::try_reserve`].
     ///
     /// # Errors
     /// The same.
@@ -89,7 +89,7 @@ impl Sender<SharedQueue> {
         self.0.try_reserve()
     }
 
-    /// [`SharedQueue::reserve_timeout`].
+    /// Calls [`SharedQueue::reserve_timeout`].
     ///
     /// # Errors
     /// The same.
@@ -97,7 +97,7 @@ impl Sender<SharedQueue> {
         self.0.reserve_timeout(timeout)
     }
 
-    /// [`SharedQueue::reserve_deadline`].
+    /// Calls [`SharedQueue::reserve_deadline`].
     ///
     /// # Errors
     /// The same.
@@ -107,7 +107,7 @@ impl Sender<SharedQueue> {
 }
 
 impl<Q: Queue> Sender<Q> {
-    /// [`MessageQueue::send`] or [`SharedQueue::send`].
+    /// Calls [`MessageQueue::send`] or [`SharedQueue::send`].
     ///
     /// # Errors
     /// The same.
@@ -116,7 +116,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send(message, priority)
     }
 
-    /// [`MessageQueue::try_send`] or [`SharedQueue::try_send`].
+    /// Calls [`MessageQueue::try_send`] or [`SharedQueue::try_send`].
     ///
     /// # Errors
     /// The same.
@@ -125,7 +125,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.try_send(message, priority)
     }
 
-    /// [`MessageQueue::send_timeout`] or [`SharedQueue::send_timeout`].
+    /// Calls [`MessageQueue::send_timeout`] or [`SharedQueue::send_timeout`].
     ///
     /// # Errors
     /// The same.
@@ -134,7 +134,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send_timeout(message, priority, timeout)
     }
 
-    /// [`MessageQueue::send_deadline`] or [`SharedQueue::send_deadline`].
+    /// Calls [`MessageQueue::send_deadline`] or [`SharedQueue::send_deadline`].
     ///
     /// # Errors
     /// The same.
@@ -142,7 +142,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send_deadline(message, priority, deadline)
     }
 
-    /// [`MessageQueue::send_truncated`] or [`SharedQueue::send_truncated`].
+    /// Calls [`MessageQueue::send_truncated`] or [`SharedQueue::send_truncated`].
     ///
     /// # Errors
     /// The same.
@@ -150,7 +150,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send_truncated(message, priority)
     }
 
-    /// [`MessageQueue::send_all`] or [`SharedQueue::send_all`].
+    /// Calls [`MessageQueue::send_all`] or [`SharedQueue::send_all`].
     ///
     /// # Errors
     /// The same.
@@ -158,7 +158,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send_all(payload, priority)
     }
 
-    /// [`MessageQueue::send_all_deadline`] or [`SharedQueue::send_all_deadline`].
+    /// Calls [`MessageQueue::send_all_deadline`] or [`SharedQueue::send_all_deadline`].
     ///
     /// # Errors
     /// The same.
@@ -171,7 +171,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.send_all_deadline(payload, priority, deadline)
     }
 
-    /// [`MessageQueue::try_send_all`] or [`SharedQueue::try_send_all`].
+    /// Calls [`MessageQueue::try_send_all`] or [`SharedQueue::try_send_all`].
     ///
     /// # Errors
     /// The same.
@@ -179,7 +179,7 @@ impl<Q: Queue> Sender<Q> {
         self.0.try_send_all(payload, priority)
     }
 
-    /// [`MessageQueue::try_send_many`] or [`SharedQueue::try_send_many`].
+    /// Calls [`MessageQueue::try_send_many`] or [`SharedQueue::try_send_many`].
     ///
     /// # Errors
     /// The same.

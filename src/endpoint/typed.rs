@@ -110,7 +110,7 @@ impl<T: IntoBytes + Immutable, Q: Queue> TypedSender<T, Q> {
 }
 
 impl<T, Q> TypedSender<T, Q> {
-    /// The sender behind it.
+    /// Returns the sender behind it.
     #[must_use]
     pub fn sender(&self) -> &Sender<Q> {
         &self.sender
@@ -174,7 +174,7 @@ impl<T: FromBytes, Q: Queue> TypedReceiver<T, Q> {
 }
 
 impl<T, Q> TypedReceiver<T, Q> {
-    /// The receiver behind it.
+    /// Returns the receiver behind it.
     #[must_use]
     pub fn receiver(&self) -> &Receiver<Q> {
         &self.receiver

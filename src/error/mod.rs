@@ -80,7 +80,7 @@ impl Error {
         Self::caused(operation, Errno::INVAL, Cause::Argument(argument, value))
     }
 
-    /// The sort of failure: what a program decides by.
+    /// Returns the kind of failure, which a program decides by.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self.cause {
@@ -122,19 +122,20 @@ impl Error {
         }
     }
 
-    /// The errno: what the kernel answered, or what it would have answered where the fault was seen before the call.
+    /// Returns the errno: what the kernel answered, or what it would have answered where the fault was seen before the
+    /// call.
     #[must_use]
     pub const fn errno(&self) -> Errno {
         self.errno
     }
 
-    /// What was being done.
+    /// Returns the operation that failed.
     #[must_use]
     pub const fn operation(&self) -> Operation {
         self.operation
     }
 
-    /// The two numbers of a broken bound, where the failure is one.
+    /// Returns the two numbers of a bound that was exceeded, if that is why the call failed.
     ///
     /// Known for [`LimitExceeded`](ErrorKind::LimitExceeded) (unless `/proc` is not mounted),
     /// [`BufferTooSmall`](ErrorKind::BufferTooSmall), [`MessageTooLong`](ErrorKind::MessageTooLong) and

@@ -59,7 +59,7 @@ impl AdaptiveSpin {
         }
     }
 
-    /// How many pauses to make, of those that were asked for.
+    /// Returns how many pauses to make, of those that were asked for.
     pub(crate) const fn pauses(&self, asked: u32) -> u32 {
         if self.one_processor { 0 } else { asked }
     }

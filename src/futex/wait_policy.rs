@@ -113,7 +113,7 @@ impl Rechecks {
         began.saturating_add(Duration::from_nanos(self.next(nanoseconds(now.saturating_since(began)), random_bits())))
     }
 
-    /// How long to sleep before looking again, by no clock: as if each sleep had lasted to its end.
+    /// Returns how long to sleep before looking again, by no clock: as if each sleep had lasted to its end.
     fn next_length(&mut self) -> Duration {
         let now = self.end;
         Duration::from_nanos(self.next(now, random_bits()).saturating_sub(now))
@@ -172,7 +172,7 @@ impl<E: Expiry> WaitPolicy<E> {
         self.expiry.check()
     }
 
-    /// How long the next sleep lasts at most, `None` for without an end; ETIMEDOUT once the wait has expired.
+    /// Returns how long the next sleep lasts at most, `None` for without an end; ETIMEDOUT once the wait has expired.
     pub(crate) fn next_slice(&mut self) -> Result<Option<Slice>> {
         let Some(interval) = self.tuning.recheck_interval else { return self.expiry.slice(None) };
         self.expiry.slice(Some(self.rechecks.get_or_insert(Rechecks::new(interval))))
@@ -197,7 +197,7 @@ pub trait Expiry: Copy {
     /// back must not keep a wait from looking again.
     fn until(self, longest: Option<Time>) -> Result<Option<Deadline>>;
 
-    /// How long a sleep lasts at most that is to look again, or not; ETIMEDOUT once the expiry has passed.
+    /// Returns how long a sleep lasts at most that is to look again, or not; ETIMEDOUT once the expiry has passed.
     fn slice(self, rechecks: Option<&mut Rechecks>) -> Result<Option<Slice>> {
         Ok(self.until(rechecks.map(Rechecks::next_by_clock))?.map(Slice::Until))
     }

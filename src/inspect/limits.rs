@@ -17,7 +17,7 @@ pub struct QueueSizes {
 }
 
 impl QueueSizes {
-    /// What a queue of these sizes counts against RLIMIT_MSGQUEUE for the user who creates it, in bytes, by the
+    /// Returns what a queue of these sizes counts against RLIMIT_MSGQUEUE for the user who creates it, in bytes, by the
     /// kernel's formula.
     ///
     /// ```

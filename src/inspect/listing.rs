@@ -102,7 +102,7 @@ impl<'buffer> Listing<'buffer> {
     /// A good size for the buffer, in bytes. A larger one saves calls; a smaller one may not hold an entry.
     pub const BUFFER_SIZE: usize = 4096;
 
-    /// The queues of the IPC namespace.
+    /// Lists the queues of the IPC namespace.
     ///
     /// They are looked up in an mqueue file system that is mounted for this call alone and that no path leads to, which
     /// takes Linux 5.2 and CAP_SYS_ADMIN; otherwise in the one on `/dev/mqueue`, if there is one. That one may show the
@@ -126,8 +126,8 @@ impl<'buffer> Listing<'buffer> {
         Self::new(directory, Sort::Queues, buffer)
     }
 
-    /// The named semaphores: glibc's by their names, musl's by size and content. Those that cannot be read are left
-    /// out.
+    /// Lists the named semaphores: glibc's by their names, musl's by size and content. Those that cannot be read are
+    /// left out.
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if there is no `/dev/shm`;
@@ -139,7 +139,7 @@ impl<'buffer> Listing<'buffer> {
         Self::new(dev_shm()?, Sort::Semaphores, buffer)
     }
 
-    /// The message queues in shared memory. Those that cannot be read are left out.
+    /// Lists the message queues in shared memory. Those that cannot be read are left out.
     ///
     /// # Errors
     /// As [`semaphores`](Self::semaphores).
@@ -147,8 +147,8 @@ impl<'buffer> Listing<'buffer> {
         Self::new(dev_shm()?, Sort::SharedQueues, buffer)
     }
 
-    /// The shared memory objects, those that may be musl's semaphores included; they say so by their kind. Message
-    /// queues in it are not among them.
+    /// Lists the shared memory objects, those that may be musl's semaphores included; they say so by their kind.
+    /// Message queues in it are not among them.
     ///
     /// # Errors
     /// As [`semaphores`](Self::semaphores).
@@ -159,7 +159,7 @@ impl<'buffer> Listing<'buffer> {
         Self::new(dev_shm()?, Sort::SharedMemory, buffer)
     }
 
-    /// The next object; `None` after the last one.
+    /// Returns the next object; `None` after the last one.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the buffer is too small for an entry; that ends the walk.
@@ -249,13 +249,13 @@ impl<'listing> Entry<'listing> {
         }
     }
 
-    /// The name to open it by.
+    /// Returns the name to open it by.
     #[must_use]
     pub fn name(&self) -> &'listing Name {
         self.name
     }
 
-    /// For a queue: how many bytes are in it, and who is registered for notification.
+    /// Returns, for a queue, how many bytes are in it, and who is registered for notification.
     ///
     /// It opens and closes the queue, and closing any descriptor of a queue drops the registration that **this**
     /// process may have for it: not for a process that waits for notifications of listed queues.
@@ -268,9 +268,9 @@ impl<'listing> Entry<'listing> {
         Status::read(self.open_file(OFlags::RDONLY)?.as_fd())
     }
 
-    /// For a queue: opens it, nonblocking; for receiving if that is permitted, else for sending. It is the queue that
-    /// was listed, also where the listing is of another IPC namespace, in which its name stands for something else or
-    /// for nothing.
+    /// Opens a queue of the listing, nonblocking; for receiving if that is permitted, else for sending. It is the queue
+    /// that was listed, also where the listing is of another IPC namespace, in which its name stands for something else
+    /// or for nothing.
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without either right;

@@ -42,7 +42,7 @@ impl MessageQueue {
         sys::mq_getsetattr(self.as_fd(), None).map(Attributes::of_kernel).map_err(status_error)
     }
 
-    /// How many messages are in the queue.
+    /// Returns how many messages are in the queue.
     ///
     /// # Errors
     /// As [`attributes`](Self::attributes).
@@ -60,7 +60,7 @@ impl MessageQueue {
         Ok(self.len()? == 0)
     }
 
-    /// The permission bits of the queue, 0o000 to 0o777.
+    /// Returns the permission bits of the queue, 0o000 to 0o777.
     ///
     /// # Errors
     /// None in practice: the descriptor is open.
@@ -68,7 +68,7 @@ impl MessageQueue {
         Ok(fstat(&self.descriptor).map_err(status_error)?.st_mode & MODE_BITS)
     }
 
-    /// The directions in which this descriptor is open, and whether it is nonblocking.
+    /// Returns the directions in which this descriptor is open, and whether it is nonblocking.
     ///
     /// # Errors
     /// None in practice: the descriptor is open.
@@ -101,7 +101,7 @@ impl MessageQueue {
 }
 
 impl Attributes {
-    /// How many messages more it can hold.
+    /// Returns how many messages more it can hold.
     pub(super) fn room(&self) -> usize {
         self.max_messages.saturating_sub(self.messages)
     }
@@ -116,7 +116,7 @@ impl Attributes {
     }
 }
 
-/// The directions in which a descriptor is open, and whether it is nonblocking.
+/// Returns the directions in which a descriptor is open, and whether it is nonblocking.
 pub(super) fn flags_of(descriptor: &OwnedFd) -> io::Result<OpenFlags> {
     let flags = fcntl_getfl(descriptor)?;
     let access = match flags & OFlags::RWMODE {

@@ -11,7 +11,7 @@ use crate::open_flags::OpenFlags;
 use crate::sys;
 
 impl MessageQueue {
-    /// Another handle of the same open queue, with a descriptor of its own, close-on-exec.
+    /// Returns another handle of the same open queue, with a descriptor of its own, close-on-exec.
     ///
     /// The nonblocking flag is common to both. The new handle never removes the queue's name.
     ///

@@ -124,8 +124,8 @@ impl MessageQueue {
         sys::mq_unlink(OwnedName::new(name).c_str()).map_err(|errno| Error::system(Operation::UnlinkQueue, errno))
     }
 
-    /// The name it was opened by; `None` for an adopted descriptor. The name may be gone, or stand for another queue by
-    /// now.
+    /// Returns the name that it was opened by; `None` for an adopted descriptor. The name may be gone, or stand for
+    /// another queue by now.
     #[must_use]
     pub fn name(&self) -> Option<&Name> {
         self.name.get().map(OwnedName::name)

@@ -55,14 +55,14 @@ impl MessageQueueOptions {
     flags!("MessageQueue");
     ownership!("queue", "The creating handle itself may use the queue whatever the mode says.");
 
-    /// The most messages that a queue created here can hold: 1 to `fs.mqueue.msg_max`. Default:
+    /// Sets the maximum number of messages of a queue created here: 1 to `fs.mqueue.msg_max`. Default:
     /// `fs.mqueue.msg_default`.
     #[doc(alias = "mq_maxmsg")]
     pub const fn max_messages(self, messages: usize) -> Self {
         Self { max_messages: Some(messages), ..self }
     }
 
-    /// The most bytes that a message of a queue created here can have: 1 to `fs.mqueue.msgsize_max`. Default:
+    /// Sets the maximum size in bytes of a message of a queue created here: 1 to `fs.mqueue.msgsize_max`. Default:
     /// `fs.mqueue.msgsize_default`.
     #[doc(alias = "mq_msgsize")]
     pub const fn max_message_size(self, bytes: usize) -> Self {

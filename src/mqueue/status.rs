@@ -38,7 +38,8 @@ pub enum Delivery {
 }
 
 impl MessageQueue {
-    /// How many bytes are queued, and who is registered for notification and how. Nothing need be mounted for it.
+    /// Returns how many bytes are queued, and who is registered for notification and how. Nothing need be mounted for
+    /// it.
     ///
     /// # Errors
     /// [`BadDescriptor`](crate::ErrorKind::BadDescriptor) if the queue is not open for receiving.

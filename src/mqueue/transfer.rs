@@ -155,7 +155,7 @@ impl MessageQueue {
         self.receive_by(buffer, |receiving| receiving.until(deadline))
     }
 
-    /// A buffer of `N` bytes, after making sure that it can hold this queue's messages.
+    /// Creates a buffer of `N` bytes, after making sure that it can hold this queue's messages.
     ///
     /// # Errors
     /// [`BufferTooSmall`](crate::ErrorKind::BufferTooSmall) with both sizes.

@@ -24,7 +24,7 @@ pub(super) trait Attempt {
 
     fn queue(&self) -> &MessageQueue;
 
-    /// How many bytes the message has, or how many the buffer has free.
+    /// Returns how many bytes the message has, or how many the buffer has free.
     fn length(&mut self) -> usize;
 
     /// The one system call; it waits for ever, or until a realtime deadline.

@@ -109,7 +109,7 @@ impl Name {
         }
     }
 
-    /// The whole name, with its slash.
+    /// Returns the whole name, with its slash.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -103,7 +103,7 @@ macro_rules! constructors {
         $(#[$attribute])*
         #[cfg(not(loom))]
         impl SemaphoreOf<$layout> {
-            /// A semaphore of this value, shared between the processes that map its memory.
+            /// Creates a semaphore of this value, shared between the processes that map its memory.
             ///
             /// # Panics
             /// If the value is above 2³¹ − 1. In a constant, that is an error of the compilation.
@@ -121,7 +121,7 @@ macro_rules! constructors {
         $(#[$attribute])*
         #[cfg(not(loom))]
         impl SemaphoreOf<Private<$layout>> {
-            /// A semaphore of this value for the threads of one process.
+            /// Creates a semaphore of this value for the threads of one process.
             ///
             /// # Panics
             /// If the value is above 2³¹ − 1. In a constant, that is an error of the compilation.
@@ -294,7 +294,7 @@ impl<L: Layout> SemaphoreOf<L> {
         self.wait_deadline(deadline).map(|()| Permit::new(self))
     }
 
-    /// How many tokens there are now. Never negative: waiters do not count.
+    /// Returns how many tokens there are now. Never negative: waiters do not count.
     ///
     /// # References
     /// [`sem_getvalue(3)`](https://man7.org/linux/man-pages/man3/sem_getvalue.3.html)
@@ -304,7 +304,7 @@ impl<L: Layout> SemaphoreOf<L> {
         self.words.value()
     }
 
-    /// How many waiters are recorded: those that wait, and those that were killed while they did.
+    /// Returns how many waiters are recorded: those that wait, and those that were killed while they did.
     #[must_use]
     pub fn waiters(&self) -> u32 {
         self.words.waiters()

@@ -207,13 +207,13 @@ impl NamedSemaphore {
         self.wait_deadline(deadline).map(|()| Permit::new(self))
     }
 
-    /// How many tokens there are now: [`SemaphoreOf::value`].
+    /// Returns how many tokens there are now: [`SemaphoreOf::value`].
     #[must_use]
     pub fn value(&self) -> u32 {
         in_layout!(self, semaphore => semaphore.value())
     }
 
-    /// How many waiters are recorded: [`SemaphoreOf::waiters`].
+    /// Returns how many waiters are recorded: [`SemaphoreOf::waiters`].
     #[must_use]
     pub fn waiters(&self) -> u32 {
         in_layout!(self, semaphore => semaphore.waiters())
@@ -224,13 +224,13 @@ impl NamedSemaphore {
         in_layout!(self, semaphore => semaphore.reset_waiters());
     }
 
-    /// The layout and protocol that it has.
+    /// Returns its layout and protocol.
     #[must_use]
     pub const fn abi(&self) -> Abi {
         self.abi
     }
 
-    /// The name it was opened by. The name may be gone, or stand for another semaphore by now.
+    /// Returns the name that it was opened by. The name may be gone, or stand for another semaphore by now.
     #[must_use]
     pub fn name(&self) -> &Name {
         self.name.name()
@@ -267,7 +267,7 @@ impl NamedSemaphore {
         linked.map_err(|errno| Error::system(Operation::SemaphoreStatus, errno))
     }
 
-    /// How waits of this handle spin and sleep.
+    /// Returns how waits of this handle spin and sleep.
     #[must_use]
     pub const fn tuning(&self) -> WaitTuning {
         self.tuning
@@ -278,7 +278,7 @@ impl NamedSemaphore {
         self.tuning = tuning;
     }
 
-    /// What there is to know about it, for people; its `Display` is a sentence.
+    /// Returns what is known about it. Its `Display` is a sentence for people.
     #[must_use]
     pub fn diagnose(&self) -> Diagnosis {
         Diagnosis { abi: self.abi, value: self.value(), waiters: self.waiters() }

@@ -59,12 +59,13 @@ impl NamedSemaphoreOptions {
     creation!("semaphore");
     ownership!("semaphore", "Using one takes the right to read and to write.");
 
-    /// The value of a semaphore created here, 0 to 2³¹ − 1. Default 0.
+    /// Sets the value of a semaphore created here, 0 to 2³¹ − 1. Default 0.
     pub const fn initial_value(self, value: u32) -> Self {
         Self { initial_value: value, ..self }
     }
 
-    /// Whose semaphore it is: the layout to create, or to insist on when opening, and the place to look in.
+    /// Chooses the C library whose semaphore it is: the layout to create, or to insist on when opening, and the place
+    /// to look in.
     ///
     /// Default: that of [the machine's C library](Abi::of_machine); of glibc's two layouts, opening takes either. What
     /// lies in the other library's place is not opened, and nothing is created beside it: such an error names that
@@ -73,7 +74,7 @@ impl NamedSemaphoreOptions {
         Self { abi: Some(abi), ..self }
     }
 
-    /// How waits of this handle spin and sleep.
+    /// Sets how waits of this handle spin and sleep.
     pub const fn tuning(self, tuning: WaitTuning) -> Self {
         Self { tuning, ..self }
     }

@@ -74,7 +74,7 @@ impl Attachment {
         self.memory.view().capacity()
     }
 
-    /// How many messages there are at this moment, as its users say.
+    /// Returns how many messages there are at this moment, as its users say.
     pub(super) fn messages(&self) -> usize {
         self.memory.view().messages().unwrap_or(self.max_messages())
     }

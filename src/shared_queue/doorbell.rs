@@ -195,7 +195,7 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
         Ok((place, owner, bell, poll))
     }
 
-    /// The queue it belongs to.
+    /// Returns the queue that it belongs to.
     #[must_use]
     pub fn queue(&self) -> &SharedQueue {
         self.queue.borrow()

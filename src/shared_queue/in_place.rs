@@ -182,7 +182,7 @@ impl HeldSlot<'_> {
 pub struct Reservation<'queue>(HeldSlot<'queue>);
 
 impl Reservation<'_> {
-    /// How many bytes there is room for: the queue's longest message.
+    /// Returns how many bytes there is room for: the queue's longest message.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.0.queue.attachment.max_message_size()
@@ -197,8 +197,8 @@ impl Reservation<'_> {
         Ok(())
     }
 
-    /// All of the room, to be written without a copy. It begins at a multiple of 32 bytes, and holds whatever was there
-    /// before.
+    /// Returns all of the room, to be written without a copy. It begins at a multiple of 32 bytes, and holds whatever
+    /// was there before.
     #[must_use]
     pub fn bytes(&self) -> &[AtomicU8] {
         self.0.bytes(self.capacity(), 0, self.capacity()).unwrap_or_default()
@@ -302,13 +302,13 @@ pub struct InFlight<'queue> {
 }
 
 impl InFlight<'_> {
-    /// The priority it was sent with.
+    /// Returns the priority that it was sent with.
     #[must_use]
     pub const fn priority(&self) -> Priority {
         self.priority
     }
 
-    /// How many bytes it has.
+    /// Returns how many bytes it has.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.length
@@ -331,7 +331,7 @@ impl InFlight<'_> {
         Ok(())
     }
 
-    /// All of its bytes, without a copy. A sender that does not keep to the rules may change them still.
+    /// Returns all of its bytes, without a copy. A sender that does not keep to the rules may change them still.
     #[must_use]
     pub fn bytes(&self) -> &[AtomicU8] {
         self.hand.bytes(self.length, 0, self.length).unwrap_or_default()

@@ -155,8 +155,8 @@ impl SharedQueue {
         unlink(path.c_str()).map_err(system)
     }
 
-    /// The name it was opened by; `None` for an anonymous or adopted one. The name may be gone, or stand for another
-    /// queue by now.
+    /// Returns the name that it was opened by; `None` for an anonymous or adopted one. The name may be gone, or stand
+    /// for another queue by now.
     #[must_use]
     pub fn name(&self) -> Option<&Name> {
         self.attachment.file().name()
@@ -198,8 +198,8 @@ impl SharedQueue {
         linked.map_err(|errno| Error::system(Operation::QueueStatus, errno))
     }
 
-    /// Another handle of the same queue, with a descriptor of its own, close-on-exec; another participant. It never
-    /// removes the queue's name.
+    /// Returns another handle of the same queue, with a descriptor of its own, close-on-exec; another participant. It
+    /// never removes the queue's name.
     ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) without a descriptor or a place among the participants.

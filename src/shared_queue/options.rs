@@ -55,12 +55,12 @@ impl SharedQueueOptions {
     flags!("SharedQueue");
     ownership!("queue", "Sending and receiving both take the right to read and to write.");
 
-    /// The most messages that a queue created here can hold: 1 to 65,536. Default 10.
+    /// Sets the maximum number of messages of a queue created here: 1 to 65,536. Default 10.
     pub const fn max_messages(self, messages: usize) -> Self {
         Self { max_messages: messages, ..self }
     }
 
-    /// The most bytes that a message of a queue created here can have: 1 to 16,777,216. Default 8192.
+    /// Sets the maximum size in bytes of a message of a queue created here: 1 to 16,777,216. Default 8192.
     pub const fn max_message_size(self, bytes: usize) -> Self {
         Self { max_message_size: bytes, ..self }
     }

@@ -34,7 +34,7 @@ impl SharedQueue {
         })
     }
 
-    /// How many messages are in the queue.
+    /// Returns how many messages are in the queue.
     ///
     /// # Errors
     /// As [`attributes`](Self::attributes).
@@ -50,7 +50,7 @@ impl SharedQueue {
         Ok(self.len()? == 0)
     }
 
-    /// The permission bits of the queue, 0o000 to 0o777.
+    /// Returns the permission bits of the queue, 0o000 to 0o777.
     ///
     /// # Errors
     /// None in practice: the descriptor is open.
@@ -58,7 +58,7 @@ impl SharedQueue {
         self.attachment.file().mode()
     }
 
-    /// The directions that this handle is for, and whether it is nonblocking.
+    /// Returns the directions that this handle is for, and whether it is nonblocking.
     ///
     /// # Errors
     /// As [`attributes`](Self::attributes).

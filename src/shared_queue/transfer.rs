@@ -169,7 +169,7 @@ impl SharedQueue {
         self.receive_within(buffer, WaitLimit::Until(deadline))
     }
 
-    /// A buffer of `N` bytes, after making sure that it can hold this queue's messages.
+    /// Creates a buffer of `N` bytes, after making sure that it can hold this queue's messages.
     ///
     /// # Errors
     /// [`BufferTooSmall`](crate::ErrorKind::BufferTooSmall) with both sizes.

@@ -59,12 +59,12 @@ impl<'memory> MapOptions<'memory> {
         Self { memory, offset, length: Some(length), usage }
     }
 
-    /// Where the mapping begins in the object, in bytes: a multiple of the page size. Default 0.
+    /// Sets where the mapping begins in the object, in bytes: a multiple of the page size. Default 0.
     pub const fn offset(self, bytes: u64) -> Self {
         Self { offset: bytes, ..self }
     }
 
-    /// How many bytes to map; of huge pages, whole ones. Default: up to the object's end.
+    /// Sets how many bytes to map; of huge pages, whole ones. Default: up to the object's end.
     pub const fn length(self, bytes: usize) -> Self {
         Self { length: Some(bytes), ..self }
     }

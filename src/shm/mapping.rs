@@ -199,13 +199,13 @@ impl Mapping {
         self.0.bytes(offset, bytes.len()).map(|memory| atomic_copy::store(memory, bytes))
     }
 
-    /// Where it begins, for code that knows what it does.
+    /// Returns a pointer to the start of the mapping, for `unsafe` code.
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
         self.0.start.as_ptr().cast()
     }
 
-    /// How many bytes are mapped; never 0.
+    /// Returns how many bytes are mapped; never 0.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a mapping is never empty")]
     pub fn len(&self) -> usize {
@@ -340,13 +340,13 @@ impl ReadOnlyMapping {
         Ok(PlacedReadOnly { place: self.0.place(offset, 1)?, _mapping: self })
     }
 
-    /// Where it begins, for code that knows what it does.
+    /// Returns a pointer to the start of the mapping, for `unsafe` code.
     #[must_use]
     pub fn as_ptr(&self) -> *const u8 {
         self.0.start.as_ptr().cast()
     }
 
-    /// How many bytes are mapped; never 0.
+    /// Returns how many bytes are mapped; never 0.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a mapping is never empty")]
     pub fn len(&self) -> usize {

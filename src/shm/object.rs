@@ -84,14 +84,14 @@ impl SharedMemory {
         unlink(path.c_str()).map_err(system)
     }
 
-    /// The name it was opened by; `None` for an anonymous or adopted one. The name may be gone, or stand for another
-    /// object by now.
+    /// Returns the name that it was opened by; `None` for an anonymous or adopted one. The name may be gone, or stand
+    /// for another object by now.
     #[must_use]
     pub fn name(&self) -> Option<&Name> {
         self.name.as_ref().map(ObjectName::name)
     }
 
-    /// How many bytes it has now.
+    /// Returns how many bytes it has now.
     ///
     /// # Errors
     /// None in practice: the descriptor is open.
@@ -218,7 +218,8 @@ impl SharedMemory {
         Ok(())
     }
 
-    /// Another handle of the same object, with a descriptor of its own, close-on-exec. It never removes the name.
+    /// Returns another handle of the same object, with a descriptor of its own, close-on-exec. It never removes the
+    /// name.
     ///
     /// # Errors
     /// [`LimitExceeded(Descriptors)`](crate::error::Limit::Descriptors).
@@ -277,7 +278,7 @@ impl SharedMemory {
         self.created_size.store(0, Relaxed);
     }
 
-    /// How many bytes there are to be mapped.
+    /// Returns how many bytes there are to be mapped.
     pub(super) fn size_to_map(&self) -> Result<u64> {
         match self.created_size.swap(0, Relaxed) {
             0 => self.size(),

@@ -54,13 +54,13 @@ impl SharedMemoryOptions {
         }
     }
 
-    /// For reading. [`write`](Self::write) includes it.
+    /// Opens for reading. [`write`](Self::write) includes it.
     #[doc(alias = "O_RDONLY")]
     pub const fn read(self, read: bool) -> Self {
         Self { read, ..self }
     }
 
-    /// For reading and writing: memory cannot be mapped for writing alone.
+    /// Opens for reading and writing: memory cannot be mapped for writing alone.
     #[doc(alias = "O_RDWR")]
     pub const fn write(self, write: bool) -> Self {
         Self { write, ..self }
@@ -76,7 +76,7 @@ impl SharedMemoryOptions {
         Self { truncate, ..self }
     }
 
-    /// How many bytes an object created here has, all zero. Says nothing about one that exists: see
+    /// Sets how many bytes an object created here has, all zero. Says nothing about one that exists: see
     /// [`SharedMemory::size`].
     pub const fn size(self, bytes: u64) -> Self {
         Self { size: bytes, ..self }

@@ -68,7 +68,7 @@ impl<T: Shareable> ReadOnlyShared<T> {
         self.value.load()
     }
 
-    /// The name it was opened by.
+    /// Returns the name that it was opened by.
     #[must_use]
     pub fn name(&self) -> &Name {
         self.name.name()

@@ -106,7 +106,7 @@ impl<T: Shareable> Shared<T> {
         }
     }
 
-    /// The name it was opened by.
+    /// Returns the name that it was opened by.
     #[must_use]
     pub fn name(&self) -> Option<&Name> {
         self.name.as_ref().map(ObjectName::name)
@@ -148,13 +148,13 @@ impl<T: Shareable> SharedOptions<T> {
     /// The size of the object.
     pub(super) const TOTAL: usize = Self::OFFSET + size_of::<T>();
 
-    /// The version of the type: to be changed with the meaning of its fields. Opening another version's value is an
+    /// Sets the version of the type. Change it with the meaning of its fields. Opening another version's value is an
     /// error.
     pub const fn version(self, version: u32) -> Self {
         Self { version, ..self }
     }
 
-    /// How long to wait at most for another process that initializes.
+    /// Sets how long to wait at most for another process that initializes the value.
     pub const fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
@@ -170,7 +170,7 @@ impl<T: Shareable> SharedOptions<T> {
         Self { memory: self.memory.exact_mode(mode), ..self }
     }
 
-    /// The group of an object created here: see [`SharedMemoryOptions::group`].
+    /// Sets the group of an object created here: see [`SharedMemoryOptions::group`].
     pub const fn group(self, group: u32) -> Self {
         Self { memory: self.memory.group(group), ..self }
     }

@@ -10,7 +10,7 @@ pub(crate) fn close(descriptor: OwnedFd) -> Result<()> {
     unsafe { rustix::io::try_close(descriptor.into_raw_fd()) }
 }
 
-/// How many names the file behind an open descriptor has: 0 once its name has been removed.
+/// Returns how many names the file behind an open descriptor has: 0 once its name has been removed.
 pub(crate) fn link_count(descriptor: RawFd) -> Result<u64> {
     Ok(status(descriptor)?.st_nlink as u64)
 }

@@ -103,7 +103,7 @@ impl<Q: Borrow<MessageQueue>> NotificationSocket<Q> {
         }
     }
 
-    /// The queue it belongs to.
+    /// Returns the queue that it belongs to.
     #[must_use]
     pub fn queue(&self) -> &MessageQueue {
         self.queue.borrow()

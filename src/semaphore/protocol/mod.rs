@@ -29,7 +29,7 @@ pub trait Protocol {
     /// Takes a token, recorded as a waiter and sleeping until there is one; ETIMEDOUT or EINTR if none could be had.
     fn sleep_and_take(&self, scope: Scope, policy: &mut WaitPolicy<impl Expiry>) -> Result<()>;
     fn value(&self) -> u32;
-    /// How many waiters are recorded.
+    /// Returns how many waiters are recorded.
     fn waiters(&self) -> u32;
     /// Forgets all recorded waiters.
     fn reset_waiters(&self);

@@ -113,7 +113,7 @@ impl<'memory> QueueGuard<'memory> {
         Self { view, to_wake }
     }
 
-    /// How many slots are on the stack.
+    /// Returns how many slots are on the stack.
     #[inline]
     pub(in crate::shared_queue) fn free(&self) -> Result<usize> {
         let free = self.view.control.free.load(Relaxed) as usize;

@@ -186,7 +186,7 @@ impl Sizes {
         (self.free() + self.max_messages * size_of::<AtomicU32>()).next_multiple_of(LINE)
     }
 
-    /// How many lines a slot has.
+    /// Returns how many lines a slot has.
     pub(in crate::shared_queue) const fn lines(self) -> usize {
         (SLOT_HEADER + self.max_message_size).div_ceil(LINE)
     }

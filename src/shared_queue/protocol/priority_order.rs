@@ -75,7 +75,7 @@ impl FifoRun {
 }
 
 impl View<'_> {
-    /// How many messages there are.
+    /// Returns how many messages there are.
     #[inline]
     pub(in crate::shared_queue) fn messages(&self) -> Result<usize> {
         let messages = self.control.messages.load(Relaxed) as usize;

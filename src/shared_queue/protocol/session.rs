@@ -20,7 +20,7 @@ pub(in crate::shared_queue) const SHORT: usize = 1024;
 /// A queue and its peers.
 pub(in crate::shared_queue) trait QueueMemory: Liveness {
     fn view(&self) -> &View<'_>;
-    /// How long a call waits for the lock beyond its limit.
+    /// Returns how long a call waits for the lock beyond its limit.
     fn lock_grace(&self) -> Duration;
     /// The slot at which the next look for the dead begins: this process's own note.
     fn next_look(&self) -> &core::sync::atomic::AtomicU32;

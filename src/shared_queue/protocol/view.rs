@@ -51,7 +51,7 @@ pub(in crate::shared_queue) struct View<'memory> {
 }
 
 impl<'memory> View<'memory> {
-    /// How many slots there are.
+    /// Returns how many slots there are.
     #[inline]
     pub(in crate::shared_queue) fn capacity(&self) -> usize {
         self.free.len()

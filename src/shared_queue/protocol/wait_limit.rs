@@ -42,8 +42,8 @@ pub(in crate::shared_queue) enum WaitFor {
 }
 
 impl WaitFor {
-    /// How many pauses there are from look to look: each takes the line of memory from the peer that is waited for. A
-    /// message is waited for more urgently than room.
+    /// Returns how many pauses there are from look to look: each takes the line of memory from the peer that is waited
+    /// for. A message is waited for more urgently than room.
     const fn step(self) -> u32 {
         match self {
             Self::Message => 2,
@@ -103,7 +103,7 @@ impl<'handle> Wait<'handle> {
         }
     }
 
-    /// How many pauses to wait for the lock, before any clock is read.
+    /// Returns how many pauses to wait for the lock, before any clock is read.
     pub(in crate::shared_queue) fn pauses_for_lock(&self) -> u32 {
         let is_impatient = matches!(self.limit, WaitLimit::Now) && self.grace.is_zero();
         let pauses = if is_impatient { 0 } else { LOCK_PAUSES };
@@ -131,7 +131,7 @@ impl<'handle> Wait<'handle> {
         if errno == Errno::TIMEDOUT && matches!(self.limit, WaitLimit::Now) { LOCK_IS_HELD } else { errno }
     }
 
-    /// How long the next sleep lasts at most, `None` for without an end; EAGAIN or ETIMEDOUT if there is none.
+    /// Returns how long the next sleep lasts at most, `None` for without an end; EAGAIN or ETIMEDOUT if there is none.
     pub(super) fn next_slice(&mut self, what: WaitFor) -> Result<Option<Slice>> {
         if matches!(self.limit, WaitLimit::Now) {
             return Err(Errno::AGAIN);
