@@ -18,7 +18,7 @@
 //! ```
 //!
 //! `systemd-socket-activate`, which plays systemd for sockets, knows no message queues; the test of this example plays
-//! it for one. Started by hand the service says that nobody has passed it anything.
+//! it for one. Started by hand the service says that it was passed nothing.
 
 use std::env;
 use std::error::Error;

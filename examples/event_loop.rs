@@ -3,12 +3,12 @@
 //! A queue is a descriptor, so `epoll` can wait for it beside anything else. There are two ways to wait for messages:
 //!
 //! - The queue's own descriptor (`jobs` here) is readable while there are messages, for every process that has it open.
-//!   Whoever polls it is woken for each message, also for those that somebody else takes.
+//!   A program that polls it is woken for each message, also for those that another process takes.
 //! - A [`NotificationSocket`] (of `news` here) is readable once when a message comes into the empty queue, for the
 //!   one process that is registered, and not if a receiver waits in its call already. A program that only wants to
 //!   know that there is something to do again sleeps through the rest.
 //!
-//! A notification is armed before the queue is emptied, never after: between the two a message would tell nobody.
+//! A notification is armed before the queue is emptied, never after: between the two a message would notify no process.
 //!
 //! To have something to see, the timer sends a job and a piece of news at each of its ticks, and after the last one a
 //! real-time signal that ends the program.

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Makes the queue, starts the receiver, and sends so many frames.
+/// Makes the queue, starts the receiver, and sends `count` frames.
 fn send(count: u32) -> Result<(), Box<dyn Error>> {
     let name = format!("/rawipc-example-frames-{}", id());
     let options = SharedQueue::options().write(true).create_new(true).max_messages(8).max_message_size(FRAME);

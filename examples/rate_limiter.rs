@@ -1,8 +1,8 @@
 //! A rate limit for programs in Rust and in Python together: a token a request, and new tokens at a fixed rate.
 //!
-//! The semaphore is the bucket. This program puts a token into it at every tick of a timer, unless it is full; whoever
-//! wants to make a request takes one. So a burst is as long as the bucket is large, and after that the requests of all
-//! programs together go at the rate of the timer. No program has to know the others.
+//! The semaphore is the bucket. This program puts a token into it at every tick of a timer, unless it is full; a
+//! program that wants to make a request takes one. So a burst is as long as the bucket is large, and after that the
+//! requests of all programs together go at the rate of the timer. No program has to know the others.
 //!
 //! The Python side uses PyPI's `posix_ipc`, which knows nothing of this crate.
 //!
@@ -25,7 +25,7 @@ use rustix::time::{
 
 /// How many tokens the bucket holds.
 const BURST: u32 = 5;
-/// A token comes so often.
+/// The interval between two tokens.
 const PERIOD: Duration = Duration::from_millis(5);
 /// How many requests each of the two programs makes.
 const REQUESTS: u32 = 20;
@@ -60,7 +60,7 @@ fn limit() -> Result<(), Box<dyn Error>> {
     while !have_ended(&mut clients)? {
         let mut ticks = [0; 8];
         read(&timer, &mut ticks)?;
-        // Nobody else adds tokens, so the bucket does not overflow between the look and the addition.
+        // No other process adds tokens, so the bucket does not overflow between the look and the addition.
         let room = u64::from(BURST.saturating_sub(tokens.value()));
         tokens.post_many(u64::from_ne_bytes(ticks).min(room) as u32)?;
     }

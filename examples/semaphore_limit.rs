@@ -1,7 +1,7 @@
 //! A limit across processes: of eight workers, at most three are inside at once.
 //!
 //! The program starts itself again as the workers. Each takes a permit before it goes in; dropping the permit lets
-//! somebody else in. A second semaphore counts those inside, only to show that the limit holds.
+//! another process in. A second semaphore counts those inside, only to show that the limit holds.
 //!
 //! ```sh
 //! cargo run --example semaphore_limit

@@ -62,7 +62,7 @@ impl Frame {
     }
 }
 
-/// Reads frames until it has accepted so many different ones; fails at the first that is torn.
+/// Reads frames until it has accepted `count` different ones; fails at the first that is torn.
 const READER: &str = r#"
 import mmap, os, struct, sys, time as clock
 file = os.open("/dev/shm" + sys.argv[1], os.O_RDONLY)

@@ -27,7 +27,7 @@ use signal_hook::{flag, low_level::pipe};
 const WORKERS: usize = 3;
 const LONGEST_JOB: usize = 32;
 
-/// So many workers may die before the program gives up: it could be that they all do.
+/// The number of workers that may die before the program gives up: perhaps they all do.
 const DEATHS: u32 = 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -73,7 +73,7 @@ impl Supervisor {
         Ok(supervisor)
     }
 
-    /// Sends so many jobs, or as many as it can until a signal comes; then waits for the workers' ends.
+    /// Sends `count` jobs, or as many as it can until a signal comes; then waits for the workers' ends.
     fn run(mut self, jobs: u32) -> Result<(), Box<dyn Error>> {
         let mut sent = 0;
         while sent < jobs && !self.stop.load(Relaxed) {
@@ -87,7 +87,7 @@ impl Supervisor {
         while told < WORKERS {
             told += usize::from(self.send(&[], Priority::MIN)?);
         }
-        // Whoever dies now has not heard that it is to stop: another one must.
+        // A worker that dies now has not heard that it is to stop: another one must.
         for at in 0..WORKERS {
             loop {
                 let status = self.workers[at].wait()?;

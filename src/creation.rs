@@ -93,7 +93,7 @@ const RANDOM: usize = 16;
 /// The most bytes that may follow the slash of a unique name's prefix.
 const PREFIX_MAX: usize = Name::MAX_LEN - RANDOM;
 
-/// Creates an object of a name that nobody has: of random names, the first that is free.
+/// Creates an object under a name that is not in use: of random names, the first that is free.
 pub(crate) fn create_unique<T>(
     prefix: &Name,
     operation: Operation,

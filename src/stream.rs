@@ -40,7 +40,7 @@ pub(crate) fn cut(
     Ok(())
 }
 
-/// Returns how many bytes of a payload are sent by so many messages of this size, the last one perhaps shorter; or why
+/// Returns how many bytes of a payload are sent by `count` messages of this size, the last one perhaps shorter; or why
 /// the next one is not.
 pub(crate) fn sent(
     payload: &[u8],

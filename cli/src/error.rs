@@ -20,7 +20,7 @@ const NOT_READ: u8 = 141;
 #[must_use]
 pub(crate) struct Failure {
     subject: String,
-    /// A line each; none where nobody wants to know.
+    /// A line each; none where they are of no use.
     sentences: Vec<String>,
     code: u8,
 }
@@ -58,7 +58,7 @@ impl Failure {
         Self::new("standard output", error)
     }
 
-    /// Nobody reads standard output any more. That is not worth a line.
+    /// The reader of standard output has closed it. That is not worth a line.
     pub(crate) fn not_read() -> Self {
         Self { subject: String::new(), sentences: Vec::new(), code: NOT_READ }
     }
@@ -120,6 +120,6 @@ fn tell(text: &str) {
 }
 
 fn write(text: &str) {
-    // Where nobody can be told, the exit code still tells. `eprintln` would panic.
+    // Where standard error is closed, the exit code still says it. `eprintln` would panic.
     let _ = io::stderr().write_all(text.as_bytes());
 }

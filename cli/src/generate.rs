@@ -30,7 +30,7 @@ Example:
 
 impl Completions {
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        // Bash would be told of hidden commands too.
+        // Bash would get hidden commands too.
         let tool = Tool::command();
         let commands = tool.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
         let mut shown = Command::new(NAME).disable_help_subcommand(true).version("").subcommands(commands);

@@ -23,7 +23,7 @@ impl Output {
         })
     }
 
-    /// Writes what must not get lost unseen: that nobody reads is a failure as any other.
+    /// Writes what must not get lost unseen: a closed output is a failure as any other.
     pub(crate) fn write_dear(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
         self.0.write_all(bytes.as_ref()).map_err(Failure::of_output)
     }

@@ -17,7 +17,7 @@ pub(crate) fn sentence(registration: Registration) -> String {
     }
 }
 
-/// Adds it to an object; `null` if nobody is registered.
+/// Adds it to an object; `null` if no process is registered.
 pub(crate) fn add_to(object: Object, registration: Option<Registration>) -> Object {
     const KEY: &str = "notification";
     let Some(Registration { process, delivery }) = registration else { return object.null(KEY) };

@@ -52,7 +52,7 @@ impl Facts {
         self.text("mode", format_args!("{mode:04o}"))
     }
 
-    /// One that people and programs are told differently.
+    /// One that is shown differently to people and to programs.
     pub(crate) fn fact(mut self, label: &str, text: impl Display, add: impl FnOnce(Object) -> Object) -> Self {
         self.lines += &format!("{label}: {text}\n");
         self.object = add(self.object);

@@ -21,7 +21,7 @@ fn date_and_time(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
 }
 
-/// The date so many days after 1970-01-01, by the rules of the Gregorian calendar.
+/// The date `days` days after 1970-01-01, by the rules of the Gregorian calendar.
 fn date(days: i64) -> (i64, i64, i64) {
     // Counted from a 1st of March that begins 400 years, so that the leap day is the last day of a year.
     let days = days + 719_468;

@@ -1,7 +1,7 @@
 //! What the user's queues cost together, as far as they can be seen.
 //!
-//! The kernel keeps the exact sum, over all IPC namespaces and also of queues whose names are gone, and shows it to
-//! nobody.
+//! The kernel keeps the exact sum, over all IPC namespaces and also of queues whose names are gone, and does
+//! not show it.
 
 use rawipc::Result;
 use rawipc::inspect::QueueSizes;

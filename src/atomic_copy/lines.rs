@@ -7,7 +7,7 @@ pub(super) const LINE: usize = 64;
 /// such way.
 ///
 /// # Safety
-/// So many lines can be read and written there, and none of them is both.
+/// This many lines can be read and written there, and none of them is both.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(any(miri, loom))))]
 #[inline]
 pub(super) unsafe fn copy_lines(from: *const u8, to: *mut u8, lines: usize) -> usize {
@@ -147,7 +147,7 @@ mod wide {
     }
 
     /// # Safety
-    /// So many turns of bytes, at least one, can be read and written there, and none of them is both; there are such
+    /// This many turns of bytes, at least one, can be read and written there, and none of them is both; there are such
     /// registers.
     #[inline]
     pub(super) unsafe fn copy_turns(from: *const u8, to: *mut u8, turns: usize) {

@@ -190,7 +190,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if let Some(private) = &self.private {
-            // There is nobody to tell.
+            // A drop cannot report it.
             let _ = unlink(private.c_str());
         }
     }

@@ -67,7 +67,7 @@ impl ObjectName {
 
 impl Drop for ObjectName {
     fn drop(&mut self) {
-        // There is nobody to tell; `close` reports it.
+        // A drop cannot report it; `close` does.
         let _ = self.remove();
     }
 }

@@ -50,7 +50,7 @@ pub enum ErrorKind {
     Malformed,
     /// The kernel does not offer this (ENOSYS).
     Unsupported,
-    /// Somebody has taken it already (EBUSY).
+    /// It is already in use by another process (EBUSY).
     Busy,
     /// The descriptor is not open in this direction, or not open at all (EBADF).
     BadDescriptor,

@@ -57,7 +57,7 @@ mod real {
     /// Wakes up to `count` sleepers. Only the word's address is used, so it may have been unmapped meanwhile.
     #[cold]
     pub(crate) fn wake(word: &AtomicU32, sleepers: u32, scope: Scope) {
-        // It cannot fail but for memory that is gone, and then nobody sleeps there.
+        // It cannot fail but for memory that is gone, and then no thread sleeps there.
         let _ = sys::futex_wake(word, flags(scope), sleepers);
     }
 

@@ -74,7 +74,7 @@ impl QueueName {
 
 impl Drop for QueueName {
     fn drop(&mut self) {
-        // There is nobody to tell; `close` reports it.
+        // A drop cannot report it; `close` does.
         let _ = self.remove();
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn parse(text: &[u8]) -> Option<Status> {
         2 => Delivery::Socket,
         _ => return None,
     };
-    // All zero means that nobody is registered: signals begin at 1.
+    // All zero means that no process is registered: signals begin at 1.
     let registration = if (notify, signal, process) == (0, 0, 0) {
         None
     } else {

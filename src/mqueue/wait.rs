@@ -132,7 +132,7 @@ pub(super) trait Attempt {
             let remaining = deadline.remaining();
             if self.queue().poll(Self::READY, remaining)? {
                 match self.call(Some(&KernelTime::EXPIRED)) {
-                    // Somebody else was faster.
+                    // Another process was faster.
                     Err(Errno::TIMEDOUT) if !remaining.is_zero() => {}
                     result => return result,
                 }

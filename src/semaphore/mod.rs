@@ -45,7 +45,7 @@ pub type Semaphore = SemaphoreOf<Native>;
 /// A POSIX semaphore, in the place where it is put and in the layout `L`: a counter that can be waited for.
 ///
 /// It is a `sem_t` of the C library that the layout names: 32 or 16 bytes that can lie in a static, on a stack, or in
-/// memory that several processes map. Waiting and posting make no system call unless somebody has to sleep or to be
+/// memory that several processes map. Waiting and posting make no system call unless a thread has to sleep or be
 /// woken. No priority is inherited: a waiter of high priority waits as long as a holder of low priority is kept from
 /// running.
 ///

@@ -42,7 +42,7 @@ impl SharedQueue {
     }
 
     /// Receives the messages that are there, one after the other into one buffer, and gives each to `take`; stops when
-    /// the queue is empty or `take` breaks. Never waits. Returns how many were received. No system call unless somebody
+    /// the queue is empty or `take` breaks. Never waits. Returns how many were received. No system call unless a peer
     /// waits for room.
     ///
     /// Where others send without a pause it ends only when `take` says so. To join messages in one buffer, see

@@ -26,6 +26,35 @@ use crate::error::{Cause, Error, Limit, Operation, RejectedError, Result};
 use crate::futex::primitive::Ordering::Relaxed;
 use crate::sync::{Liveness, PeerId};
 
+/// What [`Doorbell::arm`] did.
+///
+/// ```
+/// use rawipc::shared_queue::Armed;
+/// use rawipc::{Priority, SharedQueue};
+/// # let queue = SharedQueue::options().read(true).write(true).create_anonymous()?;
+/// let mut doorbell = queue.doorbell()?;
+/// assert_eq!(doorbell.arm()?, Armed::Armed);
+/// queue.send(b"job", Priority::MIN)?;
+/// assert_eq!(doorbell.arm()?, Armed::AlreadyReadable);
+/// # Ok::<(), rawipc::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "if there is a message already, no ring follows"]
+pub enum Armed {
+    /// The next message rings.
+    Armed,
+    /// A message is there already. Receive before you wait.
+    AlreadyReadable,
+}
+
+impl Armed {
+    /// Returns `true` if the next message rings.
+    #[must_use]
+    pub const fn is_armed(self) -> bool {
+        matches!(self, Self::Armed)
+    }
+}
+
 /// A descriptor for event loops that becomes readable when a message is in the queue; made by [`new`](Self::new) or
 /// [`SharedQueue::doorbell`].
 ///
@@ -46,7 +75,7 @@ use crate::sync::{Liveness, PeerId};
 /// # scope.spawn(|| (0..2).for_each(|_| sender.send(b"hello", Priority::MIN).unwrap()));
 /// let a_while = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 /// while left > 0 {
-///     if !doorbell.arm()? {
+///     if doorbell.arm()?.is_armed() {
 ///         poll(&mut [PollFd::new(&doorbell, PollFlags::IN)], Some(&a_while)).unwrap();
 ///     }
 ///     while let Ok(message) = queue.try_receive(&mut buffer) {
@@ -201,8 +230,8 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
         self.queue.borrow()
     }
 
-    /// Arms it for the next message. Returns `true` if there is a message already: then it is not armed, and there is
-    /// nothing to wait for. Messages that dead consumers had in flight count too. After an error it is not armed; a
+    /// Arms it for the next message. If there is a message already, it is not armed, and there is nothing to wait for.
+    /// Messages that dead consumers had in flight count too. After an error it is not armed; a
     /// ring that it had stays.
     ///
     /// It waits for at most one second, and only while a peer is in the middle of a call.
@@ -212,7 +241,7 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
     /// [`Interrupted`](crate::ErrorKind::Interrupted) by a signal handler meanwhile;
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) in a child of `fork`, whose parent's it is; else as
     /// [`SharedQueue::doorbell`], and as [`SharedQueue::receive`].
-    pub fn arm(&mut self) -> Result<bool> {
+    pub fn arm(&mut self) -> Result<Armed> {
         self.arm_timeout(SETTLE_GRACE)
     }
 
@@ -220,7 +249,7 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
     ///
     /// # Errors
     /// The same.
-    pub fn arm_timeout(&mut self, timeout: Duration) -> Result<bool> {
+    pub fn arm_timeout(&mut self, timeout: Duration) -> Result<Armed> {
         if !self.creator.is_this_process() {
             return Err(system(Errno::PERM));
         }
@@ -236,12 +265,12 @@ impl<Q: Borrow<SharedQueue>> Doorbell<Q> {
                 }
             });
             match arming? {
-                Arming::Armed if self.bell.has_name().map_err(system)? => return Ok(false),
+                Arming::Armed if self.bell.has_name().map_err(system)? => return Ok(Armed::Armed),
                 Arming::Armed => self.replace_bell()?,
-                Arming::Ready => return Ok(true),
+                Arming::Ready => return Ok(Armed::AlreadyReadable),
                 Arming::Reclaimed => {
                     queue.attachment.ring(&queue.missed);
-                    return Ok(true);
+                    return Ok(Armed::AlreadyReadable);
                 }
             }
         }

@@ -148,7 +148,7 @@ impl HeldSlot<'_> {
     fn settle(&self, operation: Operation, how: impl FnOnce(Session<'_, Attachment>, Slot<'_>)) -> bool {
         let is_ours = self.check(operation).is_ok();
         if is_ours {
-            // Whoever has a slot in flight has a session. What is damaged the next call reports.
+            // A process that has a slot in flight has a session. What is damaged the next call reports.
             let _ = self.queue.attachment.session(operation).map(|session| how(session, self.slot));
         }
         is_ours

@@ -10,7 +10,7 @@ mod protocol;
 mod status;
 mod transfer;
 
-pub use doorbell::Doorbell;
+pub use doorbell::{Armed, Doorbell};
 pub use in_place::{InFlight, Reservation};
 pub use options::SharedQueueOptions;
 pub use status::SharedQueueStatus;

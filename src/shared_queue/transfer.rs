@@ -19,7 +19,7 @@ use crate::time::Deadline;
 
 impl SharedQueue {
     /// Sends a message, waiting without a limit while the queue is full. No system call unless it has to wait, or
-    /// somebody waits for a message.
+    /// a peer waits for a message.
     ///
     /// `message` is 0 to [`max_message_size`](crate::Attributes::max_message_size) bytes. Once it returns `Ok` the
     /// message is in the queue and survives this process.
@@ -109,7 +109,7 @@ impl SharedQueue {
     }
 
     /// Receives the oldest message of the highest priority, waiting without a limit while the queue is empty. No system
-    /// call unless it has to wait, or somebody waits for room.
+    /// call unless it has to wait, or a peer waits for room.
     ///
     /// The buffer must have room for the queue's longest message,
     /// [`max_message_size`](crate::Attributes::max_message_size) bytes, however short the next one is. Each message

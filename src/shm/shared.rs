@@ -272,7 +272,7 @@ impl<T: Shareable> SharedOptions<T> {
             size => {
                 Self::check_size(size)?;
                 let mapping = memory.map()?;
-                // Nobody has ever written such a state, so there is nothing to wait for.
+                // No process has ever written such a state, so there is nothing to wait for.
                 let known = mapping.get::<Header>(0)?.state.is_known();
                 if known { Ok(Some(mapping)) } else { Err(fault(SharedFault::NoHeader)) }
             }
@@ -317,7 +317,7 @@ impl<T: Shareable> SharedOptions<T> {
         for (to, from) in header.magic.iter().zip(MAGIC) {
             to.store(from, Relaxed);
         }
-        // If this process is killed now or later, whoever comes next finds all of the magic number or nothing else.
+        // If this process is killed now or later, the next process finds all of the magic number or nothing else.
         // Ordering: no model kills a process between two stores.
         fence(SeqCst);
         header.format.store(FORMAT, Relaxed);

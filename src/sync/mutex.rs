@@ -51,8 +51,8 @@ const _: () = assert!(size_of::<Words>() == RobustMutex::SIZE);
 /// that says so.
 ///
 /// It lies in any shared memory object, [named](SharedMemory::options) or [anonymous](SharedMemory::anonymous), at an
-/// offset that all agree on; memory of zeros is one. Locking and unlocking make no system call unless somebody has to
-/// sleep or to be woken.
+/// offset that all agree on; memory of zeros is one. Locking and unlocking make no system call unless a thread has to
+/// sleep or be woken.
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering::Relaxed};

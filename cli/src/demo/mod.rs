@@ -1,8 +1,8 @@
 //! The main job, shown by itself: two processes, two queues, priorities, and the time of a round trip.
 //!
-//! Each side queues a batch of messages before the other side looks, so the order in which they arrive is known. Nobody
-//! need be told when: this process fills the requests, then starts its partner; the partner fills the replies before it
-//! takes a request; and this process sends one request more, which waits for room until then.
+//! Each side queues a batch of messages before the other side looks, so the order in which they arrive is known. No
+//! side has to be notified: this process fills the requests, then starts its partner; the partner fills the replies
+//! before it takes a request; and this process sends one request more, which waits for room until then.
 
 mod partner;
 mod process;
@@ -140,7 +140,7 @@ fn patience() -> Deadline {
     Deadline::realtime_after(Duration::from_secs(5))
 }
 
-/// Waiting in vain is a failure here, not a "not now".
+/// Waiting without success is a failure here, not a "not now".
 fn failure(error: rawipc::Error) -> Failure {
     let failure = Failure::new("demo", error);
     match error.kind() {

@@ -8,7 +8,7 @@ pub(crate) const COUNTED: u64 = 1 << 20;
 /// What came from the input.
 pub(crate) enum Input {
     Message,
-    /// A line of so many bytes, which is more than a message may have.
+    /// A line of this many bytes, which is more than a message may have.
     TooLong(u64),
     End,
 }

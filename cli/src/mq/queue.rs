@@ -82,7 +82,7 @@ impl Queue {
         either!(self as queue => queue.attributes())
     }
 
-    /// Waits for room at most so long, without a limit if there is none, and not at all if it is zero.
+    /// Waits for room for at most the time limit, without a limit if there is none, and not at all if it is zero.
     pub(crate) fn send(&self, message: &[u8], priority: Priority, timeout: Option<Duration>) -> Result<()> {
         either!(self as queue => match timeout {
             None => queue.send(message, priority),

@@ -18,7 +18,7 @@ pub(crate) struct Receive {
     /// The queue's name, with or without its slash.
     #[arg(value_parser = arguments::name())]
     name: &'static Name,
-    /// Receive so many messages.
+    /// Receive N messages.
     #[arg(long, value_name = "N", value_parser = arguments::positive, allow_negative_numbers = true)]
     count: Option<usize>,
     /// Receive until interrupted, or until --timeout.

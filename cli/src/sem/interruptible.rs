@@ -17,7 +17,7 @@ pub(super) enum Taken {
     Signal(Caught),
 }
 
-/// Takes a token, waiting at most so long; zero does not wait.
+/// Takes a token, waiting for at most `timeout`; zero does not wait.
 pub(super) fn take(semaphore: &NamedSemaphore, timeout: Option<Duration>, signals: &mut Signals) -> Result<Taken> {
     if timeout.is_some_and(|timeout| timeout.is_zero()) {
         return semaphore.try_wait().map(|()| Taken::Token);

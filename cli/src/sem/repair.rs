@@ -10,7 +10,7 @@ use crate::output::Output;
 pub(crate) struct Repair {
     #[command(flatten)]
     semaphore: Existing,
-    /// You have made sure that nobody waits for it.
+    /// You have made sure that no process waits for it.
     #[arg(long, required = true)]
     yes: bool,
 }

@@ -63,8 +63,8 @@ pub enum Notified {
 /// # Ok::<(), rawipc::Error>(())
 /// ```
 ///
-/// Dropping it cancels its registration, if that has not fired yet, and closes the socket. Somebody else's registration
-/// stays.
+/// Dropping it cancels its registration, if that has not fired yet, and closes the socket. Another process's
+/// registration stays.
 ///
 /// # Fork
 /// A registration belongs to the process that made it. In a forked child every method fails, and dropping changes
@@ -318,7 +318,7 @@ impl<Q: Borrow<MessageQueue>> fmt::Debug for NotificationSocket<Q> {
 
 impl<Q: Borrow<MessageQueue>> Drop for NotificationSocket<Q> {
     fn drop(&mut self) {
-        // There is nobody to tell if this fails; in a forked child it does, and changes nothing.
+        // A drop cannot report that this fails; in a forked child it does, and changes nothing.
         let _ = self.cancel();
     }
 }

@@ -96,7 +96,7 @@ impl Words {
         // Ordering: as above, from the other side.
         let waiters = self.waiters.fetch_sub(1, Release);
         if waiters > 1 && guess == 1 {
-            // Somebody came meanwhile and relies on the bit. Posts that did not see it owe a wake-up, which is given
+            // A waiter came meanwhile and relies on the bit. Posts that did not see it owe a wake-up, which is given
             // here.
             let tokens = value_of(self.state.fetch_or(WAITED_FOR, Relaxed));
             if tokens > 0 {

@@ -9,7 +9,7 @@ use crate::futex::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::futex::primitive::wake;
 use crate::priority::Priority;
 
-/// Somebody has been woken and has not come back yet.
+/// A waiter has been woken and has not come back yet.
 const WOKEN: u32 = 1 << 31;
 
 impl Waiters {
@@ -161,7 +161,7 @@ impl<'memory> QueueGuard<'memory> {
         }
     }
 
-    /// So many slots are free for senders.
+    /// Notes that `free` slots are free for senders.
     #[inline]
     fn wake_sender(&mut self, free: usize) {
         let Control { senders, wake_threshold, .. } = self.view.control;

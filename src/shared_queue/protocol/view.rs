@@ -69,7 +69,7 @@ impl<'memory> View<'memory> {
             return Err(Damaged);
         }
         let start = index * self.lines;
-        // SAFETY: there are that many lines for each of so many slots.
+        // SAFETY: there are that many lines for each of that many slots.
         let lines = unsafe { self.slots.get_unchecked(start..start + self.lines) };
         // SAFETY: each has at least one.
         let first = unsafe { lines.get_unchecked(0) };

@@ -21,7 +21,7 @@ pub(crate) struct PeerId(u32);
 impl PeerId {
     /// The bits that an owner takes.
     pub(crate) const MASK: u32 = (1 << 30) - 1;
-    /// Nobody at all, who counts as dead.
+    /// No peer. It counts as dead.
     pub(crate) const NONE: Self = Self(0);
     /// The bits that a generation takes. It is odd while the slot is taken.
     const GENERATION_MASK: u32 = Self::MASK >> SLOT_BITS;

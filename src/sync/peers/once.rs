@@ -4,7 +4,7 @@ use crate::futex::Scope;
 use crate::futex::primitive::Ordering::{Acquire, Release};
 use crate::futex::primitive::{AtomicU32, sleep, wake};
 
-/// Somebody is at it. Above all other values, seen as a signed number below them.
+/// A thread is at it. Above all other values, seen as a signed number below them.
 const BUSY: u32 = 1 << 31;
 
 /// The number, once it is there.

@@ -67,7 +67,7 @@ impl Refusal {
 }
 
 impl Peer {
-    /// One with a slot in the table, which lies somewhere in the object; so many bytes from this offset on are for its
+    /// One with a slot in the table, which lies somewhere in the object; the bytes from this offset on are for its
     /// locks.
     pub(crate) fn new(
         memory: SharedMemory,

@@ -124,7 +124,7 @@ fn notification_socket_refuses_a_child_of_the_same_pid() -> Ending {
         let mut socket = NotificationSocket::new(&queue).unwrap();
         socket.arm().unwrap();
         let mut bell = messages.doorbell().unwrap();
-        bell.arm().unwrap();
+        let _ = bell.arm().unwrap();
         let mut inherited = Some((socket, bell));
         as_first_process(|| {
             let (mut socket, bell) = inherited.take().unwrap();

@@ -143,7 +143,7 @@ impl Drop for Swept {
 fn on_ringing<K: std::marker::Send + 'static>(is_armed: bool, act: fn(&mut Ringing) -> rawipc::Result<K>) -> Prepared {
     reset();
     let mut bell = QUEUE.0.doorbell().unwrap();
-    assert!(!is_armed || !bell.arm().unwrap(), "the queue is empty");
+    assert!(!is_armed || bell.arm().unwrap().is_armed(), "the queue is empty");
     on(Some(bell), look, act)
 }
 

@@ -64,9 +64,9 @@ fn leave_armed(queue: &SharedQueue) {
 fn assert_rings(queue: &SharedQueue, doorbell: &mut Doorbell<&SharedQueue>) {
     queue.send(b"ring", Priority::MIN).unwrap();
     assert!(is_rung(doorbell));
-    assert!(doorbell.arm().unwrap());
+    assert!(!doorbell.arm().unwrap().is_armed());
     while queue.try_receive(&mut [0; 64]).is_ok() {}
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
 }
 
 fn doorbell_stays_armed_if_a_sender_cannot_ring() -> Ending {
@@ -74,7 +74,7 @@ fn doorbell_stays_armed_if_a_sender_cannot_ring() -> Ending {
     let queue = small_queue();
     let consumer = queue.try_clone().unwrap();
     let mut doorbell = consumer.doorbell().unwrap();
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
     let refused = [Errno::NOENT, Errno::ACCESS, Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::PERM, Errno::NOSYS];
     let calls = [libc::SYS_mq_open, libc::SYS_fcntl, libc::SYS_mq_timedsend, libc::SYS_newfstatat, libc::SYS_fstat];
     let one = refused.map(|errno| (libc::SYS_mq_open, errno)).into_iter();
@@ -97,7 +97,7 @@ fn doorbell_stays_armed_if_a_sender_cannot_ring() -> Ending {
         while queue.try_receive(&mut [0; 64]).is_ok() {}
         let own = queue.try_clone().unwrap();
         let mut own = own.doorbell().unwrap();
-        assert!(!own.arm().unwrap());
+        assert!(own.arm().unwrap().is_armed());
         queue.send(b"heard here", Priority::MIN).unwrap();
         assert!(is_rung(&own));
     });
@@ -114,14 +114,14 @@ fn doorbell_of_another_namespace_is_told_apart() -> Ending {
     let mut here = here.doorbell().unwrap();
     leave_namespace();
     let mut there = there.doorbell().unwrap();
-    assert!(!here.arm().unwrap() && !there.arm().unwrap());
+    assert!(here.arm().unwrap().is_armed() && there.arm().unwrap().is_armed());
     assert_eq!((bell_at(&queue, 0), bell_at(&queue, 1)), (bell_name(0), bell_name(0)));
     // This sender is where the second one is.
     queue.send(b"there", Priority::MIN).unwrap();
     assert_eq!((is_rung(&here), is_rung(&there)), (false, true));
     queue.try_receive(&mut [0; 64]).unwrap();
     // The first one is armed still, and does not keep the second one from being rung.
-    assert!(!there.arm().unwrap());
+    assert!(there.arm().unwrap().is_armed());
     assert_rings(&queue, &mut there);
     Ok(())
 }
@@ -130,7 +130,7 @@ fn doorbells_of_killed_programs_leave_one_bell() -> Ending {
     private_ipc_and_mounts()?;
     let kept = small_queue();
     let mut doorbell = kept.doorbell().unwrap();
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
     for _ in 0..300 {
         in_child(|| {
             let queue = small().unlink_on_drop(false).create_unique(name!("/rawipc-test-")).unwrap();
@@ -174,7 +174,7 @@ fn doorbell_takes_a_left_bell_in_a_full_namespace() -> Ending {
     let mut doorbell = queue.doorbell().unwrap();
     assert!(open(&bell_name(1)).is_err() && open(&bell_name(3)).is_ok());
     assert_eq!(full(), ErrorKind::LimitExceeded(Limit::Queues));
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
     assert_rings(&queue, &mut doorbell);
     drop((first, third, other));
     drop(doorbell);
@@ -191,16 +191,16 @@ fn doorbell_takes_only_bells_of_its_own_kind() -> Ending {
     let queue = small_queue();
     let mut doorbell = queue.doorbell().unwrap();
     assert!(!is_rung(&doorbell), "that was another one's ring");
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
     assert_eq!((bell_of(&queue), wide.len(), left.len()), (bell_name(1), Ok(0), Ok(0)));
     // A stranger removes its name, and makes another queue of that name.
     MessageQueue::unlink(Name::new(&bell_name(1)[..]).unwrap()).unwrap();
     let strange = bell(3).open(Name::new(&bell_name(1)[..]).unwrap()).unwrap();
     queue.send(b"silent", Priority::MIN).unwrap();
     assert!(!is_rung(&doorbell) && strange.is_empty().unwrap());
-    assert!(doorbell.arm().unwrap());
+    assert!(!doorbell.arm().unwrap().is_armed());
     queue.try_receive(&mut [0; 64]).unwrap();
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
     assert_eq!(bell_of(&queue), bell_name(2));
     assert_rings(&queue, &mut doorbell);
     drop(doorbell);
@@ -217,14 +217,14 @@ fn doorbell_takes_no_bell_of_another_user() -> Ending {
     in_child_of(ALICE, || forget(bell(1).exact_mode(0o666).open(Name::new(&bell_name(0)[..]).unwrap()).unwrap()))?;
     let queue = small().exact_mode(0o666).create_unique(name!("/rawipc-test-")).unwrap();
     let mut doorbell = queue.doorbell().unwrap();
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
     assert_eq!(bell_of(&queue), bell_name(1));
     // She has the right to ring it.
     in_child_of(ALICE, || queue.send(b"ring", Priority::MIN).unwrap())?;
     assert!(is_rung(&doorbell));
-    assert!(doorbell.arm().unwrap());
+    assert!(!doorbell.arm().unwrap().is_armed());
     queue.try_receive(&mut [0; 64]).unwrap();
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
     // She cannot take it, which is another user's, nor ring it once its mode forbids it; others can.
     rustix::fs::fchmod(open(&bell_name(1)).unwrap(), rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
     in_child_of(ALICE, || {
@@ -242,7 +242,7 @@ fn doorbell_removes_no_bell_of_another_namespace() -> Ending {
     let first = queue.doorbell().unwrap();
     leave_namespace();
     let mut second = other.doorbell().unwrap();
-    assert!(!second.arm().unwrap());
+    assert!(second.arm().unwrap().is_armed());
     assert_eq!(bell_of(&other), bell_name(0));
     drop(first);
     assert_eq!(bells(), 1);
@@ -261,7 +261,7 @@ fn doorbell_limit_is_128_living_ones() -> Ending {
     assert_eq!((error.kind(), error.errno()), (ErrorKind::LimitExceeded(Limit::Doorbells), Errno::USERS));
     let sentence = "preparing the doorbell: all 128 doorbells of the queue are in use; drop one";
     assert!(error.to_string().starts_with(sentence), "{error}");
-    doorbells.iter_mut().for_each(|doorbell| assert!(!doorbell.arm().unwrap()));
+    doorbells.iter_mut().for_each(|doorbell| assert!(doorbell.arm().unwrap().is_armed()));
     queue.send(b"ring", Priority::MIN).unwrap();
     assert!(doorbells.iter().all(is_rung));
     doorbells.pop();

@@ -237,7 +237,7 @@ fn shared_queue_failed_receive_wakes_the_next_receiver() {
 fn shared_queue_failed_arm_keeps_the_ring() {
     let scene = Scene::new();
     let mut doorbell = scene.queue.doorbell().unwrap();
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
     scene.queue.send(b"", Priority::MIN).unwrap();
     assert!(is_rung(&doorbell));
     let error = scene.beside_stopped(|| doorbell.arm_timeout(ZERO).unwrap_err());

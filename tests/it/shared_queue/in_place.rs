@@ -182,7 +182,7 @@ fn shared_queue_in_flight_dropped_rings_a_doorbell() {
     let mut doorbell = other.doorbell().unwrap();
     queue.send(b"job", Priority::MIN).unwrap();
     let in_flight = queue.receive_in_place().unwrap();
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
     drop(in_flight);
     assert!(is_rung(&doorbell));
 }
@@ -192,7 +192,7 @@ fn ends_have_every_way_that_fits_their_direction() {
     let (sender, receiver) = (Sender::try_from(queue.try_clone().unwrap()), Receiver::try_from(queue));
     let (sender, receiver) = (sender.unwrap(), receiver.unwrap());
     let mut doorbell = receiver.doorbell().unwrap();
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
     let soon = Deadline::after(PATIENCE);
     let ways = [
         (sender.reserve(), 1),
@@ -203,7 +203,7 @@ fn ends_have_every_way_that_fits_their_direction() {
     for (reservation, length) in ways {
         reservation.unwrap().publish(length, Priority::MIN).unwrap();
     }
-    assert!(doorbell.arm().unwrap());
+    assert!(!doorbell.arm().unwrap().is_armed());
     let ways = [
         receiver.receive_in_place(),
         receiver.try_receive_in_place(),

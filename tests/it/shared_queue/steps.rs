@@ -228,7 +228,7 @@ fn a_kill_at_any_instruction_of_putting_back() -> Ending {
 fn a_kill_at_any_instruction_of_a_send_leaves_a_bell_armed_or_rung() -> Ending {
     let (queue, arena) = (options().create_unique(rawipc::name!("/rawipc-test-")).unwrap(), memory(4096));
     let mut doorbell = queue.doorbell().unwrap();
-    assert!(!doorbell.arm().unwrap());
+    assert!(doorbell.arm().unwrap().is_armed());
     let (mapping, shared) = (arena.map().unwrap(), file_of(&queue).map().unwrap());
     // Both the sum of all doorbells and this one's record.
     let is_armed = || [ARMED, BELLS + 8].iter().all(|at| shared.get::<AtomicU32>(*at).unwrap().load(SeqCst) >> 31 == 1);

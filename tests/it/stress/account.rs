@@ -175,7 +175,7 @@ fn settle_shared_queue(queue: &SharedQueue, ledger: &Ledger, account: &Account) 
     assert_all_places_are_free(|| queue.try_clone());
 
     let mut doorbell = queue.doorbell().expect("nobody hoards any more");
-    assert!(doorbell.arm().expect("nobody else is there"), "the queue is full");
+    assert!(!doorbell.arm().expect("nobody else is there").is_armed(), "the queue is full");
     drop(doorbell);
     let bells = remove("/rawipc-bell-");
     assert!(bells <= SLOTS as u64, "{bells} bells are left");

@@ -109,8 +109,8 @@ fn mappings() -> Vec<Play> {
     let read_only = || memory().map_options().map_read_only().unwrap();
     vec![
         play("`SharedMemory::map`", memory, |memory| memory.map().unwrap()),
-        play("`MapOptions::map` of so many bytes", memory, |memory| memory.map_options().length(10).map().unwrap()),
-        play("`MapOptions::map_read_only` of so many bytes", memory, |memory| {
+        play("`MapOptions::map` of a length", memory, |memory| memory.map_options().length(10).map().unwrap()),
+        play("`MapOptions::map_read_only` of a length", memory, |memory| {
             memory.map_options().length(10).map_read_only().unwrap()
         }),
         play("`Mapping` dropped", move || Some(mapped()), |mapping| mapping.take().map(drop)),

@@ -187,7 +187,7 @@ fn full_and_empty() -> Vec<Play> {
             |queue| queue.receive_deadline(&mut [0; 8], Deadline::realtime_after(SOON)).map(drop).unwrap_err(),
         ),
         play(
-            "`MessageQueue::spin_until_readable` three times in vain",
+            "`MessageQueue::spin_until_readable` three times, no message",
             || with(0),
             |queue| {
                 assert!(!queue.spin_until_readable(3).unwrap());

@@ -105,13 +105,13 @@ fn doorbells() -> Vec<Play> {
     };
     let armed = move || {
         let mut bell = bell();
-        bell.arm().unwrap();
+        let _ = bell.arm().unwrap();
         Some(bell)
     };
     vec![
         play("`SharedQueue::doorbell`", || LazyLock::force(&QUEUE), |queue| queue.doorbell().unwrap()),
-        play("`Doorbell::arm`", bell, |bell| bell.arm().unwrap()),
-        play("`Doorbell::arm_timeout`", bell, |bell| bell.arm_timeout(Duration::ZERO).unwrap()),
+        play("`Doorbell::arm`", bell, |bell| drop(bell.arm().unwrap())),
+        play("`Doorbell::arm_timeout`", bell, |bell| drop(bell.arm_timeout(Duration::ZERO).unwrap())),
         play("`SharedQueue::send`, the doorbell armed", armed, |_| QUEUE.send(b"x", MIN).unwrap()),
         play("`Doorbell` dropped", armed, |bell| drop(bell.take())),
     ]

@@ -1,5 +1,6 @@
 //! The rules of this code base that no other tool checks. Each is a function that looks at one file or at the project.
 
+mod english;
 mod layers;
 mod project;
 mod promises;
@@ -25,7 +26,8 @@ type Fault = (usize, String);
 /// A rule that looks at one file.
 type Rule = fn(&Source) -> Vec<Fault>;
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
+    english::comments_are_plain,
     layers::imports_go_down,
     size::lines_are_short,
     size::files_are_short,
@@ -43,6 +45,7 @@ pub fn check() -> Result<()> {
     ensure!(sources.iter().any(|source| source.path == "src/lib.rs"), "no sources are found");
     let mut faults: Vec<String> = project::faults()?;
     faults.extend(promises::faults(&sources)?);
+    faults.extend(english::of_documents()?);
     for source in &sources {
         for (line, fault) in RULES.iter().flat_map(|rule| rule(source)) {
             faults.push(format!("{}:{line}: {fault}", source.path));

@@ -22,7 +22,7 @@ pub(crate) struct Watch {
     /// The queue's name, with or without its slash.
     #[arg(value_parser = arguments::name())]
     name: &'static Name,
-    /// End after so many lines, or runs of CMD [default: never].
+    /// End after N lines, or runs of CMD [default: never].
     #[arg(long, value_name = "N", value_parser = arguments::positive, allow_negative_numbers = true)]
     count: Option<usize>,
     /// How long to wait for each arrival; 0 does not wait [default: for ever].
@@ -66,7 +66,7 @@ impl Watch {
     fn tell(&self, mut watched: Watched) -> Result<(), Failure> {
         let mut output = Output::open()?;
         let mut look = watched.look()?;
-        // What came between the registration and the look is not to be told twice.
+        // What came between the registration and the look is not to be reported twice.
         if look.messages > 0 && watched.has_arrived()? {
             look = watched.look()?;
         }

@@ -87,7 +87,7 @@ impl Watched {
         self.look()
     }
 
-    /// Returns `true` if the queue has been empty, and got a message, since the registration; if so, registers anew.
+    /// Returns `true` if the queue has been empty, and got a message, since the registration; if so, registers again.
     pub(super) fn has_arrived(&mut self) -> Result<bool> {
         match self.arrivals.try_wait() {
             Ok(_) => self.arm().map(|()| true),
@@ -119,7 +119,7 @@ impl Watched {
             let has_arrived = self.has_arrived()?;
             let has_changed = self.has_changed()?;
             let look = self.look()?;
-            // Fewer of them are somebody else's work.
+            // Fewer of them are the work of another receiver.
             if has_arrived || look.messages == 0 || has_changed && look.messages >= last.messages {
                 return Ok(());
             }
@@ -133,7 +133,7 @@ impl Watched {
         self.wait_for_any(Some(Duration::from_secs(1).saturating_sub(passed) + TICK)).map(drop)
     }
 
-    /// Waits for news from either side, at most so long; false if there are none.
+    /// Waits for news from either side, for at most `timeout`; false if there are none.
     fn wait_for_any(&self, timeout: Option<Duration>) -> Result<bool> {
         // A time that the kernel cannot count is as good as none.
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
@@ -146,7 +146,7 @@ impl Watched {
         }
     }
 
-    /// Registers. Where somebody else is, says who.
+    /// Registers. If another process is registered, says which.
     fn arm(&mut self) -> Result<()> {
         let Err(error) = self.arrivals.arm() else { return Ok(()) };
         let failure = Failure::about(self.name)(error);

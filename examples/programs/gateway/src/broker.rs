@@ -32,7 +32,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Connects, and waits until the broker has answered. So many messages may be unconfirmed at once.
+    /// Connects, and waits until the broker has answered. Up to `window` messages may be unconfirmed at once.
     pub fn connect(host: &str, port: u16, window: usize) -> Result<Self> {
         let mut options = MqttOptions::new(format!("gateway-{}", std::process::id()), host, port);
         options.set_inflight(u16::try_from(window)?);
@@ -59,7 +59,7 @@ impl Broker {
         Ok(self.connection.join().map_err(|_| "the connection's thread panicked")??)
     }
 
-    /// Waits until at most so many messages are unconfirmed.
+    /// Waits until at most `count` messages are unconfirmed.
     fn wait_for(&mut self, unconfirmed: usize) -> Result<()> {
         while self.unconfirmed > unconfirmed {
             if let News::Confirmed = self.hear()? {

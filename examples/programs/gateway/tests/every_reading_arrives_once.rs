@@ -11,7 +11,7 @@ use rawipc::{MessageQueue, Priority, name};
 use broker::{Mosquitto, Subscriber};
 use programs::Program;
 
-/// So many readings at least: several times what the queue, the window and the broker hold.
+/// The least number of readings: several times what the queue, the window and the broker hold.
 const READINGS: usize = 300;
 const PATIENCE: Duration = Duration::from_secs(60);
 

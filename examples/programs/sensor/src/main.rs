@@ -70,7 +70,7 @@ fn publish(readings: &CStr, commands: &CStr) -> Result<(), Errno> {
     }
 }
 
-/// Lets the timer tick every so many milliseconds.
+/// Lets the timer tick at this interval, in milliseconds.
 fn tick(timer: &OwnedFd, milliseconds: u32) -> Result<(), Errno> {
     let milliseconds = milliseconds.max(1);
     let interval = Timespec { tv_sec: (milliseconds / 1000).into(), tv_nsec: (milliseconds % 1000 * 1_000_000).into() };

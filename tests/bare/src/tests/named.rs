@@ -4,7 +4,7 @@ use core::ffi::CStr;
 use core::fmt::Write;
 
 use rawipc::semaphore::abi::Abi;
-use rawipc::{ErrorKind, Name, NamedSemaphore, Semaphore, SharedMemory, name};
+use rawipc::{ErrorKind, Name, NameBuf, NamedSemaphore, Semaphore, SharedMemory, name};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::read;
 
@@ -14,6 +14,7 @@ use crate::harness::{Peer, tests, wait_until};
 
 tests![
     are_created_opened_and_removed,
+    are_opened_by_an_owned_name,
     are_the_files_of_the_c_libraries,
     have_values_and_modes,
     are_shared_by_processes,
@@ -27,6 +28,14 @@ const ABIS: [Abi; 3] = [Abi::Gnu64, Abi::Gnu32, Abi::Musl];
 fn semaphore(abi: Abi, value: u32) -> NamedSemaphore {
     let options = NamedSemaphore::options().abi(abi).initial_value(value).unlink_on_drop(true);
     options.create_unique(prefix().name()).unwrap()
+}
+
+fn are_opened_by_an_owned_name() {
+    let created = semaphore(Abi::NATIVE, 1);
+    let name = NameBuf::from(created.name());
+    assert_eq!((name, &*name), (NameBuf::try_from(name.as_bytes()).unwrap(), created.name()));
+    assert_eq!(NamedSemaphore::options().abi(Abi::NATIVE).open(&name).unwrap().value(), 1);
+    assert_eq!(kind("no-slash".parse::<NameBuf>()), ErrorKind::InvalidName);
 }
 
 fn are_created_opened_and_removed() {

@@ -15,6 +15,7 @@ use crate::raw;
 
 tests![
     count_tokens,
+    give_permits_back,
     refuse_more_than_the_maximum,
     end_waits_with_their_time,
     wait_past_2038,
@@ -53,6 +54,25 @@ impl Place {
     fn counter(&self) -> &AtomicU64 {
         self.0.get(1024).unwrap()
     }
+}
+
+fn give_permits_back() {
+    let semaphore = Semaphore::new(1);
+    let acquire = |form: usize| match form {
+        0 => semaphore.acquire(),
+        1 => semaphore.try_acquire(),
+        2 => semaphore.acquire_timeout(SHORT),
+        _ => semaphore.acquire_deadline(Deadline::after(SHORT)),
+    };
+    for form in 0..4 {
+        let permit = acquire(form).unwrap();
+        let refusal = if form == 1 { ErrorKind::WouldBlock } else { ErrorKind::TimedOut };
+        assert!(semaphore.value() == 0 && (form == 0 || kind(acquire(form)) == refusal), "form {form}");
+        drop(permit);
+        assert_eq!(semaphore.value(), 1);
+    }
+    acquire(1).unwrap().forget();
+    assert_eq!(semaphore.value(), 0);
 }
 
 fn count_tokens() {

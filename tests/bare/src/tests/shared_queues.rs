@@ -158,7 +158,7 @@ fn ring_a_doorbell() {
     let queue = queue(2);
     let mut doorbell = queue.doorbell().unwrap();
     for _ in 0..2 {
-        doorbell.arm().unwrap();
+        assert!(doorbell.arm().unwrap().is_armed());
         let peer = Peer::start(|| queue.send(b"", Priority::MIN).unwrap());
         assert_eq!(poll(&mut [PollFd::new(&doorbell, PollFlags::IN)], None), Ok(1));
         peer.join();

@@ -50,7 +50,7 @@ fn serve(name: &Name, count: u64) -> Result<bool, Error> {
     let mut buffer = MessageBuffer::<64>::new();
     let mut received = 0;
     while received < count {
-        if !doorbell.arm()? {
+        if doorbell.arm()?.is_armed() {
             // A signal ends it too; then it is armed again.
             let _ = poll(&mut [PollFd::new(&doorbell, PollFlags::IN)], Some(&A_WHILE));
         }

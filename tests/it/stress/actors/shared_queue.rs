@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use rawipc::error::Limit;
-use rawipc::shared_queue::{Doorbell, InFlight, Reservation};
+use rawipc::shared_queue::{Armed, Doorbell, InFlight, Reservation};
 use rawipc::{Deadline, ErrorKind, Priority, Result, SharedQueue};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -80,8 +80,8 @@ pub fn consume(actor: &mut Actor<'_>) {
 /// Waits until the doorbell says that there is a message, or for a moment.
 fn wait_for_ring(actor: &mut Actor<'_>, doorbell: &mut Doorbell<&SharedQueue>) -> Result<()> {
     match doorbell.arm() {
-        Ok(true) => {}
-        Ok(false) => {
+        Ok(Armed::AlreadyReadable) => {}
+        Ok(Armed::Armed) => {
             let time = Timespec { tv_sec: 0, tv_nsec: actor.moment().as_nanos() as i64 };
             // A signal ends it too.
             let rung = poll(&mut [PollFd::new(doorbell, PollFlags::IN)], Some(&time)).is_ok_and(|ready| ready > 0);

@@ -1,6 +1,6 @@
 //! Queues in an event loop of mio: one by its own descriptor, one by a notification, beside a pipe from a child.
 //!
-//! mio tells of **changes** only: whoever is told receives until there is nothing more, else the rest lies there until
+//! mio reports **changes** only: the program receives until there is nothing more, else the rest lies there until
 //! the next message comes.
 //!
 //! The program starts itself again as the one that sends. Another thread would not do: closing its handles would drop

@@ -10,7 +10,7 @@ use rumqttc::{Client, Connection, Event, Incoming, MqttOptions, QoS};
 use crate::PATIENCE;
 use crate::programs::Program;
 
-/// Mosquitto on a port of the loopback interface that nobody else has.
+/// Mosquitto on a port of the loopback interface that is not in use.
 pub struct Mosquitto {
     _program: Program,
     pub port: u16,
@@ -18,7 +18,7 @@ pub struct Mosquitto {
 
 impl Mosquitto {
     pub fn start() -> Self {
-        // Between its choice and its use a port can be taken by somebody else: then another one is tried.
+        // Between its choice and its use a port can be taken by another process: then another one is tried.
         (0..10).find_map(|_| Self::try_start()).expect("mosquitto starts (Debian's package of that name)")
     }
 

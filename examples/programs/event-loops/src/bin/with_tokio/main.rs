@@ -55,7 +55,7 @@ async fn main() -> io::Result<()> {
     let consume = async {
         let mut sum = 0;
         for number in 0..READINGS {
-            // Whoever is slow slows down whoever sends: never more than DEPTH readings wait.
+            // A slow consumer slows down the sender: never more than DEPTH readings wait.
             tokio::time::sleep(Duration::from_millis(1)).await;
             let (reading, _) = receiver.receive().await?;
             assert_eq!(reading.number, number);

@@ -34,7 +34,7 @@ impl<T: IntoBytes + Immutable> AsyncSender<T> {
         loop {
             let mut ready = self.0.writable().await?;
             match ready.get_inner().try_send(value, priority) {
-                // Somebody else took the room. What has come since then is not forgotten by this.
+                // Another sender took the room. What has come since then is not forgotten by this.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => ready.clear_ready(),
                 result => return Ok(result?),
             }
@@ -56,7 +56,7 @@ impl<T: FromBytes> AsyncReceiver<T> {
         loop {
             let mut ready = self.0.readable().await?;
             match ready.get_inner().try_receive() {
-                // Somebody else took it.
+                // Another receiver took it.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => ready.clear_ready(),
                 result => return Ok(result?),
             }
