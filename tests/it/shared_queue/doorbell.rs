@@ -186,6 +186,8 @@ fn an_event_loop_registers_a_doorbell_once() {
         let other = queue.try_clone().unwrap();
         let mut doorbell = queue.doorbell().unwrap();
         let events = Loop::new(&doorbell, flags);
+        // Before that, the queue does not say which bell it is.
+        assert!(doorbell.arm().unwrap().is_armed());
         for _ in 0..3 {
             // Another consumer comes and goes; a stranger takes the bell's name away.
             drop(other.doorbell().unwrap());

@@ -110,8 +110,10 @@ fn doorbells() -> Vec<Play> {
     };
     vec![
         play("`SharedQueue::doorbell`", || LazyLock::force(&QUEUE), |queue| queue.doorbell().unwrap()),
-        play("`Doorbell::arm`", bell, |bell| drop(bell.arm().unwrap())),
-        play("`Doorbell::arm_timeout`", bell, |bell| drop(bell.arm_timeout(Duration::ZERO).unwrap())),
+        play("`Doorbell::arm`", bell, |bell| assert!(bell.arm().unwrap().is_armed())),
+        play("`Doorbell::arm_timeout`", bell, |bell| {
+            assert!(bell.arm_timeout(Duration::ZERO).unwrap().is_armed());
+        }),
         play("`SharedQueue::send`, the doorbell armed", armed, |_| QUEUE.send(b"x", MIN).unwrap()),
         play("`Doorbell` dropped", armed, |bell| drop(bell.take())),
     ]
