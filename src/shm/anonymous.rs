@@ -73,6 +73,41 @@ impl SharedMemory {
         fcntl_add_seals(self, seals).map_err(|errno| Error::system(Operation::SealMemory, errno))
     }
 
+    /// Forbids all writes from now on, in all processes, except through mappings that exist already. For
+    /// [anonymous](Self::anonymous) objects only. Call it before [`seal_size`](Self::seal_size), after which no seal
+    /// can be added.
+    ///
+    /// A program that publishes data maps the object, seals it, and passes it on: it goes on changing the data, and its
+    /// peers can only read. They map it with [`MapOptions::map_read_only`](super::MapOptions::map_read_only).
+    ///
+    /// ```
+    /// use rawipc::{ErrorKind, SharedMemory};
+    /// let memory = SharedMemory::anonymous(4096).create()?;
+    /// let mapping = memory.map()?;
+    /// memory.seal_future_writes()?;
+    /// memory.seal_size()?;
+    /// mapping.write_at(0, b"published")?;
+    ///
+    /// let peers = memory.try_clone()?;
+    /// assert_eq!(peers.write_at(0, b"x").unwrap_err().kind(), ErrorKind::PermissionDenied);
+    /// assert_eq!(peers.map().unwrap_err().kind(), ErrorKind::PermissionDenied);
+    /// let mut bytes = [0; 9];
+    /// peers.map_options().map_read_only()?.read_at(0, &mut bytes)?;
+    /// assert_eq!(&bytes, b"published");
+    /// # Ok::<(), rawipc::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`InvalidInput`](crate::ErrorKind::InvalidInput) for
+    /// an object that cannot be sealed, and before Linux 5.1.
+    ///
+    /// # References
+    /// [`F_SEAL_FUTURE_WRITE`](https://man7.org/linux/man-pages/man2/F_GET_SEALS.2const.html)
+    #[doc(alias = "F_SEAL_FUTURE_WRITE")]
+    pub fn seal_future_writes(&self) -> Result<()> {
+        fcntl_add_seals(self, SealFlags::FUTURE_WRITE).map_err(|errno| Error::system(Operation::SealMemory, errno))
+    }
+
     /// Returns `true` if no process can make it shorter any more: see [`seal_size`](Self::seal_size). Map it after
     /// asking, not before.
     #[must_use]

@@ -6,6 +6,7 @@ mod frames;
 mod rate_limiter;
 mod semaphores;
 mod shared_memory;
+mod worker_pool;
 mod workers;
 
 use std::env;
@@ -21,6 +22,7 @@ pub fn tests() -> Vec<Test> {
         rate_limiter::tests(),
         semaphores::tests(),
         shared_memory::tests(),
+        worker_pool::tests(),
         workers::tests(),
     ];
     tests.into_iter().flatten().collect()

@@ -135,6 +135,9 @@ fn anonymous() -> Vec<Case> {
         case("seal_size", SealMemory, || {
             on(SharedMemory::anonymous(SIZE).create().unwrap(), look, |memory| memory.seal_size())
         }),
+        case("seal_future_writes", SealMemory, || {
+            on(SharedMemory::anonymous(SIZE).create().unwrap(), look, |memory| memory.seal_future_writes())
+        }),
         case("is_size_sealed", SealMemory, || {
             let memory = SharedMemory::anonymous(SIZE).create().unwrap();
             on(memory, look, |memory| Ok(memory.is_size_sealed()))

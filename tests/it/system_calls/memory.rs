@@ -100,6 +100,7 @@ fn objects() -> Vec<Play> {
         play("`SharedMemory::read_at`", memory, |memory| memory.read_at(1, &mut [0; 8]).unwrap()),
         play("`SharedMemory::write_at`", memory, |memory| memory.write_at(1, &[0; 8]).unwrap()),
         play("`SharedMemory::seal_size`", anonymous, |memory| memory.seal_size().unwrap()),
+        play("`SharedMemory::seal_future_writes`", anonymous, |memory| memory.seal_future_writes().unwrap()),
         play("`SharedMemory::is_size_sealed`", anonymous, |memory| memory.is_size_sealed()),
     ]
 }

@@ -25,7 +25,7 @@ const ALLOWED: [&str; 14] = [
 pub fn unsafe_is_where_it_may_be(source: &Source) -> Vec<Fault> {
     let path = source.path.as_str();
     let is_allowed = |allowed: &&str| path == *allowed || allowed.ends_with('/') && path.starts_with(*allowed);
-    if !path.starts_with("src/") || ALLOWED.iter().any(is_allowed) {
+    if !(path.starts_with("src/") || path.starts_with("cli/src/")) || ALLOWED.iter().any(is_allowed) {
         return Vec::new();
     }
     let lines = source.numbered().filter(|(_, line)| has_word(line, "unsafe"));
