@@ -55,7 +55,7 @@ impl Models {
         let list = cmd!(shell, "{program} --list --format terse").quiet().read()?;
         let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
         // Those with planted bugs start themselves again, and say nothing about an ordering.
-        let names = names.filter(|name| name.contains("loom_tests::") && !name.contains("::planted::"));
+        let names = names.filter(|name| name.contains("loom_tests::") && !name.contains("::mutants::"));
         let names: Vec<String> = names.map(str::to_owned).collect();
         ensure!(!names.is_empty(), "there are no models");
         let mut models = in_parallel(&names, |name| Model::measure(&program, name))?;
