@@ -22,17 +22,17 @@ use crate::semaphore::protocol::{gnu32, gnu64};
 
 #[test]
 fn a_relaxed_post_is_found() {
-    assert_found("semaphore::loom_tests::planted::relaxed_post", "Causality violation");
+    assert_found("semaphore::loom_tests::mutants::relaxed_post", "Causality violation");
 }
 
 #[test]
 fn a_count_apart_is_found() {
-    assert_found("semaphore::loom_tests::planted::count_apart", "deadlock");
+    assert_found("semaphore::loom_tests::mutants::count_apart", "deadlock");
 }
 
 #[test]
 fn a_waiter_counted_down_first_is_found() {
-    assert_found("semaphore::loom_tests::planted::counted_down_first", "deadlock");
+    assert_found("semaphore::loom_tests::mutants::counted_down_first", "deadlock");
 }
 
 #[test]

@@ -11,22 +11,22 @@ use crate::sync::lock::{CONTENDED, Liveness, OWNER_DIED};
 
 #[test]
 fn a_relaxed_hand_over_is_found() {
-    assert_found("sync::loom_tests::planted::relaxed_hand_over", "Causality violation");
+    assert_found("sync::loom_tests::mutants::relaxed_hand_over", "Causality violation");
 }
 
 #[test]
 fn a_forgotten_waiter_is_found() {
-    assert_found("sync::loom_tests::planted::forgotten_waiter", "deadlock");
+    assert_found("sync::loom_tests::mutants::forgotten_waiter", "deadlock");
 }
 
 #[test]
 fn two_heirs_are_found() {
-    assert_found("sync::loom_tests::planted::two_heirs", "panicked");
+    assert_found("sync::loom_tests::mutants::two_heirs", "panicked");
 }
 
 #[test]
 fn a_lock_taken_back_twice_is_found() {
-    assert_found("sync::loom_tests::planted::taken_back_twice", "panicked");
+    assert_found("sync::loom_tests::mutants::taken_back_twice", "panicked");
 }
 
 #[test]

@@ -382,6 +382,6 @@ fn sum_is_overwritten() {
 #[test]
 fn slips_with_doorbells_are_found() {
     for slip in ["unreached_bell_is_disarmed", "arming_disarms_all", "doorbells_share_a_bell", "sum_is_overwritten"] {
-        assert_found(&format!("shared_queue::loom_tests::bells::{slip}"), "deadlock");
+        assert_found(&format!("shared_queue::protocol::loom_tests::bells::{slip}"), "deadlock");
     }
 }

@@ -1,7 +1,7 @@
 //! The queue in every interleaving: sleeping and waking, reserving and publishing, deaths.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test --release --lib --target-dir target/loom shared_queue::loom_tests -- --nocapture
+//! RUSTFLAGS="--cfg loom" cargo test --release --lib --target-dir target/loom shared_queue::protocol::loom_tests -- --nocapture
 //! ```
 
 mod bells;

@@ -14,22 +14,22 @@ use crate::sync::Liveness;
 
 #[test]
 fn a_sleep_begun_too_late_is_found() {
-    assert_found("shared_queue::loom_tests::planted::sleep_begun_too_late", "deadlock");
+    assert_found("shared_queue::protocol::loom_tests::mutants::sleep_begun_too_late", "deadlock");
 }
 
 #[test]
 fn a_message_published_before_it_is_written_is_found() {
-    assert_found("shared_queue::loom_tests::planted::published_before_written", "Causality violation");
+    assert_found("shared_queue::protocol::loom_tests::mutants::published_before_written", "Causality violation");
 }
 
 #[test]
 fn a_block_freed_before_it_is_read_is_found() {
-    assert_found("shared_queue::loom_tests::planted::freed_before_read", "Causality violation");
+    assert_found("shared_queue::protocol::loom_tests::mutants::freed_before_read", "Causality violation");
 }
 
 #[test]
 fn a_state_read_before_a_death_is_found() {
-    assert_found("shared_queue::loom_tests::planted::state_read_before_death", "panicked");
+    assert_found("shared_queue::protocol::loom_tests::mutants::state_read_before_death", "panicked");
 }
 
 /// A receiver that records itself as a sleeper after it has given the lock back: a message may come between.
